@@ -1,0 +1,1 @@
+"""What a run is made of: the working tree, parameters, data, environment."""

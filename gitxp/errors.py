@@ -1,0 +1,133 @@
+"""What can go wrong, and what to do next.
+
+Every failure that a user can cause is a `GitxpError`: one sentence that says what happened to what, a hint that
+says what to do, and the exit status that `docs/scripting.md` documents. Only the command line turns them into text.
+
+    GitxpError 1
+    ├── UsageError 2            the words of the command do not fit together
+    ├── NotARepository 3        no repository here, or one that gitxp may not or cannot use
+    ├── UnknownRun 4            no run answers to that name
+    ├── AmbiguousRun 5          several do; `candidates` lists them
+    ├── NameTaken 6             a run of that name exists
+    ├── IllegalName 7           not a name that a run may have
+    ├── ConfigError 8           gitxp.yaml cannot be read or says something that has no meaning
+    ├── FormatError 9           a record that does not hold to docs/format.md
+    │   └── NewerFormat 9       … because a newer gitxp wrote it
+    ├── GitFailed 10            git, the program, said no; `stderr` has its words
+    ├── SnapshotFailed 11       the working tree could not be captured; the command was not started
+    └── CommandNotFound 127     the command to run is not there (126: it is there and cannot be executed)
+
+`gitxp run` exits with 125 for all of these but `UsageError` and `CommandNotFound`, so that they cannot be taken
+for the command's own status.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class GitxpError(Exception):
+    """An expected failure: `message` is one sentence, `hint` the next step."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(GitxpError):
+    """The words of the command do not fit together."""
+
+    exit_code = 2
+
+
+class NotARepository(GitxpError):
+    """There is no repository with a working tree here, or git refuses it."""
+
+    exit_code = 3
+
+
+class UnknownRun(GitxpError):
+    """No run answers to `text`."""
+
+    exit_code = 4
+
+
+class AmbiguousRun(GitxpError):
+    """Several runs answer to the text; `candidates` are their names."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, candidates: Sequence[str], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = list(candidates)
+
+
+class NameTaken(GitxpError):
+    """A run of that name (or one that differs by case alone) exists."""
+
+    exit_code = 6
+
+
+class IllegalName(GitxpError):
+    """The text is not a name that a run may have."""
+
+    exit_code = 7
+
+
+class ConfigError(GitxpError):
+    """`gitxp.yaml`, or a file that an option names, cannot be read or has no meaning."""
+
+    exit_code = 8
+
+
+class FormatError(GitxpError):
+    """Bytes in the repository do not hold to docs/format.md."""
+
+    exit_code = 9
+
+
+class NewerFormat(FormatError):
+    """The record was written by a newer gitxp; `found` and `supported` are format versions."""
+
+    def __init__(self, found: int, supported: int) -> None:
+        super().__init__(
+            f"This run uses format {found}; this gitxp reads formats up to {supported}.",
+            hint="Upgrade gitxp: pip install --upgrade gitxp",
+        )
+        self.found = found
+        self.supported = supported
+
+
+class GitFailed(GitxpError):
+    """git exited with `status`; `stderr` is what it said (bytes decoded, not made safe for a terminal)."""
+
+    exit_code = 10
+
+    def __init__(self, args: Sequence[str], status: int, stderr: str, *, hint: str | None = None) -> None:
+        words = stderr.strip().splitlines()
+        said = words[-1] if words else f"exit status {status}"
+        super().__init__(f"git {args[0] if args else ''} failed: {said}", hint=hint)
+        self.command = list(args)
+        self.status = status
+        self.stderr = stderr
+
+
+class SnapshotFailed(GitxpError):
+    """The working tree could not be captured, so nothing was started."""
+
+    exit_code = 11
+
+
+class CommandNotFound(GitxpError):
+    """The command to run does not exist (127) or cannot be executed (126)."""
+
+    exit_code = 127
+
+    def __init__(self, message: str, *, hint: str | None = None, executable: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = 127 if executable else 126

@@ -1,0 +1,270 @@
+"""Bytes to values and back: the whole of docs/format.md that needs no repository.
+
+Pure functions over plain dictionaries and bytes. The record is a `dict` here and not a class: what a newer gitxp
+added must survive a read and a write, and this module is on the way to the child's start, where the import of
+`dataclasses` alone would cost half of a whole `git add -A` (24 ms; python -X importtime).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import TYPE_CHECKING, Any, NewType
+
+from gitxp.errors import FormatError, NewerFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Record = dict[str, Any]
+Oid = NewType("Oid", str)
+RefName = NewType("RefName", str)
+
+FORMAT = 1
+RUN_REFS = "refs/experiments/"
+REMOTE_REFS = "refs/gitxp/remotes/"
+TRASH_REFS = "refs/gitxp/trash/"
+
+FOLDER = ".gitxp"
+RECORD_PATH = f"{FOLDER}/run.json"
+ENVIRONMENT_PATH = f"{FOLDER}/environment.json"
+OUTPUT_PATH = f"{FOLDER}/output.log"
+METRICS_FOLDER = f"{FOLDER}/metrics"
+ARTIFACTS_FOLDER = f"{FOLDER}/artifacts"
+ANNOTATIONS_FOLDER = f"{FOLDER}/annotations"
+
+RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
+INTERRUPTED, KILLED, LOST = "interrupted", "killed", "lost"
+STATUSES = (RUNNING, COMPLETED, FAILED, INTERRUPTED, KILLED, LOST)
+
+# A record is a few KB. What is larger than this is damage or malice, and is not decoded.
+MAX_RECORD = 16 * 1024 * 1024
+_SIGINT = 2
+_SUBJECT_WIDTH = 100
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def encode_json(value: object) -> bytes:
+    r"""Canonical JSON: sorted keys, 1-space indent, UTF-8, one newline at the end.
+
+    Bytes that were no UTF-8 (file names, arguments) travel as lone surrogates and are written as `\udcXX`, which is
+    valid JSON and comes back as it was. Raises `ValueError` for nan and infinities: see `encode_number`.
+    """
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def decode_json(data: bytes) -> Any:
+    """Any JSON value, or `FormatError` for what is none, too large, too deep, or has absurd numbers."""
+    if len(data) > MAX_RECORD:
+        msg = f"a JSON file of {len(data):,} bytes is over the limit of {MAX_RECORD:,}"
+        raise FormatError(msg)
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        msg = f"it is not JSON: {error}"
+        raise FormatError(msg) from error
+
+
+def encode_number(value: float) -> float | str:
+    """A number as JSON can hold it: nan and the infinities become the strings that the series files use."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value
+
+
+def decode_number(value: object) -> float:
+    """What `encode_number` made, as a number again; `FormatError` for anything else."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    if value in {"nan", "inf", "-inf"}:
+        return float(str(value))
+    msg = f"{value!r} is no number"
+    raise FormatError(msg)
+
+
+# --- the record -------------------------------------------------------------------------------------------------------
+
+
+def encode_record(record: Mapping[str, Any]) -> bytes:
+    """The bytes of run.json."""
+    return encode_json({"format": FORMAT, **record})
+
+
+def decode_record(data: bytes) -> Record:
+    """The record, with keys that this version does not know kept.
+
+    Raises `NewerFormat` where `format` is above ours, before anything else is looked at, and `FormatError` where the
+    bytes are no record.
+    """
+    value = decode_json(data)
+    if not isinstance(value, dict):
+        msg = "the record is not a JSON object"
+        raise FormatError(msg)
+    found = value.get("format")
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        msg = f"the record's format is {found!r}, and a whole number from 1 is needed"
+        raise FormatError(msg)
+    if found > FORMAT:
+        raise NewerFormat(found, FORMAT)
+    for key in ("id", "name", "status", "started_at"):
+        if not isinstance(value.get(key), str):
+            msg = f"the record's {key!r} is missing or no text"
+            raise FormatError(msg)
+    return value
+
+
+# --- series -----------------------------------------------------------------------------------------------------------
+
+Point = tuple[int, float, float]  # step, unix time in seconds, value
+
+
+def encode_point(step: int, at: float, value: float) -> bytes:
+    """One line of a series: step, unix time in seconds, value; tab-separated; the shortest text that reads back equal."""
+    return f"{step}\t{at!r}\t{value!r}\n".encode("ascii")
+
+
+def decode_series(data: bytes) -> list[Point]:
+    """The points of a series file; a torn last line (no newline) is dropped; `FormatError` names a line that is none."""
+    lines = data.split(b"\n")
+    lines.pop()
+    points: list[Point] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            step, at, value = line.split(b"\t")
+            points.append((int(step), float(at), float(value)))
+        except ValueError as error:
+            msg = f"line {number} of a series is not 'step, time, value': {line[:80]!r}"
+            raise FormatError(msg) from error
+    return points
+
+
+def summarise(points: Iterable[Point]) -> dict[str, float | int | str]:
+    """`{last, min, max, count, step}` of a series, as the record keeps it.
+
+    `last` is the value logged last and `step` its step. A nan takes no part in `min` and `max`, unless all values are.
+    """
+    count, step, last = 0, 0, math.nan
+    low, high = math.inf, -math.inf
+    for step, _, last in points:  # noqa: B007  (step and last are wanted after the loop)
+        count += 1
+        if not math.isnan(last):
+            low, high = min(low, last), max(high, last)
+    if low == math.inf and high == -math.inf:
+        low = high = math.nan
+    summary = {"last": last, "min": low, "max": high, "count": count, "step": step}
+    return {key: encode_number(value) for key, value in summary.items()}
+
+
+_PATH_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._-+=@,()[]")
+
+
+def metric_path(metric: str) -> str:
+    """The path of a metric's series in the tree: `train/loss` gives `.gitxp/metrics/train/loss.tsv`.
+
+    Bytes outside a safe set, `.` at a component's beginning, and empty components are percent-encoded, so that any
+    name is a legal path on every file system and none leaves its folder.
+    """
+    parts = []
+    components = metric.split("/")
+    for number, part in enumerate(components, 1):
+        coded = "".join(
+            chr(byte) if byte in _PATH_SAFE else f"%{byte:02X}" for byte in part.encode("utf-8", "surrogateescape")
+        )
+        if coded.startswith("."):
+            coded = "%2E" + coded[1:]
+        if number < len(components) and coded.endswith(".tsv"):  # a folder must not take the name of a file
+            coded = coded[:-4] + "%2Etsv"
+        parts.append(coded or "%")
+    return f"{METRICS_FOLDER}/{'/'.join(parts)}.tsv"
+
+
+def metric_name(path: str) -> str | None:
+    """The metric whose series is at this path in the tree, or None where the path is no series."""
+    if not path.startswith(METRICS_FOLDER + "/") or not path.endswith(".tsv"):
+        return None
+    parts = []
+    for part in path[len(METRICS_FOLDER) + 1 : -4].split("/"):
+        head, *rest = part.split("%")
+        raw = head.encode("utf-8", "surrogateescape")
+        for piece in [] if part == "%" else rest:
+            try:
+                raw += bytes([int(piece[:2], 16)])
+            except ValueError:
+                return None
+            raw += piece[2:].encode("utf-8", "surrogateescape")
+        parts.append(raw.decode("utf-8", "surrogateescape"))
+    return "/".join(parts)
+
+
+# --- time and identity ------------------------------------------------------------------------------------------------
+
+
+def format_time(ns: int) -> str:
+    """Nanoseconds since 1970 as RFC 3339 UTC with milliseconds: `2026-11-23T20:24:01.123Z`."""
+    ms = ns // 1_000_000
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms // 1000)) + f".{ms % 1000:03d}Z"
+
+
+def parse_time(text: str) -> float:
+    """RFC 3339 as unix time in seconds; `FormatError` for anything else."""
+    import datetime
+
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError) as error:
+        msg = f"{text!r} is no time"
+        raise FormatError(msg) from error
+
+
+def make_id(ns: int, random: bytes) -> str:
+    """A UUIDv7 (RFC 9562, section 5.7) from a time in nanoseconds and 10 random bytes."""
+    value = (ns // 1_000_000 & (1 << 48) - 1) << 80 | int.from_bytes(random[:10], "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+# --- the commit's message ---------------------------------------------------------------------------------------------
+
+
+def status_of(exit_code: int | None, signal: int | None) -> str:
+    """The status of a run whose command ended with this exit code, or by this signal."""
+    if signal is not None:
+        return INTERRUPTED if signal == _SIGINT else KILLED
+    return COMPLETED if exit_code == 0 else FAILED
+
+
+def command_line(command: Sequence[str]) -> str:
+    """The command as one line that a shell would read back; control characters are escaped, not kept."""
+    import shlex
+
+    line = shlex.join(command)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in line)
+
+
+def commit_message(record: Mapping[str, Any]) -> bytes:
+    """The message of a run's commit: `<name>: <command>`, a few lines for people, trailers for programs."""
+    subject = f"{record['name']}: {command_line(record['command'])}"
+    if len(subject) > _SUBJECT_WIDTH:
+        subject = subject[: _SUBJECT_WIDTH - 1] + "…"
+    status = record["status"]
+    lines = [f"Status: {status}"]
+    if "signal" in record:
+        lines[0] += f" (signal {record['signal']})"
+    elif record.get("exit_code"):
+        lines[0] += f" (exit {record['exit_code']})"
+    if "duration" in record:
+        lines.append(f"Duration: {record['duration']:.3f} s")
+    metrics = record.get("metrics", {})
+    lines += [f"{_one_line(name)}: {metrics[name]['last']}" for name in sorted(metrics)[:8]]
+    trailers = [f"Gitxp-Run: {record['name']}", f"Gitxp-Id: {record['id']}", f"Gitxp-Status: {status}"]
+    return "\n".join([subject, "", *lines, "", *trailers, ""]).encode("utf-8", "backslashreplace")
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,263 @@
+"""The one module that runs git, the program.
+
+Processes are started by `posix_spawn` and read by one `poll` loop, so that several of them work at the same time, and
+so that this module stays light: `import subprocess` costs 8 ms more than this needs, on the way from `gitxp run` to
+the start of the user's command, where a whole git process costs 2.
+
+Never a shell; arguments are lists. What git inherits is sealed: variables that point it elsewhere are cleared, hooks
+and the fsmonitor are off, gc does not start, locks wait, nothing prompts.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.errors import GitFailed, GitxpError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+# `git rev-parse --local-env-vars` (a test compares), and what else would change what git answers.
+LOCAL_VARIABLES = frozenset(
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CONFIG GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT GIT_OBJECT_DIRECTORY GIT_DIR "
+    "GIT_WORK_TREE GIT_IMPLICIT_WORK_TREE GIT_GRAFT_FILE GIT_INDEX_FILE GIT_NO_REPLACE_OBJECTS GIT_REPLACE_REF_BASE "
+    "GIT_PREFIX GIT_SHALLOW_FILE GIT_COMMON_DIR GIT_INTERNAL_SUPER_PREFIX GIT_ATTR_SOURCE GIT_DIFF_OPTS "
+    "GIT_EXTERNAL_DIFF GIT_GLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_INDEX_VERSION GIT_LITERAL_PATHSPECS GIT_NAMESPACE "
+    "GIT_NOGLOB_PATHSPECS GIT_QUARANTINE_PATH GIT_REFLOG_ACTION GIT_TEST_SPLIT_INDEX GIT_TEST_FSMONITOR".split()
+)
+SEALED = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "LANGUAGE": ""}
+SETTINGS = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.safecrlf=false",
+    "core.splitIndex=false",
+    "core.logAllRefUpdates=always",
+    "core.filesRefLockTimeout=10000",
+    "core.packedRefsTimeout=10000",
+    "core.fsync=loose-object,pack,reference",
+    "core.fsyncMethod=batch",
+    "fastimport.unpackLimit=100",
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+# git 2.34 and 2.35 know only this name for it; newer ones warn about it on stderr, which nobody sees.
+_SETTINGS_BEFORE_2_36 = ("core.fsyncObjectFiles=true",)
+
+
+class Answer(NamedTuple):
+    """What a finished git process left: exit status (-n: killed by signal n), stdout, stderr."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Process:
+    """A git process that works while we do something else; `gather` or `result` ends it."""
+
+    def __init__(self, args: Sequence[str], pid: int, stdin: int | None, stdout: int, stderr: int) -> None:
+        self.args = args
+        self.pid = pid
+        self.stdin = stdin
+        self.out = {stdout: bytearray(), stderr: bytearray()}
+        self._stdout, self._stderr = stdout, stderr
+        self.answer: Answer | None = None
+
+    def send(self, data: bytes) -> None:
+        """Write to its stdin now. Only for what fits into a pipe (a few KB) or is read at once."""
+        assert self.stdin is not None
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.stdin, view) :]
+
+    def result(self, data: bytes = b"") -> Answer:
+        """Feed `data` to its stdin, close that, and wait for the end."""
+        return gather(self, data=data)[0]
+
+    def check(self, data: bytes = b"") -> bytes:
+        """Like `result`; the stdout, or `GitFailed`."""
+        return checked(self.args, self.result(data))
+
+    def close(self) -> None:
+        """Kill it, if it still lives, and forget it."""
+        if self.answer is None:
+            os.kill(self.pid, signal.SIGKILL)
+            gather(self)
+
+    def finish(self) -> None:
+        """Reap it: all of its output was read."""
+        _, status = os.waitpid(self.pid, 0)
+        self.answer = Answer(
+            os.waitstatus_to_exitcode(status), bytes(self.out[self._stdout]), bytes(self.out[self._stderr])
+        )
+
+
+def gather(*processes: Process, data: bytes = b"") -> list[Answer]:
+    """Read all of them to their ends at once, none blocking another; `data` goes to the stdin of the first."""
+    poll = select.poll()
+    readers: dict[int, Process] = {}
+    for process in processes:
+        if process.answer is None:
+            for fd in process.out:
+                readers[fd] = process
+                poll.register(fd, select.POLLIN)
+    open_fds = {process: len(process.out) for process in readers.values()}
+    writer, view = None, memoryview(data)
+    for process in processes:
+        if process.stdin is not None:
+            if process is processes[0] and view:
+                writer = process.stdin
+                os.set_blocking(writer, False)
+                poll.register(writer, select.POLLOUT)
+            else:
+                os.close(process.stdin)
+            process.stdin = None
+    while readers or writer is not None:
+        for fd, _ in poll.poll():
+            if fd == writer:
+                try:
+                    view = view[os.write(fd, view[:65536]) :]
+                except BlockingIOError:
+                    continue
+                except BrokenPipeError:
+                    view = view[:0]
+                if not view:
+                    poll.unregister(fd)
+                    os.close(fd)
+                    writer = None
+                continue
+            process = readers[fd]
+            chunk = os.read(fd, 1 << 20)
+            if chunk:
+                process.out[fd] += chunk
+                continue
+            poll.unregister(fd)
+            os.close(fd)
+            del readers[fd]
+            open_fds[process] -= 1
+            if not open_fds[process]:
+                process.finish()
+    return [process.answer for process in processes if process.answer is not None]
+
+
+def checked(args: Sequence[str], answer: Answer) -> bytes:
+    """The stdout of an answer, or `GitFailed` with what git said."""
+    if answer.status:
+        raise GitFailed(args, answer.status, answer.stderr.decode("utf-8", "replace"))
+    return answer.stdout
+
+
+class Git:
+    """git, run in one directory with a sealed environment.
+
+    `environ` is what the user's environment was (default: `os.environ`); `extra` is added to it, and `settings` to
+    `-c`, in every call.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        *,
+        environ: Mapping[str, str] | None = None,
+        extra: Mapping[str, str] | None = None,
+        settings: Sequence[str] = (),
+        own_group: bool = False,
+    ) -> None:
+        self.directory = directory
+        self.environ = {k: v for k, v in (environ or os.environ).items() if k not in LOCAL_VARIABLES}
+        self.environ.update(SEALED)
+        self.environ.update(extra or {})
+        self.settings = (*SETTINGS, *settings)
+        self.own_group = own_group
+
+    def durable_for(self, version: tuple[int, ...]) -> None:
+        """Make writes durable with an old git, too: `core.fsync` came with 2.36."""
+        if version < (2, 36):
+            self.settings = (*self.settings, *_SETTINGS_BEFORE_2_36)
+
+    def command(self, args: Sequence[str]) -> list[str]:
+        """The whole argument list of one call."""
+        command = ["git", "-C", self.directory, "--no-pager"]
+        for setting in self.settings:
+            command += ("-c", setting)
+        return [*command, *args]
+
+    def start(self, *args: str, stdin: bool = False, index: str | None = None) -> Process:
+        """Start git; it works while we go on. `index` is a private index file for it."""
+        environ = {**self.environ, "GIT_INDEX_FILE": index} if index else self.environ
+        ours: list[int] = []
+        theirs: list[int] = []
+        try:
+            if stdin:
+                read, write = os.pipe()
+                ours.append(write)
+                theirs.append(read)
+            else:
+                theirs.append(os.open(os.devnull, os.O_RDONLY))
+            for _ in range(2):
+                read, write = os.pipe()
+                ours.append(read)
+                theirs.append(write)
+            # dup2 of a descriptor onto itself would leave it close-on-exec; ours are never 0, 1, 2 in a sane process
+            actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(theirs)]
+            group: dict[str, Any] = {"setpgroup": 0} if self.own_group else {}
+            pid = os.posix_spawnp(
+                "git",
+                self.command(args),
+                environ,
+                file_actions=actions,
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM),
+                **group,
+            )
+        except FileNotFoundError as error:
+            for fd in ours:
+                os.close(fd)
+            msg = "git, the program, is not on the PATH."
+            raise GitxpError(msg, hint="Install git 2.34 or newer: https://git-scm.com/downloads") from error
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        return Process(args, pid, ours[0] if stdin else None, *ours[-2:])
+
+    def run(self, *args: str, data: bytes = b"", index: str | None = None) -> bytes:
+        """Run git to its end and give its stdout; `GitFailed` where it fails."""
+        return self.start(*args, stdin=bool(data), index=index).check(data)
+
+    def ask(self, *args: str, data: bytes = b"", index: str | None = None) -> Answer:
+        """Run git to its end and give all that it left, whatever its exit status."""
+        return self.start(*args, stdin=bool(data), index=index).result(data)
+
+    def show(self, *args: str) -> int:
+        """Run git on the user's own terminal, with their pager and colours; its exit status."""
+        command = [word for word in self.command(args) if word != "--no-pager"]
+        environ = {k: v for k, v in self.environ.items() if k not in {"LC_ALL", "LANGUAGE"}}
+        for name in ("LC_ALL", "LANGUAGE"):
+            if name in os.environ:
+                environ[name] = os.environ[name]
+        pid = os.posix_spawnp("git", command, environ, setsigdef=(signal.SIGPIPE,))
+        _, status = os.waitpid(pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+
+def parse_version(text: bytes) -> tuple[int, ...]:
+    """`git version 2.39.5 (Apple Git-154)` as (2, 39, 5)."""
+    numbers: list[int] = []
+    for part in _third_word(text).split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+def _third_word(text: bytes) -> str:
+    words = text.decode("ascii", "replace").split()
+    return words[2] if len(words) > 2 else ""
+
+
+def lines_of(data: bytes) -> Iterable[str]:
+    """NUL-separated output of a `-z` command, as paths that keep bytes which are no UTF-8 (surrogateescape)."""
+    return (os.fsdecode(item) for item in data.split(b"\0") if item)

@@ -1,0 +1,83 @@
+"""Names of runs: which are legal, and how one is made when the user gives none.
+
+A made name is two short words and four random base-32 characters (`calm-otter-7k3q`): easy to say, to type and to
+complete, and safe to make in two clones at once: 91 x 93 x 32^4 is about nine thousand million names, so among 10,000
+runs the chance that any two clash is about half a percent, and a clash within one repository is seen and another made.
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+from gitxp.errors import IllegalName
+
+RunName = NewType("RunName", str)
+
+MAX_LENGTH = 100
+_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_REST = _FIRST | frozenset("._-")
+# Crockford's base 32: no i, l, o, u, which are misread or spell things.
+_BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
+_ADJECTIVES = (
+    "able airy apt bold brave brief bright brisk broad calm clean clear clever cool cosy crisp curly daily dapper deep "
+    "deft dense eager early easy elder even exact fair fancy fast fine firm first fleet fluid fond free fresh full gentle "
+    "giant glad golden good grand great green happy hardy hazel honest huge ideal jolly keen kind large late lean level "
+    "light lively long loud lucky lunar magic major mellow merry mild mint modest neat new nimble noble novel olive open "
+    "plain plucky polite prime proud pure quick quiet rapid ready"
+).split()
+_NOUNS = (
+    "acorn alder amber apple arrow aspen badger bay beacon beech birch bison brook canyon cedar cliff cloud clover comet "
+    "coral crane creek crow dawn deer delta dove dune eagle echo elk ember fern finch fjord forest fox frost gale garden "
+    "glade goose grove gull harbor hare hawk heath heron hill ibis iris island ivy jay juniper kite lake lark leaf lemur "
+    "lily linden lotus lynx maple marsh meadow mesa moon moose moss oak oasis ocean orchid osprey otter owl panda peak "
+    "pebble pine plover pond poplar quail rain raven reef ridge river robin"
+).split()
+
+
+def check_name(text: str) -> RunName:
+    """The text as a name, or `IllegalName` with the reason.
+
+    The grammar is docs/format.md's: `[A-Za-z0-9][A-Za-z0-9._-]{0,99}`, and what git refuses in a ref: `..`, a `.` or
+    `.lock` at the end.
+    """
+    if not text:
+        problem = "it is empty"
+    elif len(text) > MAX_LENGTH:
+        problem = f"it has {len(text)} characters, and {MAX_LENGTH} is the most"
+    elif text[0] == "@":
+        problem = "names that begin with @ are gitxp's own"
+    elif text[0] not in _FIRST:
+        problem = "it must begin with a letter or a digit"
+    elif bad := sorted(set(text) - _REST):
+        problem = f"it has {bad[0]!r} in it"
+    elif ".." in text or text.endswith("."):
+        problem = "git allows no '..' and no '.' at the end"
+    elif text.lower().endswith(".lock"):
+        problem = "git allows no '.lock' at the end"
+    else:
+        return RunName(text)
+    raise IllegalName(
+        f"{text!r} cannot name a run: {problem}.",
+        hint="Use letters, digits, '.', '_' and '-', beginning with a letter or a digit.",
+    )
+
+
+def is_name(text: str) -> bool:
+    """Whether a run may have this name."""
+    try:
+        check_name(text)
+    except IllegalName:
+        return False
+    return True
+
+
+def make_name(random: bytes) -> RunName:
+    """A name made from 8 random bytes, the same for the same bytes."""
+    if len(random) < 8:
+        msg = f"a name takes 8 random bytes, not {len(random)}"
+        raise ValueError(msg)
+    number = int.from_bytes(random[:8], "big")
+    number, adjective = divmod(number, len(_ADJECTIVES))
+    number, noun = divmod(number, len(_NOUNS))
+    tail = "".join(_BASE32[number >> shift & 31] for shift in (0, 5, 10, 15))
+    return RunName(f"{_ADJECTIVES[adjective]}-{_NOUNS[noun]}-{tail}")

@@ -1,0 +1,1 @@
+"""Finding runs: the index, the names that users type, comparisons."""

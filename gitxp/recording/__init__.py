@@ -1,0 +1,1 @@
+"""A run while it happens: the process, its journal, its end, and recovery when nobody saw the end."""

@@ -1,0 +1,1 @@
+"""Runs as text, tables and JSON; no git, no terminal."""

@@ -1,0 +1,1 @@
+"""Runs as commits: created, moved forward, read."""
