@@ -1,0 +1,103 @@
+"""What the reading side speaks of: a run as it was found in a repository.
+
+The record stays the dictionary that was decoded (docs/format.md), so that keys of a newer gitxp are kept; the
+properties here give the usual ones with their types. Not imported on the way from `gitxp run` to the child's start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gitxp.format import Oid, Record, RefName, decode_number
+from gitxp.names import RunName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, read at one commit.
+
+    `problem` is None, or one sentence that says why the record could not be read; then `record` is empty but for what
+    could be saved, and `status` is `unreadable`.
+    """
+
+    name: RunName
+    ref: RefName
+    commit: Oid
+    record: Record
+    problem: str | None = None
+    tags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str | None:
+        """The global identity (UUIDv7), None where the record could not be read."""
+        return self.record.get("id")
+
+    @property
+    def status(self) -> str:
+        """One of `format.STATUSES`, or `unreadable`."""
+        return "unreadable" if self.problem else str(self.record["status"])
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command and its arguments."""
+        return tuple(self.record.get("command", ()))
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Parameters by dotted name: scalars, or lists of them."""
+        return self.record.get("params") or {}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric."""
+        return {name: decode_number(summary["last"]) for name, summary in (self.record.get("metrics") or {}).items()}
+
+    @property
+    def started_at(self) -> str | None:
+        """When the command was started: RFC 3339, UTC."""
+        return self.record.get("started_at")
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the command's start to its end; None while it runs and where nobody saw the end."""
+        return self.record.get("duration")
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `gitxp list --json` prints: the record, plus where it was found and what people said of it."""
+        about: dict[str, Any] = {
+            "ref": self.ref,
+            "commit": self.commit,
+            "tags": list(self.tags),
+            "notes": list(self.notes),
+        }
+        if self.problem:
+            about |= {"name": self.name, "status": self.status, "problem": self.problem}
+        return {**self.record, **about}
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file that differs between two snapshots; `insertions` and `deletions` are lines, None for binary files."""
+
+    path: str
+    status: str
+    insertions: int | None = None
+    deletions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What differs between two runs, and only that: each value is a pair (in A, in B), None where one has none."""
+
+    a: Run
+    b: Run
+    code: tuple[FileChange, ...] = ()
+    params: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    metrics: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    data: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    environment: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
