@@ -1,0 +1,130 @@
+"""The commands, gathered: `gitxp COMMAND …` finds the file of that command and loads only it.
+
+click parses; what it complains about is said by `errors.report` like every other mistake. Its own `main` is not used:
+it turns a reader that went away (`gitxp list | head -1`) into exit status 1, and Ctrl-C into a printed word.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gitxp import __version__
+from gitxp.cli.errors import report
+from gitxp.cli.terminal import no_pager_option
+from gitxp.errors import GitxpError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# In the order of `gitxp --help`; each lives in the module of its name.
+COMMANDS = {
+    "run": "run_command",
+    "list": "list_command",
+    "show": "show_command",
+    "logs": "logs_command",
+    "diff": "diff_command",
+}
+
+
+class _Commands(click.Group):
+    """A group that imports a command when it is asked for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"gitxp.cli.{cmd_name}")
+        command: click.Command = getattr(module, COMMANDS[cmd_name])
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f"Did you mean 'gitxp {near[0]}'?" if near else f"The commands are {', '.join(COMMANDS)}."
+            raise UsageError(f"There is no command {args[0]!r}.", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    "gitxp",
+    cls=_Commands,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="COMMAND …",
+    epilog="'gitxp COMMAND --help' says more about each.",
+)
+@click.option("-C", "folders", metavar="DIR", multiple=True, help="Go to DIR first, as 'git -C' does.")
+@no_pager_option
+@click.version_option(__version__, prog_name="gitxp", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context, folders: Sequence[str]) -> None:
+    """Record experiments into the git repository that you are in.
+
+    A run is any command. gitxp keeps the exact files that it ran on (uncommitted and untracked ones, too), its
+    parameters, metrics, output and environment as ordinary commits under refs/experiments/. Your branch, index and
+    files are never touched.
+
+    \b
+    Examples:
+      gitxp run python train.py --lr 0.1      record a run
+      gitxp list                              the newest runs, side by side
+      gitxp show @                            all about the newest one
+      gitxp diff @~1 @                        what changed, and what came of it
+      gitxp logs -f @                         what it prints, while it prints
+      git push origin 'refs/experiments/*'    share them; git is the server
+
+    \b
+    RUN is a run's name or the unique beginning of one, its id, '@' for the newest,
+    '@~1' for the one before it, or a commit.
+    """  # noqa: D301  (click wants the backspace itself: it keeps the paragraph's lines as they are)
+    for folder in folders:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise UsageError(
+                f"Cannot go to {folder!r}: {error.strerror}.", hint="-C wants a folder that is there."
+            ) from error
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(UsageError.exit_code)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `gitxp` with these arguments (without the program's name); the exit status. Nothing but `SystemExit` is raised."""
+    try:
+        status = _invoke(argv)
+        sys.stdout.flush()
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001  (report sorts them; it is the only place that does)
+        return report(error)
+    return status
+
+
+def _invoke(argv: Sequence[str]) -> int:
+    try:
+        with cli.make_context("gitxp", list(argv)) as context:
+            result = cli.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "gitxp"
+        raise UsageError(error.format_message(), hint=f"{where} --help") from error
+    except click.ClickException as error:
+        raise GitxpError(error.format_message()) from error
+    return result if isinstance(result, int) else 0
