@@ -271,10 +271,10 @@ def repo(tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> str:
 def untouched(git: Git) -> Callable[..., contextlib.AbstractContextManager[None]]:
     """Hold that nothing of the user's changes in the repository of the current folder.
 
-    It is called: `with untouched(): …`. What must stay is the working tree (names, types, modes, times, bytes), every file of the git directory outside of objects
-    and of gitxp's own folder (HEAD, index with its time, configuration, reflogs, MERGE_HEAD, …), and every ref outside
-    of gitxp's. `untouched(path)` looks at another repository; `but=("out.txt",)` names files of the working tree that
-    may change.
+    It is called: `with untouched(): …`. What must stay is the working tree (names, types, modes, times, bytes), every
+    file of the git directory outside of objects and of gitxp's own folder (HEAD, index with its time, configuration,
+    reflogs, MERGE_HEAD, …), and every ref outside of gitxp's. `untouched(path)` looks at another repository;
+    `but=("out.txt",)` names files of the working tree that may change.
     """
 
     @contextlib.contextmanager

@@ -92,19 +92,8 @@ def test_nothing_of_the_outer_environment_gets_in(tmp_path: Path, repo: str, git
         "PYTHONPATH": str(ROOT),
     }
     del environ["GIT_CONFIG_NOSYSTEM"]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "--rootdir",
-        tests,
-        tests,
-    ]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={tests}"]
+    command = [sys.executable, "-m", "pytest", *options]
     answer = subprocess.run(
         command, check=False, cwd=tests, env=environ, umask=0o077, capture_output=True, text=True, timeout=120
     )
