@@ -1,0 +1,236 @@
+"""The working tree as one git tree, with nothing of the user's touched.
+
+git does the work, in a private copy of the user's index: it alone honours filters, attributes, line endings, sparse and
+split indexes. What differs from git's own `git add -A` is policy, and is told: untracked files that are too large, too
+many, or likely to be secrets are left out; nested repositories, too; files that carry the assume-unchanged or
+skip-worktree bit are taken from the disk, where they are there, since those bytes are what runs.
+
+Only the paths that `git status` and `git ls-files -o` named are given to `git update-index`, so that an unchanged
+tree costs no second walk, and needs no copy of the index at all.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.capture.untracked import Limits, Skipped, choose, fold
+from gitxp.errors import SnapshotFailed
+from gitxp.format import FOLDER, Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gitxp.git.program import Git
+    from gitxp.git.worktree import Entry, Survey
+
+# Over this many bytes of untracked files, their index is kept for the next run, so that git need not hash them again;
+# below it, two more git processes would cost more than the hashing.
+_KEEP_INDEX_FROM = 8 * 1024 * 1024
+
+
+class Snapshot(NamedTuple):
+    """The captured tree (None where there is nothing at all), and what is to be said of it."""
+
+    tree: Oid | None
+    base: Oid | None
+    branch: str | None
+    dirty: bool
+    changes: dict[str, int]
+    skipped: tuple[Skipped, ...] = ()
+    submodules: tuple[dict[str, Any], ...] = ()
+
+
+def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limits) -> Snapshot:
+    """Write the working tree's objects and give its tree.
+
+    `git` runs at the top of the working tree; `index` is the path of the private index to make (when one is needed:
+    `copy_index` may have been there before), `kept_index` that of the index of untracked files that is kept between runs.
+    Raises `SnapshotFailed` where git cannot make a tree of it.
+    """
+    location = survey.location
+    toplevel = location.toplevel
+    assert toplevel is not None
+    untracked, skipped = choose(toplevel, survey.untracked, limits)
+    changed, odd = _changed(toplevel, survey.entries)
+    shown, hidden = _flagged(toplevel, survey.flagged)
+    skipped += odd
+
+    tree = location.head_tree
+    if survey.entries or shown or hidden or untracked or tree is None:
+        copy_index(location.index_path, index)
+        _clear_flags(git, index, shown, hidden)
+        tracked, others = [*changed, *shown, *hidden], [path for path, _ in untracked]
+        if sum(size for _, size in untracked) >= _KEEP_INDEX_FROM:
+            failed = _stage(git, index, tracked) + _stage_kept(git, index, kept_index, others)
+        else:
+            failed = _stage(git, index, tracked + others)
+        left_out = {path for path, _ in failed}
+        untracked = [item for item in untracked if item[0] not in left_out]
+        skipped += [Skipped(path, reason) for path, reason in failed]
+        tree = _write_tree(git, index)
+    changes = _changes(git, location.head_tree, tree, survey.entries, {path for path, _ in untracked})
+    return Snapshot(
+        tree=tree,
+        base=location.head,
+        branch=survey.branch,
+        dirty=any(changes.values()),
+        changes=changes,
+        skipped=tuple(fold(skipped)),
+        submodules=tuple(_dirty_submodules(survey.entries)),
+    )
+
+
+def copy_index(source: str, target: str) -> None:
+    """Copy the user's index, mtime and all: git calls an entry racy by the mtime of the index file, to the nanosecond."""
+    try:
+        with open(source, "rb") as file:
+            data = file.read()
+            facts = os.fstat(file.fileno())
+    except FileNotFoundError:
+        return  # nothing was ever staged: git takes a missing index for an empty one
+    with open(target, "wb") as file:
+        file.write(data)
+    os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def _changed(toplevel: str, entries: Sequence[Entry]) -> tuple[list[str], list[Skipped]]:
+    """The tracked paths whose bytes on disk differ from the index, without those that are no files any more."""
+    paths: list[str] = []
+    odd: list[Skipped] = []
+    for entry in entries:
+        if entry.worktree == "." or entry.path.startswith(FOLDER + "/"):
+            continue
+        try:
+            mode = os.lstat(os.path.join(toplevel, entry.path)).st_mode
+        except OSError:
+            mode = stat.S_IFREG  # gone: git takes it out of the index
+        if stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode):
+            paths.append(entry.path)
+        else:
+            kind = "a FIFO" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+            odd.append(Skipped(entry.path, f"{kind} now; the snapshot has the file as it is in the index"))
+    return paths, odd
+
+
+def _flagged(toplevel: str, flagged: Sequence[tuple[str, bool]]) -> tuple[list[str], list[str]]:
+    """Of the paths that git was told not to look at: the skip-worktree ones that are on disk, the assume-unchanged ones.
+
+    A skip-worktree path that is not on disk is left as it is in the index: that is what a sparse checkout is.
+    """
+    shown: list[str] = []
+    hidden: list[str] = []
+    folders: dict[str, bool] = {}
+    for path, is_skip_worktree in flagged:
+        if not is_skip_worktree:
+            hidden.append(path)
+            continue
+        folder = os.path.dirname(path)
+        if folder not in folders:
+            folders[folder] = os.path.isdir(os.path.join(toplevel, folder))
+        if folders[folder] and os.path.lexists(os.path.join(toplevel, path)):
+            shown.append(path)
+    return shown, hidden
+
+
+def _clear_flags(git: Git, index: str, shown: Sequence[str], hidden: Sequence[str]) -> None:
+    # with the skip-worktree bit still set, `update-index --remove` would take the path out of the index
+    for option, paths in (("--no-skip-worktree", shown), ("--no-assume-unchanged", [*shown, *hidden])):
+        if paths:
+            git.run("update-index", option, "-z", "--stdin", data=_joined(paths), index=index)
+
+
+def _stage(git: Git, index: str, paths: Sequence[str]) -> list[tuple[str, str]]:
+    """Bring the paths in the index to what is on disk; the paths that git could not read, with its words.
+
+    git stops at the first path that it cannot take and writes nothing, so the culprits are found by halving.
+    """
+    if not paths:
+        return []
+    update = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
+    answer = git.ask(*update, data=_joined(paths), index=index)
+    if answer.status == 0:
+        return []
+    if len(paths) > 1:
+        middle = len(paths) // 2
+        return _stage(git, index, paths[:middle]) + _stage(git, index, paths[middle:])
+    again = git.ask(*update, data=_joined(paths), index=index)  # it may have changed while it was read
+    return [] if again.status == 0 else [(paths[0], _reason(again.stderr))]
+
+
+def _stage_kept(git: Git, index: str, kept_index: str, paths: Sequence[str]) -> list[tuple[str, str]]:
+    """Like `_stage`, through an index that is kept between runs: what did not change since is not hashed again.
+
+    The kept index holds untracked files only; git itself judges by it what changed, racy files included. When another
+    run has it locked, it is done without.
+    """
+    os.makedirs(os.path.dirname(kept_index), exist_ok=True)
+    listed = git.ask("ls-files", "-z", index=kept_index)
+    stale = set(listed.stdout.split(b"\0")) - {os.fsencode(path) for path in paths} - {b""}
+    if stale:
+        git.ask("update-index", "--force-remove", "-z", "--stdin", data=b"\0".join(stale) + b"\0", index=kept_index)
+    if git.ask(
+        "update-index", "--add", "--remove", "--replace", "-z", "--stdin", data=_joined(paths), index=kept_index
+    ).status:
+        return _stage(git, index, paths)
+    entries = git.run("ls-files", "-s", "-z", index=kept_index)
+    known = b"".join(entry[7:].partition(b" ")[0] + b"\n" for entry in entries.split(b"\0") if entry)
+    if b" missing\n" in git.run("cat-file", "--batch-check", data=known):
+        os.unlink(kept_index)  # a gc has taken objects of runs that were removed: hash them all anew
+        return _stage(git, index, paths)
+    git.run("update-index", "-z", "--index-info", data=entries, index=index)
+    return []
+
+
+def _joined(paths: Iterable[str]) -> bytes:
+    return b"".join(os.fsencode(path) + b"\0" for path in paths)
+
+
+def _reason(stderr: bytes) -> str:
+    words = stderr.decode("utf-8", "replace").strip().splitlines()
+    for line in words:
+        if "ermission denied" in line:
+            return "not readable"
+        if "filter" in line:
+            return "its clean filter failed"
+    return f"git could not take it: {words[0].removeprefix('error: ')}" if words else "git could not take it"
+
+
+def _write_tree(git: Git, index: str) -> Oid:
+    answer = git.ask("write-tree", index=index)
+    if answer.status:
+        words = answer.stderr.decode("utf-8", "replace").strip()
+        msg = f"git could not make a tree of the working directory: {words}"
+        raise SnapshotFailed(msg, hint="Mend what git names, or record without a snapshot: gitxp run --no-snapshot …")
+    return Oid(answer.stdout.decode("ascii").strip())
+
+
+def _changes(
+    git: Git, base_tree: Oid | None, tree: Oid | None, entries: Sequence[Entry], untracked: set[str]
+) -> dict[str, int]:
+    """How many files of the tree differ from the base's, `.gitxp` aside."""
+    counts = {"modified": 0, "added": 0, "deleted": 0, "untracked": 0}
+    if base_tree is None:
+        counts["untracked"] = len(untracked)
+        counts["added"] = sum(1 for entry in entries if entry.worktree != "D")
+    elif tree is not None and tree != base_tree:
+        output = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", base_tree, tree)
+        fields = output.split(b"\0")
+        for letter, path in zip(fields[0::2], fields[1::2], strict=False):
+            name = os.fsdecode(path)
+            if name.startswith(FOLDER + "/"):
+                continue
+            kind = {b"A": "added", b"D": "deleted"}.get(letter, "modified")
+            counts["untracked" if name in untracked else kind] += 1
+    return counts
+
+
+def _dirty_submodules(entries: Sequence[Entry]) -> Iterable[dict[str, Any]]:
+    for entry in entries:
+        if not entry.submodule.startswith("S"):
+            continue
+        facts: dict[str, Any] = {"path": entry.path, "dirty": entry.submodule[2] == "M" or entry.submodule[3] == "U"}
+        if entry.submodule[1] != "C" and entry.index_oid:
+            facts["commit"] = entry.index_oid
+        yield facts

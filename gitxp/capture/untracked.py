@@ -1,0 +1,128 @@
+"""Which untracked files a snapshot takes: gitxp's own policy, applied before a byte is hashed.
+
+git takes every untracked file or none. A tracker that takes all fills the disk with data sets and checkpoints and
+publishes `.env`; one that takes none loses the module that was written five minutes ago. So: all, but for limits of
+size and number, and for names that say secret; each omission is named, to the user and in the record.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.capture.secrets import is_likely_secret
+from gitxp.format import FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_LISTED = 100
+
+
+class Limits(NamedTuple):
+    """What an untracked file must keep to; sizes in bytes, globs as in `secrets.is_likely_secret`."""
+
+    max_file_size: int = 50 * 1024 * 1024
+    max_total_size: int = 500 * 1024 * 1024
+    max_files: int = 20_000
+    exclude: Sequence[str] = ()
+    secrets: Sequence[str] = ()
+    allow: Sequence[str] = ()
+
+
+class Skipped(NamedTuple):
+    """A path whose bytes on disk are not in the snapshot; `size` in bytes, where known; `files` for a whole folder."""
+
+    path: str
+    reason: str
+    size: int | None = None
+    files: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of the record's `skipped`."""
+        return {key: value for key, value in self._asdict().items() if value is not None}
+
+
+def choose(toplevel: str, paths: Sequence[str], limits: Limits) -> tuple[list[tuple[str, int]], list[Skipped]]:
+    """The untracked files to take, with their sizes in bytes, and those to leave.
+
+    `paths` are as `git ls-files -o` gives them, from `toplevel`; a nested repository has a slash at its end.
+    """
+    chosen: list[tuple[str, int]] = []
+    skipped: list[Skipped] = []
+    for path in paths:
+        if path.startswith(FOLDER + "/") or path == FOLDER:
+            continue
+        if path.endswith("/"):
+            skipped.append(Skipped(path, "a repository of its own"))
+            continue
+        try:
+            facts = os.lstat(os.path.join(toplevel, path))
+        except OSError:
+            continue  # gone since git saw it: it is not part of the tree that runs
+        reason = _objection(toplevel, path, facts, limits)
+        if reason:
+            skipped.append(Skipped(path, reason, facts.st_size))
+        else:
+            chosen.append((path, facts.st_size))
+    if len(chosen) > limits.max_files or sum(size for _, size in chosen) > limits.max_total_size:
+        chosen, over = _trim(chosen, limits)
+        skipped += over
+    return chosen, skipped
+
+
+def _objection(toplevel: str, path: str, facts: os.stat_result, limits: Limits) -> str | None:
+    name = os.path.basename(path)
+    if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in limits.exclude):
+        return "excluded in gitxp.yaml"
+    if is_likely_secret(path, limits.secrets, limits.allow):
+        return "likely to hold secrets"
+    if facts.st_size > limits.max_file_size:
+        return f"larger than {_size(limits.max_file_size)}"
+    if stat.S_ISREG(facts.st_mode) and not os.access(os.path.join(toplevel, path), os.R_OK):
+        return "not readable"
+    return None
+
+
+def _trim(chosen: list[tuple[str, int]], limits: Limits) -> tuple[list[tuple[str, int]], list[Skipped]]:
+    """Small files first: code is small, and what is left out should be what is least likely to be code."""
+    kept: list[tuple[str, int]] = []
+    over: list[Skipped] = []
+    total = 0
+    for path, size in sorted(chosen, key=lambda item: (item[1], item[0])):
+        if len(kept) >= limits.max_files:
+            over.append(Skipped(path, f"more than {limits.max_files:,} untracked files", size))
+        elif total + size > limits.max_total_size:
+            over.append(Skipped(path, f"more than {_size(limits.max_total_size)} of untracked files", size))
+        else:
+            kept.append((path, size))
+            total += size
+    return kept, over
+
+
+def _size(count: int) -> str:
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= scale:
+            return f"{count / scale:.4g} {unit}"
+    return f"{count} bytes"
+
+
+def fold(skipped: Sequence[Skipped]) -> Iterable[Skipped]:
+    """A few hundred entries at the most, so that the record stays small: many are summed up by folder and reason."""
+    if len(skipped) <= _LISTED:
+        return skipped
+    sums: dict[tuple[str, str], list[Skipped]] = {}
+    for item in skipped:
+        folder, slash, _ = item.path.partition("/")
+        sums.setdefault((folder + slash if slash else "./", item.reason), []).append(item)
+    folded = [
+        items[0] if len(items) == 1 else Skipped(folder, reason, sum(item.size or 0 for item in items), len(items))
+        for (folder, reason), items in sorted(sums.items())
+    ]
+    rest = folded[_LISTED * 2 :]
+    if rest:
+        files = sum(item.files or 1 for item in rest)
+        folded[_LISTED * 2 :] = [Skipped("./", "and others", sum(item.size or 0 for item in rest), files)]
+    return folded

@@ -1,0 +1,165 @@
+"""Creating a run's commits and moving its ref forward: `git fast-import`, one process for one commit.
+
+Blobs, trees, the commit and the ref go through one process, which refuses to move a ref to what does not contain the
+ref's value: that is the compare-and-swap. Under a hundred objects it writes loose ones, synced in one batch. The process
+may be started early and fed later, so that its own start costs no waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitxp.errors import GitFailed, NameTaken
+from gitxp.format import ENVIRONMENT_PATH, FOLDER, RECORD_PATH, RUN_REFS, Oid, commit_message, encode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gitxp.format import Record
+    from gitxp.git.program import Git, Process
+
+_CHUNK = 1 << 20
+
+
+class File(NamedTuple):
+    """A file for a run's tree: its path in the tree, and its bytes, or the path on disk where they are.
+
+    A file on disk is taken as long as it is when it is opened: it may grow meanwhile.
+    """
+
+    path: str
+    data: bytes | None = None
+    source: str | None = None
+
+
+class Identity(NamedTuple):
+    """Who a commit says that it is by: `Name <email>`, and the date that the environment dictates, if it does."""
+
+    author: str
+    committer: str
+    author_date: str | None = None
+    committer_date: str | None = None
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str], environ: Mapping[str, str], user: str, host: str) -> Identity:
+        """From the output of `git var -l`; without a configured identity it is user@host."""
+        people = []
+        for role in ("AUTHOR", "COMMITTER"):
+            who, _, _ = variables.get(f"GIT_{role}_IDENT", "").rpartition("> ")
+            name, _, email = who.partition("<")
+            name = name.strip() or _clean(user)
+            people.append(f"{name} <{email.strip() or _clean(f'{user}@{host}')}>")
+        dates = []
+        for role in ("AUTHOR", "COMMITTER"):
+            ident = variables.get(f"GIT_{role}_IDENT", "")
+            dictated = environ.get(f"GIT_{role}_DATE") and "> " in ident
+            dates.append(ident.rpartition("> ")[2] if dictated else None)
+        return cls(people[0], people[1], dates[0], dates[1])
+
+
+def _clean(text: str) -> str:
+    return "".join(c for c in text if c.isprintable() and c not in "<>") or "unknown"
+
+
+def prepare(git: Git) -> Process:
+    """Start the process that will write one commit; hand it to `create` or `advance`, or `close` it."""
+    return git.start("fast-import", "--quiet", "--date-format=raw-permissive", stdin=True)
+
+
+def create(
+    process: Process, identity: Identity, record: Record, environment: bytes | None, base: Oid | None, tree: Oid | None
+) -> Oid:
+    """Write a run's first commit and its ref, which must not exist; gives the commit.
+
+    The tree is `tree` with the run's own folder in place of any that was there. Raises `NameTaken`, `GitFailed`.
+    """
+    files = [File(RECORD_PATH, encode_record(record))]
+    if environment is not None:
+        files.append(File(ENVIRONMENT_PATH, environment))
+    try:
+        return _commit(process, identity, record, files, base, tree)
+    except GitFailed as error:
+        if "does not contain" not in error.stderr:
+            raise
+        raise taken(record["name"]) from error
+
+
+def taken(name: str) -> NameTaken:
+    """The error for a name that another run has."""
+    return NameTaken(
+        f"There is a run named {name!r} already.",
+        hint="Choose another --name, or leave it out and one is made.",
+    )
+
+
+def advance(git: Git, identity: Identity, record: Record, files: Iterable[File], process: Process | None = None) -> Oid:
+    """Write a further commit of a run on top of its tip, with these files in place of those that were there.
+
+    When somebody else moved the ref meanwhile (an annotation), the commit is made anew on what is there. Raises
+    `GitFailed`, also where the run's ref is gone.
+    """
+    ref = RUN_REFS + record["name"]
+    kept = [File(RECORD_PATH, encode_record(record)), *files]
+    for _ in range(20):
+        tip = Oid(git.run("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode("ascii").strip())
+        try:
+            return _commit(process or prepare(git), identity, record, kept, tip, None)
+        except GitFailed as error:
+            process = None
+            if "does not contain" not in error.stderr and "cannot lock ref" not in error.stderr:
+                raise
+            failure = error
+    raise failure
+
+
+def _commit(
+    process: Process, identity: Identity, record: Record, files: Iterable[File], parent: Oid | None, tree: Oid | None
+) -> Oid:
+    now = f"{int(time.time())} {time.strftime('%z')}"
+    message = commit_message(record)
+    lines = [
+        "feature done",
+        f"commit {RUN_REFS}{record['name']}",
+        "mark :1",
+        f"author {identity.author} {identity.author_date or now}",
+        f"committer {identity.committer} {identity.committer_date or now}",
+        f"data {len(message)}",
+    ]
+    head = "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n" + message + b"\n"
+    if parent:
+        head += f"from {parent}\n".encode()
+    if tree:
+        head += f'M 040000 {tree} ""\nD {FOLDER}\n'.encode()
+    try:
+        process.send(head)
+        for file in files:
+            _send_file(process, file)
+        process.send(b"\nget-mark :1\ndone\n")
+    except BrokenPipeError:
+        pass  # it died; `check` says of what
+    return Oid(process.check().decode("ascii").strip())
+
+
+def _send_file(process: Process, file: File) -> None:
+    start = f"M 100644 inline {_quote(file.path)}\n".encode("utf-8", "surrogateescape")
+    if file.source is None:
+        data = file.data or b""
+        process.send(start + b"data %d\n" % len(data) + data + b"\n")
+        return
+    with open(file.source, "rb") as stream:
+        left = os.fstat(stream.fileno()).st_size
+        process.send(start + b"data %d\n" % left)
+        while left:
+            chunk = stream.read(min(left, _CHUNK))
+            if not chunk:  # it was cut short under us: what was promised must come
+                chunk = b"\0" * min(left, _CHUNK)
+            process.send(chunk)
+            left -= len(chunk)
+    process.send(b"\n")
+
+
+def _quote(path: str) -> str:
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
