@@ -1,0 +1,164 @@
+"""gitxp.yaml at the root of a repository: what a team wants of every run there, checked in with the code.
+
+```yaml
+snapshot:
+  max_file_size: 50 MiB      # an untracked file over this is left out; also max_total_size (500 MiB), max_files (20000)
+  exclude: ["*.ckpt", "runs/*"]  # untracked files never taken; globs against the path and against the file's name
+  secrets: ["*.token"]       # more names that are likely to hold secrets
+  allow: [".env.example"]    # names that look like secrets and are none
+data: [data/train]           # fingerprinted in every run, as with --data
+outputs: [model.pkl]         # kept as artifacts of every run, as with --out
+metrics_from: [metrics.json] # as with --metrics-from
+list:
+  columns: [lr, acc]         # the columns of `gitxp list`, as with --columns
+```
+
+A key that means nothing is an error and not ignored: a limit with a slip of the pen in its name would be no limit.
+Without the file nothing is imported and nothing but one failing `open` happens.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from gitxp.capture.untracked import Limits
+from gitxp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FILE_NAME = "gitxp.yaml"
+_UNITS = {
+    "": 1,
+    "b": 1,
+    **{letter: 1024**power for power, letter in enumerate("kmgtp", 1)},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgtp", 1)},
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtp", 1)},
+}
+_HINT = "Every key is in docs/cli.md; without the file, the defaults hold."
+
+
+class Config(NamedTuple):
+    """What gitxp.yaml says, or the defaults. Paths are as written there: relative to the top of the working tree."""
+
+    snapshot: Limits = Limits()
+    data: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    metrics_from: tuple[str, ...] = ()
+    list_columns: tuple[str, ...] = ()
+
+
+def load_config(toplevel: str) -> Config:
+    """The configuration of the repository with this working tree.
+
+    Raises `ConfigError` with the key or the line where the file cannot be read, is no YAML, has an unknown key or a
+    value of a wrong kind.
+    """
+    path = os.path.join(toplevel, FILE_NAME)
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Config()
+    except OSError as error:
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}.", hint=_HINT) from error
+    from gitxp.capture.documents import DocumentError, read_document
+
+    try:
+        document = read_document(path)
+    except OSError as error:
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}.", hint=_HINT) from error
+    except DocumentError as error:
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error}.", hint=_HINT) from error
+    return decode_config(document)
+
+
+def decode_config(document: Any) -> Config:
+    """The configuration in a decoded gitxp.yaml; None, of an empty file, is the defaults. Raises `ConfigError`."""
+    values = _section("", {} if document is None else document, _TOP)
+    listing = values.pop("list", {})
+    limits = values.pop("snapshot", {})
+    return Config(snapshot=Limits(**limits), list_columns=listing.get("columns", ()), **values)
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes from `50 MiB`, `1GB`, `1.5g`, `300`, or None: B, KB, MB… are powers of 1000; K, KiB, M, MiB… of 1024."""
+    text = text.strip().lower()
+    digits = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
+    scale = _UNITS.get(text[len(digits) :].strip())
+    whole, _, fraction = digits.partition(".")
+    if scale is None or not (whole + fraction).isdecimal() or not digits.isascii() or len(digits) > 20:
+        return None
+    parts: int = 10 ** len(fraction)
+    return int(whole + fraction) * scale // parts
+
+
+def _section(prefix: str, found: Any, known: Mapping[str, Callable[[str, Any], Any]]) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        _refuse(prefix.rstrip(".") or "the whole file", found, "keys with values")
+    values = {}
+    for key, value in found.items():
+        reader = known.get(key) if isinstance(key, str) else None
+        if reader is None:
+            _unknown(prefix, str(key), known)
+        if value is not None:  # `data:` with nothing behind it is as good as no key
+            values[str(key)] = reader(prefix + str(key), value)
+    return values
+
+
+def _unknown(prefix: str, key: str, known: Mapping[str, object]) -> NoReturn:
+    import difflib
+
+    everywhere = [*_TOP, *(f"snapshot.{name}" for name in _SNAPSHOT), *(f"list.{name}" for name in _LIST)]
+    near = difflib.get_close_matches(prefix + key, everywhere, 1, 0.5) or [
+        name for name in everywhere if name.rpartition(".")[2] == key
+    ]
+    here = ", ".join(prefix + name for name in known)
+    hint = f"Did you mean {near[0]}?" if near else f"Known keys: {here}."
+    raise ConfigError(f"{FILE_NAME} has an unknown key: {prefix}{key}.", hint=hint)
+
+
+def _refuse(key: str, found: Any, wanted: str) -> NoReturn:
+    shown = repr(found)
+    if len(shown) > 60:
+        shown = shown[:57] + "..."
+    raise ConfigError(f"{FILE_NAME}: {key} is {shown}, and must be {wanted}.", hint=_HINT)
+
+
+def _size(key: str, found: Any) -> int:
+    wanted = "a size such as 50 MiB, or a number of bytes"
+    size = parse_size(found) if isinstance(found, str) else found
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        _refuse(key, found, wanted)
+    return size
+
+
+def _count(key: str, found: Any) -> int:
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        _refuse(key, found, "a whole number from 0")
+    return found
+
+
+def _texts(key: str, found: Any) -> tuple[str, ...]:
+    items = [found] if isinstance(found, str) else found
+    if not isinstance(items, list) or not all(isinstance(item, str) and item for item in items):
+        _refuse(key, found, "a text or a list of texts")
+    return tuple(items)
+
+
+_SNAPSHOT: dict[str, Callable[[str, Any], Any]] = {
+    "max_file_size": _size,
+    "max_total_size": _size,
+    "max_files": _count,
+    "exclude": _texts,
+    "secrets": _texts,
+    "allow": _texts,
+}
+_LIST: dict[str, Callable[[str, Any], Any]] = {"columns": _texts}
+_TOP: dict[str, Callable[[str, Any], Any]] = {
+    "snapshot": lambda key, found: _section(key + ".", found, _SNAPSHOT),
+    "data": _texts,
+    "outputs": _texts,
+    "metrics_from": _texts,
+    "list": lambda key, found: _section(key + ".", found, _LIST),
+}
