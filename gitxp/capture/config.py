@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FILE_NAME = "gitxp.yaml"
-_UNITS = {
+_UNITS: dict[str, int] = {
     "": 1,
     "b": 1,
     **{letter: 1024**power for power, letter in enumerate("kmgtp", 1)},
@@ -89,7 +89,7 @@ def parse_size(text: str) -> int | None:
     whole, _, fraction = digits.partition(".")
     if scale is None or not (whole + fraction).isdecimal() or not digits.isascii() or len(digits) > 20:
         return None
-    parts: int = 10 ** len(fraction)
+    parts = int("1" + "0" * len(fraction))
     return int(whole + fraction) * scale // parts
 
 

@@ -102,7 +102,7 @@ def decode_yaml(data: bytes) -> Any:
         return yaml.load(data, Loader=_yaml_loader())  # noqa: S506  (a subclass of the safe loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        msg = f"it is not YAML: {error.problem or error.context}"
+        msg = f"it is not YAML: {', '.join(filter(None, (error.context, error.problem)))}"
         raise DocumentError(msg, mark.line + 1 if mark else None) from error
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         msg = f"it is not YAML: {_first_line(error)}"
