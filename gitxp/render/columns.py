@@ -1,0 +1,234 @@
+"""The columns that a table of runs can have, and which of them it has.
+
+Without a wish, it shows what tells the runs apart: parameters that differ among them, and the metrics that most of
+them have. `--columns` names columns, `--all-columns` takes whatever any of the runs has.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from gitxp.errors import UsageError
+from gitxp.render.safe import visible
+from gitxp.render.style import ink_of_status
+from gitxp.render.table import Cell
+from gitxp.render.words import (
+    age_text,
+    command_text,
+    duration_text,
+    exact_text,
+    find_time,
+    is_number,
+    number_texts,
+    value_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from gitxp.model import Run
+
+_LEAST_TEXT = 8  # columns below which a shortened text says nothing any more
+_SHORT_OID = 10
+_COUNTERS = frozenset({"epoch", "step", "global_step", "iter", "iteration"})  # numbers that measure nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its heading, the exact value of a run, and the cells of all runs together.
+
+    `rank` tells how soon the column gives way where there is no room (0 stays); `shortest` is the least width of its
+    cells, None where a cell that was cut would lie (numbers).
+    """
+
+    title: str
+    value: Callable[[Run], Any]
+    rank: int
+    shortest: int | None = None
+    right: bool = False
+    cells: Callable[[Sequence[Any]], list[Cell]] | None = None
+    measured: bool = False  # a parameter or a metric: its heading comes from a stranger, and its end says most
+
+    def render(self, runs: Sequence[Run]) -> list[Cell]:
+        """The cells of these runs, top to bottom."""
+        values = [self.value(run) for run in runs]
+        return self.cells(values) if self.cells else [Cell(value_text(value)) for value in values]
+
+    def aligned_right(self, runs: Iterable[Run]) -> bool:
+        """Whether it is a column of numbers."""
+        return self.right or (self.measured and all(is_number(v) for run in runs if (v := self.value(run)) is not None))
+
+
+def default_columns(runs: Sequence[Run], now: float) -> list[Column]:
+    """What tells these runs apart, at this unix time."""
+    known = _builtin(now)
+    names = ["name", "status", "age", "duration", "command"]
+    chosen = [known[name] for name in names]
+    if any(run.record.get("dirty") for run in runs):
+        chosen.insert(1, Column("", lambda run: run.record.get("dirty"), 0, 1, cells=_marks))
+    return chosen + _both(_changed(runs), _common(runs), known)
+
+
+def all_columns(runs: Sequence[Run], now: float, *, exact: bool = False) -> list[Column]:
+    """Whatever any of these runs has; `exact` leaves out what depends on the time of asking."""
+    known = _builtin(now)
+    first = ["name", "status", "started_at" if exact else "age", "duration", "command"]
+    last = [name for name in known if name not in {*first, "age", "started_at", "finished_at", "ref", "cwd"}]
+    used = [name for name in last if any(known[name].value(run) not in (None, "", [], ()) for run in runs)]
+    measured = _both(_by_presence(runs, lambda run: run.params), _common(runs), known)
+    return [*(known[name] for name in first), *measured, *(known[name] for name in used)]
+
+
+def named_columns(runs: Sequence[Run], names: Sequence[str], now: float) -> list[Column]:
+    """Columns by name: one of gitxp's own, a parameter or a metric; `params.` or `metrics.` before it decides.
+
+    Raises `UsageError` where no run has such a column, with the nearest that there are.
+    """
+    known = _builtin(now)
+    params = {column.title: column for column in _measured("params", _by_presence(runs, lambda run: run.params))}
+    metrics = {column.title: column for column in _measured("metrics", _common(runs))}
+    by_name: dict[str, Column] = {
+        **metrics,
+        **params,
+        **known,
+        **{f"params.{name}": column for name, column in params.items()},
+        **{f"metrics.{name}": column for name, column in metrics.items()},
+    }
+    chosen = []
+    for name in names:
+        if name in params and name in metrics and name not in known:
+            raise UsageError(f"{name!r} is a parameter and a metric.", hint=f"Say params.{name} or metrics.{name}.")
+        if name not in by_name:
+            near = difflib.get_close_matches(name, by_name, 5, 0.5)
+            there = ", ".join(near) if near else ", ".join([*known, *list(params)[:10], *list(metrics)[:10]])
+            raise UsageError(
+                f"No run here has a column {name!r}.", hint=f"{'Near it' if near else 'There'} are: {there}."
+            )
+        chosen.append(replace(by_name[name], title=name))
+    return chosen
+
+
+def _builtin(now: float) -> dict[str, Column]:
+    """The columns of gitxp's own, by name, in the order of `--all-columns`."""
+
+    def lasted(run: Run) -> float | None:
+        if run.duration is not None or run.status != "running":
+            return run.duration
+        started = find_time(run.started_at)
+        return None if started is None else max(0.0, now - started)
+
+    def ages(values: Sequence[Any]) -> list[Cell]:
+        times = [find_time(value) for value in values]
+        return [Cell("" if at is None else age_text(now - at)) for at in times]
+
+    def of(key: str) -> Callable[[Run], Any]:
+        return lambda run: run.record.get(key)
+
+    columns = [
+        Column("name", lambda run: run.name, 0, 16),
+        Column("status", lambda run: run.status, 1, 11, cells=_statuses),
+        Column("age", of("started_at"), 5, right=True, cells=ages),
+        Column("started_at", of("started_at"), 20),
+        Column("finished_at", of("finished_at"), 50),
+        Column("duration", lasted, 9, right=True, cells=_durations),
+        Column("command", _command_or_problem, 4, 16, cells=_commands),
+        Column("exit_code", of("exit_code"), 50, right=True),
+        Column("signal", of("signal"), 50, right=True),
+        Column("branch", of("branch"), 50, _LEAST_TEXT),
+        Column("base", of("base"), 50, cells=_short_oids),
+        Column("dirty", of("dirty"), 50),
+        Column("group", of("group"), 50, _LEAST_TEXT),
+        Column("tags", lambda run: list(run.tags) or None, 50, _LEAST_TEXT, cells=_joined),
+        Column("notes", lambda run: list(run.notes) or None, 50, _LEAST_TEXT, cells=_joined),
+        Column("host", of("host"), 50, _LEAST_TEXT),
+        Column("user", of("user"), 50, _LEAST_TEXT),
+        Column("cwd", of("cwd"), 50, _LEAST_TEXT),
+        Column("ref", lambda run: run.ref, 50, _LEAST_TEXT),
+        Column("commit", lambda run: run.commit, 50, cells=_short_oids),
+        Column("id", lambda run: run.id, 50),
+    ]
+    return {column.title: column for column in columns}
+
+
+def _measured(kind: str, names: Sequence[str], taken: Collection[str] = ()) -> list[Column]:
+    """Columns of parameters or metrics (`kind`); a name that is `taken` by another column says what it is."""
+    first, step = (3, 6) if kind == "params" else (2, 5)
+    return [
+        Column(
+            f"{kind}.{name}" if name in taken else name,
+            _lookup(kind, name),
+            step + 2 * i if i else first,
+            cells=_values,
+            measured=True,
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def _lookup(kind: str, name: str) -> Callable[[Run], Any]:
+    if kind == "params":
+        return lambda run: run.params.get(name)
+    return lambda run: run.metrics.get(name)
+
+
+def _both(params: Sequence[str], metrics: Sequence[str], builtin: Collection[str]) -> list[Column]:
+    return _measured("params", params, {*builtin, *metrics}) + _measured("metrics", metrics, {*builtin, *params})
+
+
+def _changed(runs: Sequence[Run]) -> list[str]:
+    """Parameters whose values differ among the readable runs; that a run has none is a difference, too."""
+    readable = [run for run in runs if not run.problem]
+    names = _by_presence(readable, lambda run: run.params)
+    return [name for name in names if len({exact_text(run.params.get(name)) for run in readable}) > 1]
+
+
+def _common(runs: Sequence[Run]) -> list[str]:
+    """Metrics, those of most runs first, and mere counters last."""
+    return sorted(_by_presence(runs, lambda run: run.metrics), key=lambda name: name.lower() in _COUNTERS)
+
+
+def _by_presence(runs: Sequence[Run], of: Callable[[Run], Mapping[str, Any]]) -> list[str]:
+    """The names in these mappings, those that most runs have first, then by name."""
+    counts: dict[str, int] = {}
+    for run in runs:
+        for name in of(run):
+            counts[name] = counts.get(name, 0) + 1
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def _command_or_problem(run: Run) -> Any:
+    """A run that cannot be read has no command to show, but a sentence that says why."""
+    return run.problem or run.command
+
+
+def _commands(values: Sequence[Any]) -> list[Cell]:
+    return [Cell(visible(v), "bad") if isinstance(v, str) else Cell(command_text(v)) for v in values]
+
+
+def _statuses(values: Sequence[Any]) -> list[Cell]:
+    return [Cell(visible(value), ink_of_status(value)) for value in values]
+
+
+def _durations(values: Sequence[Any]) -> list[Cell]:
+    return [Cell("" if value is None else duration_text(value)) for value in values]
+
+
+def _marks(values: Sequence[Any]) -> list[Cell]:
+    return [Cell("*" if value else "", "odd") for value in values]
+
+
+def _short_oids(values: Sequence[Any]) -> list[Cell]:
+    return [Cell(value_text(value)[:_SHORT_OID]) for value in values]
+
+
+def _joined(values: Sequence[Any]) -> list[Cell]:
+    return [Cell(", ".join(visible(item) for item in value or ())) for value in values]
+
+
+def _values(values: Sequence[Any]) -> list[Cell]:
+    """Cells of a parameter or a metric: rounded together where all of them are numbers."""
+    if all(value is None or is_number(value) for value in values):
+        return [Cell(text) for text in number_texts(values)]
+    return [Cell(value_text(value)) for value in values]

@@ -1,0 +1,122 @@
+"""Several runs: as a table that fits the terminal, as Markdown, as comma-separated values, as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitxp.render.as_json import json_array
+from gitxp.render.columns import all_columns, default_columns, named_columns
+from gitxp.render.measure import fit, shorten, width_of
+from gitxp.render.safe import visible
+from gitxp.render.table import GAP, Cell, csv_table, markdown_table, text_table
+from gitxp.render.words import command_text, exact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gitxp.model import Run
+    from gitxp.render.columns import Column
+    from gitxp.render.style import Style
+
+_WIDEST = 200  # no cell of a table is wider, whatever the terminal: the rest is for `gitxp show`
+_WIDEST_HEADING = 14  # a longer name of a parameter gives way to its values
+_SHORTEST_VALUE = 12  # a parameter that is text may be cut to this
+
+
+class Listing(NamedTuple):
+    """A table of runs, and the headings of the columns that found no place in it."""
+
+    text: str
+    left_out: list[str]
+
+
+class Wish(NamedTuple):
+    """Which columns are wanted: these, or `every` that there is, or neither: what tells the runs apart."""
+
+    names: Sequence[str] = ()
+    every: bool = False
+
+    def columns(self, runs: Sequence[Run], now: float, *, exact: bool = False) -> list[Column]:
+        """The columns of these runs; `exact` asks for all of them where nothing else is wished."""
+        if self.names:
+            return named_columns(runs, self.names, now)
+        if self.every or exact:
+            return all_columns(runs, now, exact=exact)
+        return default_columns(runs, now)
+
+
+def render_table(
+    runs: Sequence[Run], wish: Wish, *, width: int | None, now: float, style: Style | None = None
+) -> Listing:
+    """The runs as a table of `width` columns (None: as wide as it comes), ages counted from `now` (unix time).
+
+    Columns that were wished for stay, even if the table gets too wide for them; others give way.
+    """
+    columns = wish.columns(runs, now)
+    cells = [[_clip(cell, _WIDEST) for cell in column.render(runs)] for column in columns]
+    titles = [visible(column.title) for column in columns]
+    right = [column.aligned_right(runs) for column in columns]
+    if width is None:
+        widths = [max(1, width_of(title), *map(_width, column)) for title, column in zip(titles, cells, strict=True)]
+    else:
+        widths = _fitted(columns, titles, cells, right, width, drop=not (wish.names or wish.every))
+    shown = [i for i, w in enumerate(widths) if w]
+    headings = [shorten(titles[i], widths[i], keep_end=columns[i].measured) for i in shown]
+    rows = [[_clip(cells[i][row], widths[i]) for i in shown] for row in range(len(runs))]
+    left_out = [titles[i] for i, w in enumerate(widths) if not w]
+    return Listing(text_table(headings, rows, right=[right[i] for i in shown], style=style), left_out)
+
+
+def render_markdown(runs: Sequence[Run], wish: Wish, *, now: float) -> str:
+    """The runs as a Markdown table, with the columns of the table in a terminal that is wide enough."""
+    columns = wish.columns(runs, now)
+    rows = list(zip(*[[_clip(cell, _WIDEST) for cell in column.render(runs)] for column in columns], strict=True))
+    right = [column.aligned_right(runs) for column in columns]
+    return markdown_table([visible(column.title) for column in columns], rows, right=right)
+
+
+def render_csv(runs: Sequence[Run], wish: Wish, *, now: float) -> str:
+    """The runs as comma-separated values, with every column unless some were wished for, and exact numbers."""
+    columns = wish.columns(runs, now, exact=True)
+    return csv_table(
+        [visible(column.title) for column in columns],
+        [[_exact(column, run) for column in columns] for run in runs],
+    )
+
+
+def render_json(runs: Iterable[Run]) -> Iterator[str]:
+    """The runs as a JSON array, in pieces: each the record, plus `ref`, `commit`, `tags` and `notes`."""
+    return json_array(run.to_json() for run in runs)
+
+
+def _exact(column: Column, run: Run) -> str:
+    value = column.value(run)
+    if isinstance(value, tuple):
+        return command_text(value)
+    return exact_text(value)
+
+
+def _fitted(
+    columns: Sequence[Column],
+    titles: Sequence[str],
+    cells: Sequence[Sequence[Cell]],
+    right: Sequence[bool],
+    width: int,
+    *,
+    drop: bool,
+) -> list[int]:
+    naturals, shortest = [], []
+    for column, title, texts, is_right in zip(columns, titles, cells, right, strict=True):
+        content = max(map(_width, texts), default=0)
+        naturals.append(max(1, content, width_of(title)))
+        limit = column.shortest or (_SHORTEST_VALUE if column.measured and not is_right else content)
+        shortest.append(max(1, min(width_of(title), _WIDEST_HEADING), min(content, limit)))
+    return fit(naturals, shortest, [column.rank for column in columns], width, gap=GAP, drop=drop)
+
+
+def _clip(cell: Cell, width: int) -> Cell:
+    return Cell(shorten(cell.text, width), cell.ink)
+
+
+def _width(cell: Cell) -> int:
+    return width_of(cell.text)

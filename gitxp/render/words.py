@@ -1,0 +1,151 @@
+"""Values as people read them: ages, durations, sizes, numbers, parameters.
+
+Tables round; what wants the exact value asks for `--json` or `--csv`. Numbers that stand in one column are rounded
+together, so that two that differ do not look the same if six digits can tell them apart.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from gitxp.errors import FormatError
+from gitxp.format import command_line, parse_time
+from gitxp.render.safe import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FEWEST_DIGITS, _MOST_DIGITS = 4, 6
+_LONGEST_WHOLE = 10**15  # from here on a float is no longer exact to the unit
+_MINUTE, _HOUR, _DAY, _WEEK, _YEAR = 60, 3600, 86400, 7 * 86400, 365 * 86400
+
+
+def age_text(seconds: float) -> str:
+    """How long ago, in one unit: `12s`, `3m`, `5h`, `2d`, `3w`, `2y`."""
+    seconds = max(0, seconds)
+    for unit, size, end in (
+        ("s", 1, _MINUTE),
+        ("m", _MINUTE, _HOUR),
+        ("h", _HOUR, 2 * _DAY),
+        ("d", _DAY, 2 * _WEEK),
+        ("w", _WEEK, 2 * _YEAR),
+    ):
+        if seconds < end:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds // _YEAR:.0f}y"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in at most two units: `0.42s`, `4.2s`, `42s`, `1m 12s`, `3h 5m`, `2d 4h`."""
+    if not 0 <= seconds < math.inf:
+        return f"{seconds}s"
+    if seconds < 9.95:
+        return f"{seconds:.2f}s" if seconds < 0.995 else f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    for end, unit, size, smaller, part in ((_HOUR, "m", _MINUTE, "s", 1), (_DAY, "h", _HOUR, "m", _MINUTE)):
+        if whole < end:
+            return f"{whole // size}{unit} {whole % size // part}{smaller}"
+    return f"{whole // _DAY}d {whole % _DAY // _HOUR}h"
+
+
+def size_text(size: float) -> str:
+    """Bytes in binary units: `512 B`, `1.5 KiB`, `3.0 GiB`."""
+    unit = "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if size < 1000:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+
+
+def time_text(text: str, now: float) -> str:
+    """A time of the record in the reader's own zone, and how long ago that was; damaged ones as they are."""
+    at = find_time(text)
+    if at is None:
+        return visible(text)
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S %z', time.localtime(at))} ({age_text(now - at)} ago)"
+
+
+def find_time(text: object) -> float | None:
+    """Unix time in seconds of a time of the record, None where it is missing, damaged, or no time that a clock shows."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = parse_time(text)
+        time.localtime(at)
+    except (FormatError, ValueError, OverflowError, OSError):
+        return None
+    return at
+
+
+def number_text(value: float, digits: int = _MOST_DIGITS) -> str:
+    """A number to so many significant digits; whole numbers are not rounded while they have fewer than 16 digits."""
+    if isinstance(value, int) or value.is_integer():
+        if abs(value) < _LONGEST_WHOLE:
+            return str(int(value))
+        if isinstance(value, int):
+            text = str(value)
+            return text if len(text) <= 18 else f"{text[: digits + 1]}e+{len(text) - digits - 1}"
+    if 10**digits <= abs(value) < _LONGEST_WHOLE:
+        return f"{value:.0f}"
+    return f"{value:.{digits}g}"
+
+
+def number_texts(values: Sequence[float | None]) -> list[str]:
+    """Numbers of one column, rounded together and aligned at the decimal point; None is empty.
+
+    As few significant digits are shown, from four to six, as keep different values different.
+    """
+    numbers = [value for value in values if value is not None]
+    different = len(set(numbers))
+    for digits in range(_FEWEST_DIGITS, _MOST_DIGITS + 1):
+        texts = ["" if value is None else number_text(value, digits) for value in values]
+        if len(set(texts) - {""}) >= different:
+            break
+    tails = [len(text) - _point(text) for text in texts]
+    longest = max(tails, default=0)
+    return [text + " " * (longest - tail) if text else "" for text, tail in zip(texts, tails, strict=True)]
+
+
+def _point(text: str) -> int:
+    """Where the digits before the point (or the exponent) end."""
+    ends = [i for i in (text.find("."), text.find("e")) if i > 0]
+    return min(ends, default=len(text))
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of the record is a number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def value_text(value: Any) -> str:
+    """A parameter or another value of the record on one line, safe for a terminal: strings bare, lists as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return number_text(value)
+    return visible(json.dumps(value, ensure_ascii=False))
+
+
+def exact_text(value: Any) -> str:
+    """Like `value_text`, but numbers are written so that they read back equal."""
+    return repr(value) if is_number(value) else value_text(value)
+
+
+def command_text(command: Sequence[str]) -> str:
+    """The command as a shell would read it, safe for a terminal."""
+    return visible(command_line(command))
+
+
+def count_text(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`, `12,000 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
