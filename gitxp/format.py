@@ -80,8 +80,8 @@ def decode_number(value: object) -> float:
     """What `encode_number` made, as a number again; `FormatError` for anything else."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
-    if value in {"nan", "inf", "-inf"}:
-        return float(str(value))
+    if isinstance(value, str) and value in {"nan", "inf", "-inf"}:
+        return float(value)
     msg = f"{value!r} is no number"
     raise FormatError(msg)
 

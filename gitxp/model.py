@@ -70,29 +70,47 @@ class Run:
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp list --json` prints: the record, plus where it was found and what people said of it."""
         about: dict[str, Any] = {
+            "name": self.name,
             "ref": self.ref,
             "commit": self.commit,
             "tags": list(self.tags),
             "notes": list(self.notes),
         }
         if self.problem:
-            about |= {"name": self.name, "status": self.status, "problem": self.problem}
+            about |= {"status": self.status, "problem": self.problem}
         return {**self.record, **about}
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The newest runs, and how many there are in all; `strange` are refs beside them that no run can have."""
+
+    runs: tuple[Run, ...]
+    total: int
+    strange: tuple[RefName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file that differs between two snapshots; `insertions` and `deletions` are lines, None for binary files."""
+    """One file that differs between two snapshots; `insertions` and `deletions` are lines, None for binary files.
+
+    `status` is git's letter: A added, D deleted, M modified, R renamed (from `old_path`), T of another type.
+    """
 
     path: str
     status: str
     insertions: int | None = None
     deletions: int | None = None
+    old_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs between two runs, and only that: each value is a pair (in A, in B), None where one has none."""
+    """What differs between two runs, and only that: each value is a pair (in A, in B), None where one has none.
+
+    `metrics` compares last values; `data` is keyed by path, its values are fingerprints without the path; `environment`
+    is keyed by dotted names, packages being `packages.<name>`.
+    """
 
     a: Run
     b: Run
