@@ -1,0 +1,263 @@
+"""Runs, read from their commits: the record, and what lies beside it in `.gitxp/`.
+
+Records are untrusted (docs/format.md, threat 18). The types of all keys that this version knows are checked here, once,
+so that nothing that later takes a `Run` in hand can stumble: a record that does not hold to the format becomes a run
+with a `problem`, which is one row that says why, and never an exception. What belongs to one run only (environment,
+series, output) is read when it is asked for, and raises `FormatError` where it is damaged.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from gitxp import format as fmt
+from gitxp.errors import FormatError, NewerFormat, UsageError
+from gitxp.model import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from gitxp.format import Oid, Point, RefName
+    from gitxp.git.objects import Objects
+    from gitxp.git.refs import RunRef
+    from gitxp.names import RunName
+
+# 40 bytes a point: thirteen million points.
+MAX_SERIES = 512 * 1024 * 1024
+_MAX_DEPTH = 64
+_MAX_INTEGER = 1 << 63
+# What is kept of a record with a problem elsewhere, where it is sound: enough to know the run by.
+_KEPT = ("id", "command", "started_at")
+
+
+def read_run(objects: Objects, where: RunRef) -> Run:
+    """The run that a ref leads to; never an exception for what a repository can hold."""
+    try:
+        data: bytes | FormatError | None = objects.read_file(where.commit, fmt.RECORD_PATH)
+    except FormatError as error:
+        data = error
+    record, problem = decode_run(data)
+    return make_run(where.name, where.ref, where.commit, record, problem)
+
+
+def make_run(name: RunName, ref: RefName, commit: Oid, record: fmt.Record, problem: str | None) -> Run:
+    """A run from its place and its checked record."""
+    note = record.get("note")
+    return Run(name, ref, commit, record, problem, tuple(record.get("tags", ())), (note,) if note else ())
+
+
+def decode_run(data: bytes | FormatError | None) -> tuple[fmt.Record, str | None]:
+    """The record that these bytes are, and None; or what could be saved of it, and what is wrong with it."""
+    if data is None:
+        return {}, f"Its commit has no {fmt.RECORD_PATH}."
+    if isinstance(data, FormatError):
+        return {}, _sentence(data)
+    try:
+        record = fmt.decode_record(data)
+    except NewerFormat as error:
+        return {"format": error.found}, f"{error.message} {error.hint}"
+    except FormatError as error:
+        return {}, f"Its record cannot be read: {error.message}."
+    problem = _find_problem(record)
+    if problem is None:
+        return record, None
+    kept = {key: record[key] for key in _KEPT if key in record and _RECORD[key](record[key]) is None}
+    return kept, f"Its record does not hold to the format: {problem}."
+
+
+def read_environment(objects: Objects, commit: Oid) -> dict[str, Any]:
+    """The environment of a run; empty where none was recorded. `FormatError` where it is damaged."""
+    data = objects.read_file(commit, fmt.ENVIRONMENT_PATH)
+    if data is None:
+        return {}
+    value = fmt.decode_json(data)
+    problem = _object(value) or _find_unsound(value)
+    if problem:
+        raise FormatError(f"The environment of commit {commit[:12]} cannot be read: {problem}.")
+    return dict(value)
+
+
+def list_series(objects: Objects, commit: Oid) -> list[str]:
+    """The names of the metrics that have a series, sorted."""
+    names = (fmt.metric_name(entry.path) for entry in objects.list_files(commit, fmt.METRICS_FOLDER))
+    return sorted(name for name in names if name is not None)
+
+
+def read_series(objects: Objects, commit: Oid, metric: str) -> list[Point]:
+    """All points of a metric: (step, unix time in seconds, value). `UsageError` where there is no such metric."""
+    data = objects.read_file(commit, fmt.metric_path(metric), MAX_SERIES)
+    if data is None:
+        import difflib
+
+        names = list_series(objects, commit)
+        near = difflib.get_close_matches(metric, names, 3) or names[:10]
+        raise UsageError(
+            f"There is no series of a metric {metric!r}.",
+            hint=f"There are: {', '.join(near)}" if near else "This run logged no metrics.",
+        )
+    return fmt.decode_series(data)
+
+
+def read_output(objects: Objects, commit: Oid) -> Iterator[bytes]:
+    """The bytes that the command printed, in pieces; nothing where none were recorded."""
+    entry = objects.find_entry(commit, fmt.OUTPUT_PATH)
+    if entry is not None and entry.mode.startswith("100"):
+        yield from objects.stream_blob(entry.oid)
+
+
+def _sentence(error: FormatError) -> str:
+    text = error.message[:1].upper() + error.message[1:].rstrip(".") + "."
+    return f"{text} {error.hint}" if error.hint else text
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) else "no text"
+
+
+def _flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "neither true nor false"
+
+
+def _integer(value: Any) -> str | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return "no whole number"
+    return None if abs(value) < _MAX_INTEGER else "too large a number"
+
+
+def _number(value: Any) -> str | None:
+    try:
+        return None if math.isfinite(fmt.decode_number(value)) or isinstance(value, str) else "no finite number"
+    except FormatError:
+        return "no number"
+    except OverflowError:
+        return "too large a number"
+
+
+def _seconds(value: Any) -> str | None:
+    return "no number" if isinstance(value, str) else _number(value)
+
+
+def _time(value: Any) -> str | None:
+    try:
+        fmt.parse_time(value)
+    except (FormatError, TypeError):
+        return "no time"
+    return None
+
+
+def _status(value: Any) -> str | None:
+    return None if value in fmt.STATUSES else "none of " + ", ".join(fmt.STATUSES)
+
+
+def _object(value: Any) -> str | None:
+    return None if isinstance(value, dict) else "no object"
+
+
+def _parameter(value: Any) -> str | None:
+    return "an object, and parameters are scalars and lists" if isinstance(value, dict) else None
+
+
+def _list_of(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    def check_list(value: Any) -> str | None:
+        if not isinstance(value, list):
+            return "no list"
+        return next(
+            (f"a list, and item {n} is {wrong}" for n, item in enumerate(value) if (wrong := check(item))), None
+        )
+
+    return check_list
+
+
+def _object_of(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    def check_object(value: Any) -> str | None:
+        if not isinstance(value, dict):
+            return "no object"
+        return next(
+            (f"an object, and its {_short(k)} is {wrong}" for k, v in value.items() if (wrong := check(v))), None
+        )
+
+    return check_object
+
+
+def _keys(needed: str = "", **checks: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    """An object with these keys where it has them, of which the `needed` ones (separated by spaces) must be there."""
+
+    def check_keys(value: Any) -> str | None:
+        if not isinstance(value, dict):
+            return "no object"
+        for key in needed.split():
+            if key not in value:
+                return f"an object without {key!r}"
+        for key, check in checks.items():
+            if key in value and (wrong := check(value[key])):
+                return f"an object, and its {key!r} is {wrong}"
+        return None
+
+    return check_keys
+
+
+_texts = _list_of(_text)
+_summary = _keys("last", last=_number, min=_number, max=_number, count=_integer, step=_integer)
+_fingerprint = _keys("path", path=_text, kind=_text, size=_integer, files=_integer, xxh3_128=_text, changed=_flag)
+# docs/format.md has the same table in words. Keys that are not here are kept as they are.
+_RECORD: Mapping[str, Callable[[Any], str | None]] = {
+    "id": _text,
+    "name": _text,
+    "status": _status,
+    "exit_code": _integer,
+    "signal": _integer,
+    "command": _texts,
+    "cwd": _text,
+    "started_at": _time,
+    "finished_at": _time,
+    "duration": _seconds,
+    "base": _text,
+    "branch": _text,
+    "dirty": _flag,
+    "changes": _object_of(_integer),
+    "skipped": _list_of(_keys("path", path=_text, reason=_text, size=_integer)),
+    "submodules": _list_of(_keys("path", path=_text, commit=_text, dirty=_flag)),
+    "params": _object_of(_parameter),
+    "param_sources": _object_of(_text),
+    "metrics": _object_of(_summary),
+    "data": _list_of(_fingerprint),
+    "outputs": _list_of(_keys("path", path=_text, size=_integer, xxh3_128=_text, stored=_flag)),
+    "host": _text,
+    "user": _text,
+    "git": _object_of(_text),
+    "group": _text,
+    "tags": _texts,
+    "note": _text,
+    "parent_run": _text,
+    "gitxp_version": _text,
+}
+
+
+def _find_problem(record: fmt.Record) -> str | None:
+    for key, check in _RECORD.items():
+        if key in record and (wrong := check(record[key])):
+            return f"{key!r} is {wrong}"
+    return _find_unsound(record)
+
+
+def _find_unsound(value: Any) -> str | None:
+    """What would stop a JSON value from being written again: floats that are none in JSON, too many levels."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, float) and not math.isfinite(item):
+                return f"{item} stands where JSON has no such number"
+        if not below:
+            return None
+        level = below
+    return f"it is nested more than {_MAX_DEPTH} levels deep"
+
+
+def _short(key: str) -> str:
+    return repr(key if len(key) <= 40 else key[:39] + "…")
