@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitFailed, NameTaken
-from gitxp.format import ENVIRONMENT_PATH, FOLDER, RECORD_PATH, RUN_REFS, Oid, commit_message, encode_record
+from gitxp.format import FOLDER, RECORD_PATH, RUN_REFS, Oid, commit_message, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,18 +68,13 @@ def prepare(git: Git) -> Process:
     return git.start("fast-import", "--quiet", "--date-format=raw-permissive", stdin=True)
 
 
-def create(
-    process: Process, identity: Identity, record: Record, environment: bytes | None, base: Oid | None, tree: Oid | None
-) -> Oid:
+def create(process: Process, identity: Identity, record: Record, base: Oid | None, tree: Oid | None) -> Oid:
     """Write a run's first commit and its ref, which must not exist; gives the commit.
 
     The tree is `tree` with the run's own folder in place of any that was there. Raises `NameTaken`, `GitFailed`.
     """
-    files = [File(RECORD_PATH, encode_record(record))]
-    if environment is not None:
-        files.append(File(ENVIRONMENT_PATH, environment))
     try:
-        return _commit(process, identity, record, files, base, tree)
+        return _commit(process, identity, record, [File(RECORD_PATH, encode_record(record))], base, tree)
     except GitFailed as error:
         if "does not contain" not in error.stderr:
             raise
@@ -94,23 +89,25 @@ def taken(name: str) -> NameTaken:
     )
 
 
-def advance(git: Git, identity: Identity, record: Record, files: Iterable[File], process: Process | None = None) -> Oid:
-    """Write a further commit of a run on top of its tip, with these files in place of those that were there.
+def advance(
+    git: Git, identity: Identity, record: Record, files: Iterable[File], tip: Oid, process: Process | None = None
+) -> Oid:
+    """Write a further commit of a run on top of `tip`, with these files in place of those that were there.
 
     When somebody else moved the ref meanwhile (an annotation), the commit is made anew on what is there. Raises
-    `GitFailed`, also where the run's ref is gone.
+    `GitFailed`.
     """
     ref = RUN_REFS + record["name"]
     kept = [File(RECORD_PATH, encode_record(record)), *files]
     for _ in range(20):
-        tip = Oid(git.run("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode("ascii").strip())
         try:
             return _commit(process or prepare(git), identity, record, kept, tip, None)
         except GitFailed as error:
-            process = None
             if "does not contain" not in error.stderr and "cannot lock ref" not in error.stderr:
                 raise
             failure = error
+        process = None
+        tip = Oid(git.run("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode("ascii").strip())
     raise failure
 
 

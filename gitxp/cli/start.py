@@ -1,0 +1,193 @@
+"""`gitxp run` without click: its options, their parser, and what the user is told.
+
+The options are a table, from which run.py makes the click command too: what is parsed here and what `--help` and the
+reference say cannot differ.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.cli.errors import report
+from gitxp.errors import CommandNotFound, GitxpError, UsageError
+from gitxp.render.safe import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitxp.recording.begin import Outcome, Started
+
+EXIT_NOT_STARTED = 125
+_TOLD = 10
+
+
+class Option(NamedTuple):
+    """One option of `gitxp run`; `key` is its name as an argument of `Repo.run`."""
+
+    flag: str
+    key: str
+    metavar: str | None
+    help: str
+    multiple: bool = False
+
+
+OPTIONS = (
+    Option("--name", "name", "NAME", "The run's name; without it, one is made that is easy to say and to type."),
+    Option("--note", "note", "TEXT", "What this run is about."),
+    Option("--tag", "tags", "TAG", "A tag to find it by. May be repeated.", multiple=True),
+    Option("--group", "group", "GROUP", "The group of runs that it belongs to."),
+    Option(
+        "--param",
+        "params",
+        "K=V",
+        "A parameter, above those found in the command and in the files that it names. May be repeated.",
+        multiple=True,
+    ),
+    Option(
+        "--data",
+        "data",
+        "PATH",
+        "A file or folder that is read: its fingerprint is kept. May be repeated.",
+        multiple=True,
+    ),
+    Option(
+        "--out",
+        "outputs",
+        "PATH",
+        "A file or folder that is produced: kept with the run when the command has ended. May be repeated.",
+        multiple=True,
+    ),
+    Option(
+        "--metrics-from",
+        "metrics_from",
+        "SOURCE",
+        "Where metrics stand: 'stdout' for lines such as 'loss: 0.1' or 'acc=0.9', or a JSON file. May be repeated.",
+        multiple=True,
+    ),
+    Option("--no-snapshot", "snapshot", None, "Record the run without the working tree: only the commit HEAD is at."),
+)
+
+
+def parse(words: Sequence[str]) -> dict[str, Any] | None:
+    """The arguments of `Repo.run`; None where the words want click (help, a mistake)."""
+    by_flag = {option.flag: option for option in OPTIONS}
+    found: dict[str, Any] = {}
+    position = 0
+    while position < len(words):
+        word = words[position]
+        position += 1
+        if word == "--":
+            break
+        if not word.startswith("-") or word == "-":
+            position -= 1
+            break
+        flag, equals, value = word.partition("=")
+        option = by_flag.get(flag)
+        if option is None or (option.metavar is None and equals):
+            return None
+        if option.metavar is None:
+            found[option.key] = False
+            continue
+        if not equals:
+            if position >= len(words):
+                return None
+            value = words[position]
+            position += 1
+        if option.multiple:
+            found.setdefault(option.key, []).append(value)
+        else:
+            found[option.key] = value
+    if position >= len(words):
+        return None
+    return {"command": list(words[position:]), **found}
+
+
+def start(arguments: Mapping[str, Any]) -> int:
+    """Run the command; the exit status, unless the command died by a signal: then so does this process."""
+    from gitxp.recording.posix import fill_standard_streams
+    from gitxp.recording.signals import die_by
+
+    fill_standard_streams()
+    try:
+        from gitxp.repo import Repo
+
+        outcome = Repo(".").run(**arguments, on_start=_tell_start)
+    except KeyboardInterrupt:
+        return die_by(2)
+    except (UsageError, CommandNotFound) as error:
+        return report(error)
+    except GitxpError as error:
+        report(error)
+        return EXIT_NOT_STARTED
+    except OSError as error:
+        report(error)
+        return EXIT_NOT_STARTED
+    except Exception as error:  # noqa: BLE001  (report sorts it; the status must not look like the command's)
+        report(error)
+        return EXIT_NOT_STARTED
+    _tell_end(outcome)
+    if outcome.signal is not None:
+        return die_by(outcome.signal)
+    return outcome.exit_code if outcome.exit_code is not None else EXIT_NOT_STARTED
+
+
+def _tell_start(started: Started) -> None:
+    from gitxp.render.words import size_text
+
+    record = started.record
+    lines = [f"{record['name']}: {_what(record)}"]
+    skipped = record.get("skipped", ())
+    for item in skipped[:_TOLD]:
+        size = f" ({size_text(item['size'])})" if "size" in item else ""
+        several = f", {item['files']:,} files" if "files" in item else ""
+        lines.append(f"left out of the snapshot: {item['path']}{size}{several}: {item['reason']}")
+    if len(skipped) > _TOLD:
+        lines.append(f"… and {len(skipped) - _TOLD} more: gitxp show {record['name']}")
+    lines += [
+        f"submodule {item['path']} has changes of its own, which are not in the snapshot"
+        for item in record.get("submodules", ())
+        if item["dirty"]
+    ]
+    lines += started.warnings
+    _say(*lines)
+
+
+def _what(record: Mapping[str, Any]) -> str:
+    if record.get("snapshot") is False:
+        return "no snapshot"
+    where = record.get("branch") or "detached HEAD"
+    base = f"{where} at {record['base'][:7]}" if "base" in record else f"{where}, no commit yet"
+    changes = [f"{count:,} {kind}" for kind, count in record["changes"].items() if count]
+    return f"snapshot of {base}" + (f" with {', '.join(changes)}" if changes else "")
+
+
+def _tell_end(outcome: Outcome) -> None:
+    from gitxp.render.words import duration_text
+
+    name, record = outcome.name, outcome.record
+    lines = [str(problem) for problem in (record or {}).get("problems", ())]
+    if record is None:
+        lines.append(
+            f"{name} could not be recorded to its end: {outcome.problem} "
+            f"What is there is kept, and the next gitxp command tries again."
+        )
+        lines.append(f"{name}: not finished")
+    else:
+        status = record["status"]
+        if "signal" in record:
+            status += f" (signal {record['signal']})"
+        elif record.get("exit_code"):
+            status += f" (exit {record['exit_code']})"
+        took = f" after {duration_text(record['duration'])}" if "duration" in record else ""
+        lines.append(f"{name}: {status}{took}")
+    _say(*lines)
+
+
+def _say(*lines: str) -> None:
+    text = "".join(f"gitxp: {visible(line)}\n" for line in lines)
+    try:
+        os.write(2, text.encode(sys.stderr.encoding if sys.stderr else "utf-8", "backslashreplace"))
+    except OSError:
+        return  # nobody reads it; the run matters more

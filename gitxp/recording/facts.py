@@ -1,0 +1,173 @@
+"""What is found out while the command runs, in the recorder: environment, data, metrics, artifacts.
+
+The slow part (asking an interpreter, hashing data) is done in a thread, so that the command's output is passed on
+meanwhile; everything lands in the live folder, from which the last commit is made, by us or by whoever recovers the run.
+A failure costs the fact and is said at the end; it never reaches the command.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.errors import GitxpError
+from gitxp.recording.journal import Journal
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gitxp.capture.metrics import LineMetrics
+    from gitxp.recording.live import Live
+
+STDOUT = "stdout"
+_MAX_ARTIFACT = 50 * 1024 * 1024
+_MAX_ARTIFACTS = 500 * 1024 * 1024
+
+
+class Wanted(NamedTuple):
+    """What to find out. Paths are absolute; `metrics_from` holds `stdout` or paths of JSON files."""
+
+    command: Sequence[str]
+    cwd: str
+    toplevel: str
+    environ: Mapping[str, str]
+    cache: str
+    data: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+    metrics_from: Sequence[str] = ()
+
+
+class Facts:
+    """Finds out what is `wanted`; `problems` are sentences for the end of the run."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.problems: list[str] = []
+        self.feed: Callable[[bytes], None] | None = self._feed if STDOUT in wanted.metrics_from else None
+        self._lines: LineMetrics | None = None
+        self._journal: Journal | None = None
+        self._thread: threading.Thread | None = None
+        self._is_cancelled = False
+        self._lost = 0
+
+    def start(self, live: Live) -> None:
+        """Begin with what can be known at the start."""
+        import threading
+
+        self._journal = Journal(live.journal)
+        self._thread = threading.Thread(target=self._look, args=(live,), daemon=True, name="gitxp-facts")
+        self._thread.start()
+
+    def sync(self) -> None:
+        """Bring the metrics that were logged to the disk."""
+        if self._journal is not None:
+            self._attempt("The metrics", self._journal.sync)
+
+    def finish(self, live: Live, is_impatient: Callable[[], bool]) -> None:
+        """Find out what can be known at the end only, and wait for the rest, unless the user is impatient."""
+        if self._lines is not None:
+            self._log(self._lines.close())
+        for path in self.wanted.metrics_from:
+            if path != STDOUT:
+                self._attempt("The metrics", lambda path=path: self._read_metrics(path))
+        if self._lost:
+            self.problems.append(f"{self._lost:,} metric values could not be kept.")
+        if self.wanted.outputs:
+            self._attempt("The artifacts", lambda: self._take_outputs(live))
+        if self._thread is not None:
+            while self._thread.is_alive():
+                self._thread.join(0.1)
+                self._is_cancelled = self._is_cancelled or is_impatient()
+
+    def _attempt(self, what: str, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except (GitxpError, OSError) as error:
+            self.problems.append(f"{what} could not be recorded: {error}")
+
+    def _look(self, live: Live) -> None:
+        if live.read_fact("environment") is None:
+            self._attempt("The environment", lambda: live.write_fact("environment", self._environment()))
+        if self.wanted.data and live.read_fact("data") is None:
+            self._attempt("The data", lambda: self._fingerprint(live))
+
+    def _environment(self) -> dict[str, Any]:
+        from gitxp.capture.environment import environment
+
+        wanted = self.wanted
+        return environment(wanted.command, wanted.cwd, wanted.environ, wanted.cache)
+
+    def _fingerprint(self, live: Live) -> None:
+        from gitxp.capture.data import fingerprint
+
+        wanted = self.wanted
+        found = fingerprint(wanted.data, wanted.toplevel, wanted.cache, cancelled=lambda: self._is_cancelled)
+        if self._is_cancelled:
+            self.problems.append("The fingerprints of the data were interrupted.")
+        live.write_fact("data", found)
+
+    def _feed(self, data: bytes) -> None:
+        if self._lines is None:
+            from gitxp.capture.metrics import LineMetrics
+
+            self._lines = LineMetrics()
+        self._log(self._lines.feed(data))
+
+    def _log(self, found: Any) -> None:
+        assert self._journal is not None
+        now = round(time.time(), 3)
+        for metric, step, value in found:
+            try:
+                self._journal.append(metric, step, now, value)
+            except OSError:
+                self._lost += 1
+
+    def _read_metrics(self, path: str) -> None:
+        from gitxp.capture.metrics import from_json_file
+
+        self._log((metric, 0, value) for metric, value in from_json_file(path).items())
+
+    def _take_outputs(self, live: Live) -> None:
+        from gitxp.capture.data import fingerprint_file
+
+        outputs: list[dict[str, Any]] = []
+        artifacts: list[dict[str, str]] = []
+        total = 0
+        for path in self._files():
+            size = os.stat(path).st_size
+            name = self._name(path)
+            is_stored = size <= _MAX_ARTIFACT and total + size <= _MAX_ARTIFACTS
+            outputs.append({"path": name, "size": size, "xxh3_128": fingerprint_file(path), "stored": is_stored})
+            if is_stored:
+                total += size
+                artifacts.append({"path": name, "source": path})
+            else:
+                self.problems.append(f"{name} is too large to be stored as an artifact; its fingerprint is kept.")
+        live.write_fact("outputs", outputs)
+        live.write_fact("artifacts", artifacts)
+
+    def _files(self) -> list[str]:
+        """The regular files at or below the wanted paths, each once."""
+        found: dict[str, None] = {}
+        for path in self.wanted.outputs:
+            if not os.path.exists(path):
+                self.problems.append(f"There is no {self._name(path)} to keep as an artifact.")
+            elif os.path.isdir(path):
+                for folder, folders, files in os.walk(path):
+                    folders[:] = sorted(name for name in folders if name != ".git")
+                    for name in sorted(files):
+                        inner = os.path.join(folder, name)
+                        if stat.S_ISREG(os.lstat(inner).st_mode):
+                            found[inner] = None
+            elif os.path.isfile(path):
+                found[path] = None
+            else:
+                self.problems.append(f"{self._name(path)} is no regular file, and not kept.")
+        return list(found)
+
+    def _name(self, path: str) -> str:
+        inside = os.path.relpath(path, self.wanted.toplevel)
+        return os.path.basename(path) if inside.startswith("../") or inside == ".." else inside

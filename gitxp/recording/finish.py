@@ -1,0 +1,89 @@
+"""The last commit of a run, made from its live folder alone.
+
+The recorder makes it when the command has ended; whoever finds an abandoned live folder makes it later from the same
+files, in the same way. Everything that is to be in it has therefore been written to the live folder before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitxp.format import (
+    ARTIFACTS_FOLDER,
+    ENVIRONMENT_PATH,
+    LOST,
+    OUTPUT_PATH,
+    RUN_REFS,
+    RUNNING,
+    Oid,
+    encode_json,
+    encode_point,
+    metric_path,
+    status_of,
+    summarise,
+)
+from gitxp.recording.journal import read_journal
+from gitxp.recording.output import join
+from gitxp.store.writer import File, Identity, advance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitxp.format import Point, Record
+    from gitxp.git.program import Git, Process
+    from gitxp.recording.live import Live
+
+_TRAILERS = "%(trailers:key=Gitxp-Id,valueonly)%x00%(trailers:key=Gitxp-Status,valueonly)"
+
+
+def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tuple[Record, Oid]:
+    """Commit what the live folder holds on top of `tip`; the final record and the commit. The folder is left as it is.
+
+    Raises `GitFailed`, `FormatError` and `OSError`; nothing is lost then, and it can be tried again.
+    """
+    state = live.read_state()
+    ended = live.read_ended()
+    record: Record = dict(state["record"])
+    if "exit_code" in ended or "signal" in ended:
+        record["status"] = status_of(ended.get("exit_code"), ended.get("signal"))
+    else:
+        record["status"] = LOST
+    record |= ended
+    series = read_journal(live.journal)
+    if series:
+        record["metrics"] = {metric: summarise(points) for metric, points in series.items()}
+    for fact in ("data", "outputs"):
+        value = live.read_fact(fact)
+        if value:
+            record[fact] = value
+    output, is_cut = join(live.output)
+    if is_cut:
+        record["problems"] = [*record.get("problems", ()), "The output was over the limit: its middle is left out."]
+    identity = Identity(*state["identity"])
+    return record, advance(git, identity, record, list(_files(live, series, output)), tip, process)
+
+
+def find_open_tip(git: Git, live: Live) -> Oid | None:
+    """The commit on which a live folder's run is to be finished, as far as the repository knows.
+
+    None where there is nothing to finish: its first commit was never made, the run was removed, the name is another
+    run's now, or it is finished already.
+    """
+    record = live.read_state()["record"]
+    answer = git.ask("show", "--no-patch", f"--format=%H%x00{_TRAILERS}", "--end-of-options", RUN_REFS + record["name"])
+    if answer.status:
+        return None
+    commit, found, status = (part.strip() for part in answer.stdout.decode("utf-8", "replace").split("\0"))
+    return Oid(commit) if found == record["id"] and status == RUNNING else None
+
+
+def _files(live: Live, series: dict[str, list[Point]], output: str | None) -> Iterator[File]:
+    environment = live.read_fact("environment")
+    if environment:
+        yield File(ENVIRONMENT_PATH, encode_json(environment))
+    for metric, points in series.items():
+        yield File(metric_path(metric), b"".join(encode_point(*point) for point in points))
+    if output is not None:
+        yield File(OUTPUT_PATH, source=output)
+    for artifact in live.read_fact("artifacts") or ():
+        yield File(f"{ARTIFACTS_FOLDER}/{artifact['path']}", source=artifact["source"])

@@ -1,0 +1,247 @@
+"""The live folder of a run: what is known of it while it runs, and what is left when nobody saw its end.
+
+`<git common dir>/gitxp/live/<name>/` is made complete under a temporary name and renamed into place, so that whoever
+sees it sees it locked and with a state. The lock, not a process id, tells that somebody still looks after the run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from gitxp.errors import FormatError
+from gitxp.format import decode_json, encode_json
+from gitxp.names import is_name
+from gitxp.recording.posix import sync, try_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gitxp.names import RunName
+
+_STATE = "state.json"
+_ENDED = "ended.json"
+_LOCK = "lock"
+# A lock on a file system that does not carry locks between machines says nothing about another machine's runs: those
+# are left alone until the recorder, who touches the lock every few seconds, has not done so for this long.
+_STALE_AFTER = 120.0
+# A folder gets its name and its lock within milliseconds; one that has not after this many seconds never will.
+_UNNAMED_FOR = 60.0
+
+
+class Live:
+    """One live folder. `lock` is the descriptor that holds its lock, None where somebody else does."""
+
+    def __init__(self, path: str, lock: int | None = None) -> None:
+        self.path = path
+        self.lock = lock
+
+    @property
+    def name(self) -> str:
+        """The name of the run."""
+        return os.path.basename(self.path)
+
+    @property
+    def output(self) -> str:
+        """What the command printed so far."""
+        return os.path.join(self.path, "output.log")
+
+    @property
+    def journal(self) -> str:
+        """The folder of metrics that were logged so far."""
+        return os.path.join(self.path, "journal")
+
+    @property
+    def index(self) -> str:
+        """The private index of the snapshot."""
+        return os.path.join(self.path, "index")
+
+    def fact(self, name: str) -> str:
+        """The file for something found out while the run runs, such as `environment`."""
+        return os.path.join(self.path, f"{name}.json")
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Replace the state by this one; a crash leaves the old or the new, whole."""
+        self._write(_STATE, state)
+
+    def read_state(self) -> dict[str, Any]:
+        """The state. `FormatError` where it is missing or damaged."""
+        return _read(os.path.join(self.path, _STATE))
+
+    def write_ended(self, ended: dict[str, Any]) -> None:
+        """Keep how the command ended: from here on whoever recovers the run knows its true status."""
+        self._write(_ENDED, ended)
+
+    def read_ended(self) -> dict[str, Any]:
+        """How the command ended; empty where nobody saw it."""
+        try:
+            return _read(os.path.join(self.path, _ENDED))
+        except FormatError:
+            return {}
+
+    def write_fact(self, name: str, value: object) -> None:
+        """Keep a fact for the finish, or for whoever recovers the run."""
+        self._write(f"{name}.json", value)
+
+    def read_fact(self, name: str) -> Any:
+        """A fact that was kept; None where none was."""
+        try:
+            with open(self.fact(name), "rb") as file:
+                return decode_json(file.read())
+        except (OSError, FormatError):
+            return None
+
+    def touch(self) -> None:
+        """Show other machines that somebody looks after the run."""
+        os.utime(os.path.join(self.path, _LOCK))
+
+    def rename(self, name: RunName) -> bool:
+        """Take another name; whether it was free."""
+        target = os.path.join(os.path.dirname(self.path), name)
+        try:
+            os.rename(self.path, target)
+        except OSError:
+            if not os.path.isdir(target):
+                raise
+            return False
+        self.path = target
+        _sync_folder(os.path.dirname(target))
+        return True
+
+    def remove(self) -> None:
+        """Take it away, the lock last, so that nobody finds a half of it unlocked."""
+        gone = os.path.join(os.path.dirname(self.path), f".gone-{os.getpid()}-{time.time_ns()}")
+        os.rename(self.path, gone)
+        _remove_tree(gone)
+        self.release()
+
+    def release(self) -> None:
+        """Let others have the lock; the folder stays."""
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
+
+    def _write(self, name: str, value: object) -> None:
+        path = os.path.join(self.path, name)
+        temporary = f"{path}.{os.getpid()}.tmp"
+        with open(temporary, "wb") as file:
+            file.write(encode_json(value))
+            file.flush()
+            sync(file.fileno())
+        os.rename(temporary, path)
+        _sync_folder(self.path)
+
+
+def create(common_dir: str) -> Live:
+    """A new, locked folder under a temporary name; `write_state` and then `rename` make it a run's.
+
+    `rename` is what makes names unique: it fails where another run has the folder of that name.
+    """
+    folder = live_folder(common_dir)
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, f".new-{os.getpid()}-{time.time_ns()}")
+    os.mkdir(path)
+    lock = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+    try_lock(lock)
+    return Live(path, lock)
+
+
+def live_folder(common_dir: str) -> str:
+    """Where the live folders are."""
+    return os.path.join(common_dir, "gitxp", "live")
+
+
+def names(common_dir: str) -> list[str]:
+    """The names of the runs that have a live folder."""
+    try:
+        return [entry for entry in os.listdir(live_folder(common_dir)) if is_name(entry)]
+    except OSError:
+        return []
+
+
+def find_abandoned(common_dir: str, host: str) -> Iterator[Live]:
+    """The live folders that nobody looks after, each locked by us; whoever takes one from here recovers or leaves it.
+
+    Folders that never got a name, or were half removed, are cleared away.
+    """
+    folder = live_folder(common_dir)
+    try:
+        entries = os.listdir(folder)
+    except OSError:
+        return
+    for entry in entries:
+        path = os.path.join(folder, entry)
+        try:
+            lock = os.open(os.path.join(path, _LOCK), os.O_RDWR)
+        except OSError:
+            if entry.startswith(".gone-"):
+                _remove_tree(path)
+            continue
+        if not try_lock(lock) or not _is_same(lock, os.path.join(path, _LOCK)):
+            os.close(lock)
+            continue
+        live = Live(path, lock)
+        if entry.startswith("."):
+            if time.time() - os.stat(path).st_mtime > _UNNAMED_FOR:
+                live.remove()
+            else:
+                os.close(lock)
+        elif _is_left(live, host):
+            yield live
+        else:
+            os.close(lock)
+
+
+def _is_left(live: Live, host: str) -> bool:
+    """Whether a folder whose lock is free is truly abandoned: another machine's lock may not be visible here."""
+    try:
+        state = live.read_state()
+        touched = os.stat(os.path.join(live.path, _LOCK)).st_mtime
+    except (FormatError, OSError):
+        return True
+    return state.get("host") == host or time.time() - touched > _STALE_AFTER
+
+
+def _is_same(fd: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except OSError:
+        return False
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            value = decode_json(file.read())
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise FormatError(msg) from error
+    if not isinstance(value, dict):
+        msg = f"{path} is not a JSON object"
+        raise FormatError(msg)
+    return value
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        sync(fd)
+    finally:
+        os.close(fd)
+
+
+def _remove_tree(path: str) -> None:
+    for folder, folders, files in os.walk(path, topdown=False):
+        for file in files:
+            _forget(os.unlink, os.path.join(folder, file))
+        for inner in folders:
+            _forget(os.rmdir, os.path.join(folder, inner))
+    _forget(os.rmdir, path)
+
+
+def _forget(remove: Callable[[str], None], path: str) -> None:
+    try:
+        remove(path)
+    except FileNotFoundError:
+        return  # two were clearing it away
