@@ -1,20 +1,56 @@
-"""What gitxp does, one method for each command; the command line and the Python API are the same thing."""
+"""`Repo`: one method for each thing that gitxp can do in a repository; what the command line and Python programs call.
+
+Facts come back, nothing is printed, `GitxpError` says what went wrong. The imports are inside of the methods, since
+`gitxp run` passes through here and needs none of what reading needs.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
+
+from gitxp.errors import NotARepository
+from gitxp.git.program import Git
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Self
 
+    from gitxp.format import Point
+    from gitxp.git.objects import Objects
+    from gitxp.git.worktree import Location
+    from gitxp.model import Comparison, Page, Run
+    from gitxp.query.index import Index
     from gitxp.recording.begin import Outcome, Started
+
+# How often a run that is followed is looked at, in seconds, and after how many quiet looks whether it is still alive.
+_LOOK_EVERY = 0.15
+_QUIET_LOOKS = 10
+_CHUNK = 1 << 16
 
 
 class Repo:
-    """A git repository whose runs are recorded and read."""
+    """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
 
-    def __init__(self, path: str = ".") -> None:
-        self.path = path
+    Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] = ".") -> None:
+        self.path = os.fspath(path)
+        self.git = Git(self.path)
+        self._location: Location | None = None
+        self._objects: Objects | None = None
+
+    @property
+    def location(self) -> Location:
+        """Where the repository and its working tree are."""
+        if self._location is None:
+            from gitxp.git.worktree import locate
+
+            if not os.path.isdir(self.path):
+                raise NotARepository(f"There is no folder {self.path}.", hint="Give the folder of a git repository.")
+            self._location = locate(self.git)
+        return self._location
 
     def run(
         self,
@@ -37,3 +73,152 @@ class Repo:
 
         request = Request(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot)
         return run(request, __version__, on_start or (lambda _: None))
+
+    def page(self, limit: int | None = None) -> Page:
+        """The newest runs, at most `limit` of them (None: all), and how many there are in all."""
+        return self._index().newest(limit)
+
+    def runs(self, limit: int | None = None) -> list[Run]:
+        """The newest runs, at most `limit` of them (None: all), newest first."""
+        return list(self.page(limit).runs)
+
+    def get(self, text: str) -> Run:
+        """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.
+
+        Raises `UnknownRun`, or `AmbiguousRun` with the `candidates`.
+        """
+        from gitxp.query.resolve import resolve
+
+        return resolve(text, self.git, self._reader(), self._index())
+
+    def show(self, run: Run) -> dict[str, Any]:
+        """The record, with `ref`, `commit`, `tags`, `notes`, and `environment` and `series` (names of metrics with a series).
+
+        What cannot be read is left out, and `problem` says why.
+        """
+        from gitxp.errors import FormatError
+        from gitxp.store.runs import list_series, read_environment
+
+        shown = run.to_json()
+        try:
+            shown["environment"] = read_environment(self._reader(), run.commit)
+            shown["series"] = list_series(self._reader(), run.commit)
+        except FormatError as error:
+            shown.setdefault("problem", error.message)
+        return shown
+
+    def series(self, run: Run, metric: str) -> list[Point]:
+        """All points of a metric, in the order in which they were logged: (step, unix time in seconds, value).
+
+        Raises `UsageError` where the run has no series of that name.
+        """
+        from gitxp.store.runs import read_series
+
+        return read_series(self._reader(), run.commit, metric)
+
+    def logs(self, run: Run, *, follow: bool = False) -> Iterator[bytes]:
+        """What the command printed, in pieces; of a run that is running here, what it printed so far.
+
+        With `follow`, what it prints from now on as well, until it ends.
+        """
+        live = os.path.join(self.location.common_dir, "gitxp", "live", run.name)
+        try:
+            file = open(os.path.join(live, "output.log"), "rb", buffering=0)  # noqa: SIM115  (closed below)
+        except OSError:
+            # it ended, perhaps since `run` was read; or it runs elsewhere, and its start was fetched
+            yield from self._committed_output(run)
+            return
+        with file:
+            yield from _read_on(file.fileno(), live, follow=follow)
+
+    def diff(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
+        """What differs between two runs. `paths` are git's pathspecs, seen from this folder, and limit the code."""
+        from gitxp.query.compare import compare
+
+        return compare(self._reader(), self._git_here(), a, b, paths)
+
+    def show_code_diff(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> int:
+        """Let git show the difference of two runs' files on the user's own terminal, with their pager and colours.
+
+        `options` are those of `git diff`. The result is git's exit status.
+        """
+        return self._git_here().show(*self.git_diff_args(a, b, paths, options))
+
+    def git_diff_args(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
+        """The arguments of git for `show_code_diff`: no command that a configuration names is run."""
+        from gitxp.query.compare import diff_args
+
+        return ["diff", "--no-ext-diff", "--no-textconv", *options, *diff_args(a, b, paths)]
+
+    def close(self) -> None:
+        """End the helper processes. A repository may be used again after it."""
+        if self._objects is not None:
+            self._objects.close()
+            self._objects = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_objects", None) is not None:
+            self.close()
+
+    def _git_here(self) -> Git:
+        """git, once it is sure that there is a repository: else its own words would be the error."""
+        assert self.location
+        return self.git
+
+    def _reader(self, expected: int = 1) -> Objects:
+        from gitxp.git.objects import open_objects
+
+        if expected > 1:
+            return open_objects(self.git, self.location.common_dir, expected=expected)
+        if self._objects is None:
+            self._objects = open_objects(self.git, self.location.common_dir)
+        return self._objects
+
+    def _index(self) -> Index:
+        from gitxp.query.index import Index
+
+        return Index(self.git, os.path.join(self.location.common_dir, "gitxp", "index.sqlite"), self._reader)
+
+    def _committed_output(self, run: Run) -> Iterator[bytes]:
+        from gitxp.git.refs import find_ref
+        from gitxp.store.runs import read_output
+
+        where = find_ref(self.git, run.name)
+        yield from read_output(self._reader(), where.commit if where else run.commit)
+
+
+def _read_on(fd: int, live: str, *, follow: bool) -> Iterator[bytes]:
+    """The bytes of an open output file; with `follow`, until its folder is gone or nobody looks after it any more."""
+    import time
+
+    quiet = 0
+    while True:
+        # asked before the read: what was written before the end is in the file by then
+        ended = not follow or not os.path.isdir(live) or (quiet >= _QUIET_LOOKS and _is_abandoned(live))
+        while chunk := os.read(fd, _CHUNK):
+            yield chunk
+            quiet = 0
+        if ended:
+            return
+        quiet = 0 if quiet > _QUIET_LOOKS else quiet + 1
+        time.sleep(_LOOK_EVERY)
+
+
+def _is_abandoned(live: str) -> bool:
+    """Whether the recorder is gone: its lock is free."""
+    from gitxp.recording.posix import try_lock
+
+    try:
+        lock = os.open(os.path.join(live, "lock"), os.O_RDWR)
+    except OSError:
+        return False  # the folder is going away, or is not ours to look into
+    try:
+        return try_lock(lock)
+    finally:
+        os.close(lock)

@@ -1,0 +1,120 @@
+"""What differs between two runs: code, parameters, metrics, data, environment; and only that.
+
+The code is git's own diff of the two commits, without `.gitxp`. What is stored as JSON is compared by value: 1 and 1.0
+are the same number, true is none, and nan equals nan.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from gitxp.errors import FormatError
+from gitxp.format import FOLDER
+from gitxp.model import Comparison, FileChange
+from gitxp.store.runs import read_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gitxp.git.objects import Objects
+    from gitxp.git.program import Git
+    from gitxp.model import Run
+
+Pairs = dict[str, tuple[Any, Any]]
+_ALL, _NOT_OURS = ":(top)", f":(top,exclude){FOLDER}"
+
+
+def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
+    """What differs between two runs. `paths` are git's pathspecs and limit the code.
+
+    `FormatError` where one of them cannot be read, `GitFailed` where git refuses the paths.
+    """
+    for run in (a, b):
+        if run.problem:
+            raise FormatError(
+                f"{run.name} cannot be compared. {run.problem}", hint="'gitxp diff --code' looks at the files only."
+            )
+    return Comparison(
+        a,
+        b,
+        code=tuple(compare_code(git, a, b, paths)),
+        params=_differences(a.params, b.params),
+        metrics=_differences(a.metrics, b.metrics),
+        data=_differences(_data_of(a), _data_of(b)),
+        environment=_differences(
+            dict(flatten(read_environment(objects, a.commit))), dict(flatten(read_environment(objects, b.commit)))
+        ),
+    )
+
+
+def diff_args(a: Run, b: Run, paths: Sequence[str] = ()) -> list[str]:
+    """The end of the arguments of any `git diff…` between two runs: the commits, `--`, what to look at."""
+    return [a.commit, b.commit, "--", *(paths or [_ALL]), _NOT_OURS]
+
+
+def compare_code(git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Iterator[FileChange]:
+    """The files that differ, as `git diff --raw --numstat` of the two commits gives them, in its order."""
+    output = git.run(
+        *("diff-tree", "-r", "-z", "-M", "--raw", "--numstat", "--no-ext-diff", "--no-textconv"),
+        *diff_args(a, b, paths),
+    )
+    # `:mode mode oid oid M NUL path NUL` for each file, R and C with two paths; then as many
+    # `added TAB deleted TAB path NUL`, where two paths follow an empty one
+    items = iter(output.split(b"\0")[:-1])
+    statuses: dict[bytes, tuple[str, bytes | None]] = {}
+    for item in items:
+        if item.startswith(b":"):
+            letter = item.rsplit(b" ", 1)[1][:1].decode("ascii")
+            path = next(items)
+            old = None
+            if letter in "RC":
+                old, path = path, next(items)
+            statuses[path] = (letter, old)
+            continue
+        added, deleted, path = item.split(b"\t", 2)
+        if not path:
+            _, path = next(items), next(items)
+        letter, old = statuses[path]
+        yield FileChange(
+            os.fsdecode(path), letter, _lines(added), _lines(deleted), None if old is None else os.fsdecode(old)
+        )
+
+
+def _lines(number: bytes) -> int | None:
+    return None if number == b"-" else int(number)
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested objects as dotted names and values: `{"python": {"version": "3.11"}}` is `python.version`, `3.11`."""
+    for key, item in value.items():
+        if isinstance(item, dict):
+            yield from flatten(item, f"{prefix}{key}.")
+        else:
+            yield prefix + key, item
+
+
+def _data_of(run: Run) -> dict[str, dict[str, Any]]:
+    return {
+        entry["path"]: {key: value for key, value in entry.items() if key != "path"}
+        for entry in run.record.get("data", ())
+    }
+
+
+def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:
+    return {
+        key: (a.get(key), b.get(key))
+        for key in sorted(a.keys() | b.keys())
+        if (key in a) != (key in b) or not _equal(a[key], b[key])
+    }
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b):
+        return True
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b)

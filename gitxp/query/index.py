@@ -1,0 +1,279 @@
+"""The index: records by commit in SQLite, so that a table of 10,000 runs decodes only the rows that it shows.
+
+It is a cache of what commits hold, and a commit never changes: a row, once right, stays right. What moves are the refs.
+git lists them afresh each time; where its answer is, byte for byte, the one of which the index last took the digest, the
+`refs` table is their mirror and SQL answers alone. Else the mirror is brought up to date, and only commits that the
+index has never seen are read. So a plain `git fetch`, or deleting the file, needs no command to be noticed.
+
+Nothing here may fail because of the file: what is damaged, of another version, locked, on a full or read-only disk is
+rebuilt, or left as it is and its content copied into memory. Processes that work at once are kept apart by SQLite; the long part
+(reading records) is done outside of the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+from typing import TYPE_CHECKING, TypeVar
+
+from gitxp.errors import FormatError
+from gitxp.format import RECORD_PATH, Oid, RefName, parse_time
+from gitxp.git.refs import list_refs, run_ref
+from gitxp.model import Page, Run
+from gitxp.names import RunName
+from gitxp.store.runs import decode_run, make_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from gitxp.git.objects import Objects
+    from gitxp.git.program import Git
+    from gitxp.git.refs import Listing
+
+# Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
+SCHEMA = 1
+_TABLES = """
+CREATE TABLE records (commit_id TEXT PRIMARY KEY, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT);
+CREATE INDEX records_by_id ON records (id);
+CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX refs_by_time ON refs (started DESC, name);
+CREATE INDEX refs_by_commit ON refs (commit_id);
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_ROWS = "SELECT refs.name, refs.commit_id, records.record, records.problem FROM refs JOIN records USING (commit_id)"
+_NEWEST = "ORDER BY refs.started DESC, refs.name"
+# How long another process may hold the lock before we go on without the file, in seconds.
+_PATIENCE = 2.0
+# Rows in one transaction while the index is built: what a kill in the middle can cost.
+_CHUNK = 1000
+# What sqlite calls an error of the file's content: SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB.
+_DAMAGE = {1, 11, 26}
+# Above every character that a name, an id or a commit may have.
+_END = "\x7f"
+
+T = TypeVar("T")
+Row = tuple[str, str | None, float, bytes, str | None]
+
+
+class Index:
+    """The runs of one repository, found quickly.
+
+    `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
+    be read, where there are some.
+    """
+
+    def __init__(self, git: Git, path: str | None, open_objects: Callable[[int], Objects]) -> None:
+        self._git = git
+        self._path = path
+        self._open_objects = open_objects
+
+    def newest(self, limit: int | None = None, skip: int = 0) -> Page:
+        """The newest runs (by their start, then by name), at most `limit` of them after the first `skip`."""
+
+        def select(database: sqlite3.Connection) -> Page:
+            rows = database.execute(f"{_ROWS} {_NEWEST} LIMIT ? OFFSET ?", (-1 if limit is None else limit, skip))
+            runs = tuple(_decode_row(*row) for row in rows)
+            (total,) = database.execute("SELECT count(*) FROM refs").fetchone()
+            return Page(runs, total, tuple(RefName(ref) for ref in json.loads(_get_fact(database, "strange") or "[]")))
+
+        return self._query(select)
+
+    def find(self, text: str) -> list[Run]:
+        """The runs whose name, id or tip commit begins with this text, newest first.
+
+        Of an id at least 8 characters are needed, of a commit 7; there, capital letters are as good as small ones.
+        """
+        if not text or not text.isascii():
+            return []
+        low = text.lower()
+        parts, values = ["SELECT name FROM refs WHERE name >= ? AND name < ?"], [text, text + _END]
+        if len(text) >= 7:
+            parts.append("SELECT name FROM refs WHERE commit_id >= ? AND commit_id < ?")
+            values += [low, low + _END]
+        if len(text) >= 8:
+            parts.append("SELECT name FROM refs JOIN records USING (commit_id) WHERE id >= ? AND id < ?")
+            values += [low, low + _END]
+        sql = f"{_ROWS} WHERE refs.name IN ({' UNION '.join(parts)}) {_NEWEST}"
+
+        def select(database: sqlite3.Connection) -> list[Run]:
+            return [_decode_row(*row) for row in database.execute(sql, values)]
+
+        return self._query(select)
+
+    def names(self) -> list[RunName]:
+        """All names, newest first."""
+
+        def select(database: sqlite3.Connection) -> list[RunName]:
+            names = database.execute("SELECT name FROM refs ORDER BY started DESC, name")
+            return [RunName(name) for (name,) in names]
+
+        return self._query(select)
+
+    def _query(self, select: Callable[[sqlite3.Connection], T]) -> T:
+        """What `select` makes of tables that are as the refs are now: of the file's, or of a copy in memory."""
+        listing = list_refs(self._git)
+        for connect in (self._connect, self._connect, self._copy) if self._path else ():
+            try:
+                with contextlib.closing(connect()) as database:
+                    return self._answer(database, listing, select)
+            except (sqlite3.Error, OSError) as error:
+                if _is_damage(error):
+                    self._discard()
+        with contextlib.closing(_connect_memory()) as database:
+            return self._answer(database, listing, select)
+
+    def _connect(self) -> sqlite3.Connection:
+        assert self._path is not None
+        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        database = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
+        try:
+            # A reader and a writer do not wait for each other; after a power cut the file is older, not broken.
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            if _get_version(database) != SCHEMA:
+                _make_tables(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _copy(self) -> sqlite3.Connection:
+        """A copy in memory of a file that we can read and not write."""
+        database = _connect_memory()
+        for mode in ("mode=ro", "immutable=1"):  # the second where sqlite cannot even make its lock file
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(self._connect_uri(mode)) as file:
+                if _get_version(file) == SCHEMA:
+                    file.backup(database)
+                    return database
+        return database
+
+    def _connect_uri(self, mode: str) -> sqlite3.Connection:
+        assert self._path is not None
+        from urllib.parse import quote
+
+        return sqlite3.connect(f"file:{quote(os.fsencode(self._path))}?{mode}", timeout=_PATIENCE, uri=True)
+
+    def _discard(self) -> None:
+        for end in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self._path}{end}")
+
+    def _answer(self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]) -> T:
+        digest = hashlib.blake2b(listing.raw, digest_size=16).hexdigest()
+        with _transaction(database, "BEGIN"):
+            if _get_fact(database, "digest") == digest:
+                return select(database)
+        names = listing.names()
+        self._read_missing(database, names.values())
+        with _transaction(database, "BEGIN IMMEDIATE"):
+            self._mirror(database, names)
+            _set_fact(database, "strange", json.dumps(listing.strange()))
+            _set_fact(database, "digest", digest)
+            return select(database)
+
+    def _read_missing(self, database: sqlite3.Connection, commits: Iterable[Oid]) -> None:
+        """Read the commits that the index does not know, a chunk at a time, so that a kill costs one chunk."""
+        known = {commit for (commit,) in database.execute("SELECT commit_id FROM records")}
+        missing = [commit for commit in dict.fromkeys(commits) if commit not in known]
+        for start in range(0, len(missing), _CHUNK):
+            rows = list(self._read(missing[start : start + _CHUNK], len(missing)))
+            with _transaction(database, "BEGIN IMMEDIATE"):
+                database.executemany(_INSERT, rows)
+
+    def _read(self, commits: list[Oid], expected: int) -> Iterator[Row]:
+        objects = self._open_objects(expected)
+        for commit, data in objects.read_files(commits, RECORD_PATH):
+            record, problem = decode_run(data)
+            kept = data if isinstance(data, bytes) and problem is None else json.dumps(record).encode("ascii")
+            id_ = record.get("id", "").lower()
+            yield commit, id_ if id_.isascii() else None, _time_of(record, objects, commit), kept, problem
+
+    def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
+        """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
+        before = dict(database.execute("SELECT name, commit_id FROM refs"))
+        changed = [(name, commit) for name, commit in names.items() if before.get(name) != commit]
+        gone = [(name,) for name in before.keys() - names.keys()]
+        database.executemany("DELETE FROM refs WHERE name = ?", gone)
+        put = "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started FROM records WHERE commit_id = ?"
+        if database.executemany(put, changed).rowcount < len(changed):
+            # another process, to whom the refs looked otherwise, forgot a record after we had seen it
+            known = {commit for (commit,) in database.execute("SELECT commit_id FROM records")}
+            missing = [commit for _, commit in changed if commit not in known]
+            database.executemany(_INSERT, list(self._read(missing, len(missing))))
+            database.executemany(put, changed)
+        old = [(before[name],) for (name,) in [*gone, *((name,) for name, _ in changed)] if name in before]
+        database.executemany(
+            "DELETE FROM records WHERE commit_id = ? AND commit_id NOT IN (SELECT commit_id FROM refs)", old
+        )
+
+
+_INSERT = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?)"
+
+
+def _decode_row(name: str, commit: str, data: bytes, problem: str | None) -> Run:
+    where = run_ref(RunName(name), Oid(commit))
+    try:
+        return make_run(where.name, where.ref, where.commit, json.loads(data), problem)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise sqlite3.DatabaseError(f"the row of {commit} is damaged") from error
+
+
+def _time_of(record: Mapping[str, str], objects: Objects, commit: Oid) -> float:
+    """When a run started, to sort by: what its record says, or the time of its commit."""
+    try:
+        return parse_time(record["started_at"]) if "started_at" in record else objects.read_commit(commit).time
+    except FormatError:
+        return 0.0
+
+
+@contextlib.contextmanager
+def _transaction(database: sqlite3.Connection, begin: str) -> Iterator[None]:
+    database.execute(begin)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _connect_memory() -> sqlite3.Connection:
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    _make_tables(database)
+    return database
+
+
+def _make_tables(database: sqlite3.Connection) -> None:
+    """Make the tables, in place of those of another version; another process may be quicker."""
+    with _transaction(database, "BEGIN IMMEDIATE"):
+        if _get_version(database) == SCHEMA:
+            return
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            database.execute(f'DROP TABLE "{name}"')
+        for statement in _TABLES.strip().split("\n"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _get_version(database: sqlite3.Connection) -> int:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _get_fact(database: sqlite3.Connection, key: str) -> str | None:
+    row = database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _set_fact(database: sqlite3.Connection, key: str, value: str) -> None:
+    database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the file's content is to blame, and not the disk, its rights, or another process."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, sqlite3.DatabaseError) and (code is None or code & 0xFF in _DAMAGE)
