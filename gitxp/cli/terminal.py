@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitxp.render.style import Style
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _FALLBACK_WIDTH, _FALLBACK_HEIGHT = 80, 24
-_NO_PAGER = "gitxp.no_pager"  # the key in click's `meta`, which the group and its commands share
 
 
 class Terminal:
@@ -30,27 +31,45 @@ class Terminal:
     (a pipe or a file, unless `COLUMNS` says otherwise).
     """
 
-    def __init__(self, color: str = "auto", *, pager: bool = True) -> None:
+    def __init__(self, color: str = "auto") -> None:
         self.is_terminal = sys.stdout.isatty()
         capable = self.is_terminal and os.environ.get("TERM") != "dumb"
-        self.color_choice = color
+        self._choice = color
         self.color = color == "always" or (color == "auto" and capable and not os.environ.get("NO_COLOR"))
         self.width = _columns() or (_size()[0] if self.is_terminal else None)
-        self._pager = pager and self.is_terminal
         if isinstance(getattr(sys.stdout, "errors", None), str):
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+    @property
+    def style(self) -> Style:
+        """The inks of this terminal."""
+        return Style(color=self.color)
+
+    def git_color(self, key: str) -> str:
+        """The option that makes git colour its part as it would on this terminal; `key` is git's, like `color.diff`.
+
+        git does not know `NO_COLOR`, and takes our pager for a file.
+        """
+        wanted = self.color
+        if wanted and self._choice == "auto":
+            wanted = _ask_git("config", "--get-colorbool", key, "true") == "true"
+        return f"--color={'always' if wanted else 'never'}"
 
     def print(self, text: str, *, chop: bool = False) -> None:
         """Write a whole answer, through the pager where it is higher than the screen.
 
         `chop` asks the pager to cut lines at the edge instead of wrapping them.
         """
-        if self._pager and text.count("\n") >= _size()[1]:
+        if self.is_terminal and text.count("\n") >= _size()[1]:
             with self.paged(chop=chop):
                 sys.stdout.write(text)
         else:
             sys.stdout.write(text)
             sys.stdout.flush()
+
+    def print_exact(self, texts: Iterable[str]) -> None:
+        """Write what programs read (JSON, comma-separated values): UTF-8 whatever the locale, and never a pager."""
+        self.write(text.encode("utf-8", "backslashreplace") for text in texts)
 
     def write(self, chunks: Iterable[bytes]) -> None:
         """Write bytes as they come, each chunk at once."""
@@ -66,13 +85,11 @@ class Terminal:
         `command` is git's name of what is shown, for `pager.<command>`. Without a terminal nothing changes. Leaving
         the pager early is no error.
         """
-        words = find_pager(command) if self._pager else None
+        words = find_pager(command) if self.is_terminal else None
         if words is None:
             yield
             sys.stdout.flush()
             return
-        # git colours its output as the user configured it for a pager when it is told that there is one
-        os.environ["GIT_PAGER_IN_USE"] = "1"
         sys.stdout.flush()
         pid, pipe = _start(words, chop=chop)
         screen = os.dup(1)
@@ -99,8 +116,7 @@ def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_terminal(*args: Any, color: str, **options: Any) -> Any:
-        pager = not click.get_current_context().meta.get(_NO_PAGER, False)
-        return command(*args, terminal=Terminal(color, pager=pager), **options)
+        return command(*args, terminal=Terminal(color), **options)
 
     choice = click.Choice(["auto", "always", "never"])
     option = click.option(
@@ -110,14 +126,14 @@ def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def no_pager_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command or the group `--no-pager`."""
+    """Give a command or the group `--no-pager`, which says so to git's processes as well, as git's own does."""
 
-    def remember(context: click.Context, _: click.Parameter, value: bool) -> None:
+    def set_pager(_: click.Context, __: click.Parameter, value: bool) -> None:
         if value:
-            context.meta[_NO_PAGER] = True
+            os.environ["GIT_PAGER"] = "cat"
 
     option = click.option(
-        "--no-pager", is_flag=True, expose_value=False, callback=remember, help="Write straight to the terminal."
+        "--no-pager", is_flag=True, expose_value=False, callback=set_pager, help="Write straight to the terminal."
     )
     return option(command)
 
@@ -126,13 +142,13 @@ def find_pager(command: str | None = None) -> str | None:
     """The shell command of the user's pager, chosen as git chooses it; None where none is wanted."""
     pager = os.environ.get("GIT_PAGER")
     if pager is None and command:
-        pager = _config(f"pager.{command}")
+        pager = _ask_git("config", "--get", f"pager.{command}")
         if pager is not None and pager.lower() in {"false", "no", "off", "0"}:
             return None
         if pager is not None and pager.lower() in {"", "true", "yes", "on", "1"}:
             pager = None
     if pager is None:
-        pager = _config("core.pager")
+        pager = _ask_git("config", "--get", "core.pager")
     if pager is None:
         pager = os.environ.get("PAGER")
     if pager is None:
@@ -140,11 +156,11 @@ def find_pager(command: str | None = None) -> str | None:
     return None if pager in {"", "cat"} else pager
 
 
-def _config(key: str) -> str | None:
-    """What the user's git configuration says of this key; None where it says nothing."""
+def _ask_git(*args: str) -> str | None:
+    """What git answers to this, None where it has no answer."""
     from gitxp.git.program import Git
 
-    answer = Git(".").ask("config", "--get", key)
+    answer = Git(".").ask(*args)
     return os.fsdecode(answer.stdout).rstrip("\n") if answer.status == 0 else None
 
 

@@ -107,6 +107,11 @@ def number_texts(values: Sequence[float | None]) -> list[str]:
         texts = ["" if value is None else number_text(value, digits) for value in values]
         if len(set(texts) - {""}) >= different:
             break
+    return aligned(texts)
+
+
+def aligned(texts: Sequence[str]) -> list[str]:
+    """Numbers as text, filled with spaces so that their points stand below each other where they align right."""
     tails = [len(text) - _point(text) for text in texts]
     longest = max(tails, default=0)
     return [text + " " * (longest - tail) if text else "" for text, tail in zip(texts, tails, strict=True)]

@@ -1,0 +1,124 @@
+"""`gitxp diff`: what differs between two runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gitxp.cli.terminal import terminal_options
+from gitxp.errors import GitFailed, UsageError
+from gitxp.render.safe import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from gitxp.cli.terminal import Terminal
+    from gitxp.model import Run
+    from gitxp.repo import Repo
+
+_CODE = "code"
+_SECTIONS = (_CODE, "params", "metrics", "data", "environment")
+
+
+@click.command("diff", short_help="What differs between two runs.")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.argument("paths", metavar="[-- PATH…]", nargs=-1, type=click.UNPROCESSED)
+@click.option("--code", "sections", flag_value=_CODE, multiple=True, help="The files: git's own diff, and only that.")
+@click.option("--params", "sections", flag_value="params", multiple=True, help="Parameters.")
+@click.option("--metrics", "sections", flag_value="metrics", multiple=True, help="Metrics: their last values.")
+@click.option("--data", "sections", flag_value="data", multiple=True, help="Fingerprints of the data.")
+@click.option("--env", "sections", flag_value="environment", multiple=True, help="Interpreter, packages, machine.")
+@click.option("--stat", is_flag=True, help="The files as 'git diff --stat' sums them up.")
+@click.option("--name-only", is_flag=True, help="Only the names of the files that differ.")
+@click.option("--json", "as_json", is_flag=True, help="Everything that differs, exact, as JSON.")
+@terminal_options
+def diff_command(
+    *,
+    a: str,
+    b: str,
+    paths: Sequence[str],
+    sections: Sequence[str],
+    stat: bool,
+    name_only: bool,
+    as_json: bool,
+    terminal: Terminal,
+) -> int:
+    """Show what differs between the runs A and B: code, parameters, metrics, data, environment, in that order.
+
+    The code is git's own diff of the two snapshots, uncommitted and untracked files included; with --code alone it is a
+    patch that 'git apply' takes. PATHs limit it.
+
+    \b
+    Examples:
+      gitxp diff @~1 @
+      gitxp diff run-a run-b --metrics --params
+      gitxp diff run-a run-b --stat
+      gitxp diff run-a run-b --code -- src/ | git apply
+    """  # noqa: D301  (click wants the backspace itself)
+    if name_only and (sections or stat or as_json):
+        raise UsageError("--name-only goes with no other choice of what to show.", hint="gitxp diff --help")
+    wanted = [section for section in _SECTIONS if section in sections] or list(_SECTIONS)
+    if stat and _CODE not in wanted:
+        raise UsageError("--stat is about code, which was not asked for.", hint="Add --code, or leave --stat out.")
+    from gitxp.repo import Repo
+
+    with Repo() as repo:
+        run_a, run_b = repo.get(a), repo.get(b)
+        options = ["--stat"] if stat else ["--name-only"] if name_only else []
+        if not as_json and (name_only or wanted == [_CODE]):
+            with terminal.paged("diff"):
+                return _show_code(repo, run_a, run_b, paths, options, terminal)
+        return _compare(repo, run_a, run_b, paths, wanted, options, terminal, as_json=as_json)
+
+
+def _compare(
+    repo: Repo,
+    a: Run,
+    b: Run,
+    paths: Sequence[str],
+    wanted: Collection[str],
+    options: Sequence[str],
+    terminal: Terminal,
+    *,
+    as_json: bool,
+) -> int:
+    """Show the sections that are wanted and differ; the exit status."""
+    from gitxp.render import comparison as rendering
+
+    comparison = repo.diff(a, b, paths)
+    for run in (a, b):
+        if run.problem:
+            sys.stderr.write(f"Warning: the record of {run.name} cannot be read: {visible(run.problem)}\n")
+    if as_json:
+        terminal.print_exact([rendering.render_json(comparison, wanted)])
+        return 0
+    differing = [section for section in wanted if rendering.differs(comparison, section)]
+    if not differing:
+        terminal.print(rendering.no_difference(comparison, wanted))
+        return 0
+    with terminal.paged("diff"):
+        for section in differing:
+            if section != differing[0]:
+                sys.stdout.write("\n")
+            if section != _CODE:
+                sys.stdout.write(
+                    rendering.render_section(comparison, section, width=terminal.width, style=terminal.style)
+                )
+                continue
+            sys.stdout.write(rendering.heading(section, terminal.style))
+            status = _show_code(repo, a, b, paths, options, terminal)
+            if status:
+                return status
+    return 0
+
+
+def _show_code(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequence[str], terminal: Terminal) -> int:
+    """Let git write its part; the exit status. What git has to complain about, it says itself."""
+    sys.stdout.flush()
+    status = repo.show_code_diff(a, b, paths, [terminal.git_color("color.diff"), *options])
+    if status < 0:
+        return 128 - status
+    return GitFailed.exit_code if status else 0

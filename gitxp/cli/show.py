@@ -1,0 +1,42 @@
+"""`gitxp show`: all about one run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from gitxp.cli.terminal import terminal_options
+
+if TYPE_CHECKING:
+    from gitxp.cli.terminal import Terminal
+
+
+@click.command("show", short_help="All about one run.")
+@click.argument("run", metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="The record with environment and series names, exact, as JSON.")
+@terminal_options
+def show_command(*, run: str, as_json: bool, terminal: Terminal) -> None:
+    """Show one run: how it ended, its command, parameters, metrics, data, outputs and environment.
+
+    RUN is a name or the unique beginning of one, an id, '@' for the newest run, '@~1' for the one before it, or a commit.
+
+    \b
+    Examples:
+      gitxp show @
+      gitxp show calm-otter
+      gitxp show @ --json | jq .params
+    """  # noqa: D301  (click wants the backspace itself)
+    from gitxp.repo import Repo
+
+    with Repo() as repo:
+        about = repo.show(repo.get(run))
+    if as_json:
+        from gitxp.render.as_json import json_text
+
+        terminal.print_exact([json_text(about)])
+        return
+    from gitxp.render.page import render_page
+
+    terminal.print(render_page(about, width=terminal.width, now=time.time(), style=terminal.style))
