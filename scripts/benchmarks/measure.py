@@ -108,7 +108,12 @@ def footprint(work: Work, environ: dict[str, str], *, besides: str, span: float)
     """
     mark = f"{os.getpid()}-{time.time_ns()}"
     process = subprocess.Popen(
-        work.command, cwd=work.folder, env={**environ, MARK: mark}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        work.command,
+        cwd=work.folder,
+        env={**environ, MARK: mark},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + 30

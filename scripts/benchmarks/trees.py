@@ -41,10 +41,10 @@ LARGE = Shape(100_000, 7_000, 1_000)
 
 
 def paths(shape: Shape, rng: random.Random) -> Iterator[str]:
-    """Paths of a tree whose folders nest one to six deep."""
+    """Paths of a tree whose folders nest up to six deep, most of them three or four."""
     folders = [""]
     while len(folders) < shape.folders:
-        parent = rng.choice(folders)
+        parent = folders[int(len(folders) * rng.random() ** 4)]  # rather an early one: trees are broad, not deep
         if parent.count("/") < 6:
             folders.append(f"{parent}{rng.choice(WORDS)}{len(folders)}/")
     for number in range(shape.files):
