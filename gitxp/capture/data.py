@@ -1,0 +1,204 @@
+r"""Fingerprints of the data that a run is given: what was read, told by content, for any size.
+
+A file is its xxh3-128. A folder is the xxh3-128 of its manifest: one line for each file below it, sorted by the bytes
+of the path (relative to the folder, `/` between components):
+
+    <32 hex digits>  <path>\n     a regular file: xxh3-128 of its content
+    <32 hex digits> @<path>\n     a symbolic link: xxh3-128 of the bytes of its target; it is never followed
+    ????????????????????????????????  <path>\n     a file or a folder that cannot be read
+
+Where a path has a backslash or a newline in it, the line begins with a backslash, and the two are written `\\` and
+`\n`, as sha256sum does it. Empty folders, FIFOs, sockets, devices, permissions and times are not part of it, nor are
+folders named `.git`. So `cd FOLDER && find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 xxh128sum | xxh128sum`
+gives the same 32 digits wherever there are no links and no such names.
+
+Two walks: a fast one, unsorted, that only digests names and stats and ends everything if the cache knows that digest;
+and, where something changed, a sorted one that goes along the old cache and hashes what is new, in threads, a bounded
+number of files at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Any
+
+import xxhash
+
+from gitxp.capture.hash_threads import Cancelled, Watch, hash_items
+from gitxp.capture.hashing import FileHash, fingerprint_file
+from gitxp.capture.stat_cache import UNTRUSTED, Answer, Cache, Writer, is_trusted
+from gitxp.capture.walk import FILE, LINK, UNLISTED, Item, Walk, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+__all__ = ["fingerprint", "fingerprint_file", "manifest_line"]
+
+_CHUNK = 2048
+_UNREADABLE = "?" * 32
+
+
+def fingerprint(
+    paths: Sequence[str],
+    toplevel: str,
+    cache_path: str | None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    clock: Callable[[], int] = time.time_ns,
+) -> list[dict[str, Any]]:
+    """The record's `data` entries for files and folders, one for each path, in order, each path once.
+
+    Relative paths are from `toplevel`. An entry has `path` (relative to `toplevel` if inside it, else absolute),
+    `kind` (`file`, `folder`, `missing`, `other`: a device, a FIFO), and for a file and a folder `size` in bytes and
+    `xxh3_128`; for a folder `files`, the number of files and links in it; `changed` is true where a file would not
+    hold still while it was read twice; `unreadable` counts what could not be read.
+
+    `cache_path` is a folder for stat caches, made if it is not there; None does without. `progress` is called in this
+    thread, some 10 times a second, with the bytes and files read so far, `cancelled` as often; where that says true, the
+    entries that are not finished have `path` and `kind` alone.
+    """
+    watch = Watch(progress, cancelled)
+    entries: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        full = os.path.normpath(os.path.join(toplevel, path))
+        shown = _shown(full, toplevel)
+        if shown not in entries:
+            entries[shown] = {"path": shown, **_fingerprint(os.fsencode(full), cache_path, watch, clock)}
+    return list(entries.values())
+
+
+def manifest_line(path: bytes, kind_mark: bytes, digest: str) -> bytes:
+    r"""One line of a folder's manifest; `kind_mark` is a space or an @."""
+    escaped = path.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+    return b"%s%s %s%s\n" % (b"\\" if escaped != path else b"", digest.encode("ascii"), kind_mark, escaped)
+
+
+def _shown(full: str, toplevel: str) -> str:
+    for path in (full, os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))):
+        if path == toplevel:
+            return "."
+        if path.startswith(toplevel.rstrip("/") + "/"):
+            return path[len(toplevel.rstrip("/")) + 1 :]
+    return full
+
+
+def _fingerprint(root: bytes, cache_path: str | None, watch: Watch, clock: Callable[[], int]) -> dict[str, Any]:
+    try:
+        about = os.stat(root)
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return {"kind": "missing"}
+    is_folder = stat.S_ISDIR(about.st_mode)
+    if not is_folder and not stat.S_ISREG(about.st_mode):
+        return {"kind": "other"}
+    kind = "folder" if is_folder else "file"
+    cache = Cache(cache_path, root)
+    try:
+        watch.look()
+        if cache.answer and cache.stats != UNTRUSTED and scan(root, watch.look) == cache.stats:
+            return _entry(kind, cache.answer)
+        return _hash_root(root, kind, cache, watch, clock)
+    except FileNotFoundError:  # the root went away just now
+        return {"kind": "missing"}
+    except Cancelled:
+        return {"kind": kind}
+    finally:
+        cache.close()
+
+
+def _entry(kind: str, answer: Answer, unreadable: int = 0, *, changed: bool = False) -> dict[str, Any]:
+    entry: dict[str, Any] = {"kind": kind, "size": answer.size, "xxh3_128": answer.digest.hex()}
+    if kind == "folder":
+        entry["files"] = answer.files
+    elif unreadable:
+        del entry["xxh3_128"]
+    if changed:
+        entry["changed"] = True
+    if unreadable:
+        entry["unreadable"] = unreadable
+    return entry
+
+
+def _hash_root(root: bytes, kind: str, cache: Cache, watch: Watch, clock: Callable[[], int]) -> dict[str, Any]:
+    """Walk in manifest order, hash what the cache does not know, and write the next cache."""
+    looked = clock()
+    walk = Walk(root)
+    sums = _Sums(Writer(cache))
+    try:
+        for items in _chunks(walk):
+            known = [None if item.kind == UNLISTED else cache.find(item.path, item.facts) for item in items]
+            unknown = [item for item, digest in zip(items, known, strict=True) if digest is None]
+            found = iter(hash_items(root, unknown, watch))
+            now = clock()
+            for item, digest in zip(items, known, strict=True):
+                if digest is not None:
+                    sums.add(item, FileHash(digest, item.facts, changed=False), trusted=True)
+                elif fresh := next(found):
+                    sums.add(item, fresh, trusted=not fresh.changed and is_trusted(fresh.facts, looked, now))
+                else:
+                    sums.add_unreadable(item)
+            sums.flush()
+        answer = sums.answer(kind)
+        sums.writer.publish(walk.stats if sums.steady else UNTRUSTED, answer)
+    except BaseException:
+        sums.writer.discard()
+        raise
+    return _entry(kind, answer, sums.unreadable, changed=sums.changed)
+
+
+class _Sums:
+    """What grows while the items of one root go by; `steady` is whether the whole answer may be taken again."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.steady = True
+        self.changed = False
+        self.unreadable = 0
+        self._manifest = xxhash.xxh3_128()
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._files = 0
+        self._last = bytes(16)
+
+    def add(self, item: Item, found: FileHash, *, trusted: bool) -> None:
+        """A file or a link, and the hash of its content; `trusted`: an equal stat will mean an equal content."""
+        if item.kind == LINK:
+            self._lines.append(manifest_line(item.path, b"@", found.digest.hex()))
+        else:
+            self._lines.append(manifest_line(item.path, b" ", found.digest.hex()))
+            self._size += found.facts[0]
+        self._files += 1
+        self._last = found.digest
+        self.changed = self.changed or found.changed
+        self.steady = self.steady and trusted and found.facts == item.facts
+        if trusted:
+            self.writer.add(item.path, found.facts, found.digest)
+
+    def add_unreadable(self, item: Item) -> None:
+        """A file or a folder that could not be read, or is gone."""
+        self.unreadable += 1
+        self.steady = False
+        self._files += item.kind == FILE
+        self._lines.append(manifest_line(item.path, b" ", _UNREADABLE))
+
+    def flush(self) -> None:
+        """Let go of the lines."""
+        self._manifest.update(b"".join(self._lines))
+        self._lines.clear()
+
+    def answer(self, kind: str) -> Answer:
+        """The fingerprint of a folder, or of the one file."""
+        return Answer(self._manifest.digest() if kind == "folder" else self._last, self._size, self._files)
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    chunk: list[Item] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
