@@ -10,11 +10,15 @@ import click
 
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
+from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitxp.cli.terminal import Terminal
 
 _NEWEST = 20
+_NAMED = 3  # strange refs that are named; the others are counted
 
 
 @click.command("list", short_help="The newest runs, side by side.")
@@ -63,7 +67,9 @@ def list_command(
     from gitxp.repo import Repo
 
     limit = count if count is not None else None if as_json or as_csv else _NEWEST
-    page = Repo().page(limit or None)
+    with Repo() as repo:
+        page = repo.page(limit or None)
+    _tell_strange(page.strange)
     from gitxp.render import runs as rendering
 
     if as_json:
@@ -83,6 +89,14 @@ def list_command(
         listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
         terminal.print(listing.text, chop=bool(names or all_columns))
         _tell(page.total - len(page.runs), len(listing.left_out))
+
+
+def _tell_strange(refs: Sequence[str]) -> None:
+    """Say which refs stand where runs do and are none: somebody made them by hand."""
+    if refs:
+        named = ", ".join(map(visible, refs[:_NAMED]))
+        more = f" and {len(refs) - _NAMED:,} more" if len(refs) > _NAMED else ""
+        sys.stderr.write(f"Not listed, since they can be no runs: {named}{more}\n")
 
 
 def _tell(runs: int, columns: int) -> None:
