@@ -56,8 +56,12 @@ def sealed_environment(home: str) -> dict[str, str]:
 
 
 def check(command: Sequence[str], folder: str, environ: dict[str, str], data: bytes = b"") -> bytes:
-    """The stdout of a command that must not fail."""
-    return subprocess.run(command, cwd=folder, env=environ, input=data, capture_output=True, check=True).stdout
+    """The stdout of a command; `RuntimeError` with its stderr where it fails."""
+    answer = subprocess.run(command, cwd=folder, env=environ, input=data, capture_output=True, check=False)
+    if answer.returncode:
+        msg = f"{' '.join(command)} in {folder}: exit status {answer.returncode}\n{answer.stderr.decode(errors='replace')}"
+        raise RuntimeError(msg)
+    return answer.stdout
 
 
 def seconds(work: Work, environ: dict[str, str]) -> float:
