@@ -97,12 +97,12 @@ def add_runs(folder: str, count: int, environ: dict[str, str], gitxp: str) -> No
     check(command, folder, environ)
     tip = "refs/experiments/template"
     template: dict[str, Any] = json.loads(check(["git", "show", f"{tip}:.gitxp/run.json"], folder, environ))
-    environment = check(["git", "rev-parse", f"{tip}:.gitxp/environment.json"], folder, environ).decode().strip()
+    files = check(["git", "rev-parse", f"{tip}:.gitxp"], folder, environ).decode().strip()
     rng = random.Random(count)
     with _fast_import(folder, environ) as importer:
         assert importer.stdin is not None
         for number in range(count):
-            importer.stdin.write(_run(template, environment, number, rng))
+            importer.stdin.write(_run(template, files, number, rng))
     _finish(importer)
 
 
@@ -111,8 +111,8 @@ def pack_refs(folder: str, environ: dict[str, str]) -> None:
     check([*FAST, "pack-refs", "--all"], folder, environ)
 
 
-def _run(template: dict[str, Any], environment: str, number: int, rng: random.Random) -> bytes:
-    """The fast-import commands of one run."""
+def _run(template: dict[str, Any], files: str, number: int, rng: random.Random) -> bytes:
+    """The fast-import commands of one run; `files` is the tree of the template's `.gitxp`."""
     name = f"{rng.choice(WORDS)}-{rng.choice(WORDS)}-{number:06x}"
     start = SECOND + number * 30
     loss, accuracy = rng.random(), rng.random()
@@ -146,7 +146,7 @@ def _run(template: dict[str, Any], environment: str, number: int, rng: random.Ra
     ref = f"refs/experiments/{name}"
     message = f"{name}: true\n\nGitxp-Run: {name}\nGitxp-Id: {record['id']}\n"
     chunks = [_commit(ref, start, message, "from refs/heads/main\n")]
-    chunks += [f"M 100644 {environment} .gitxp/environment.json\n".encode(), _file("run.json", _encode(record))]
+    chunks += [f"M 040000 {files} .gitxp\n".encode(), _file("run.json", _encode(record))]
     chunks += [_commit(ref, start + 20, message), _file("run.json", _encode(done)), _file("metrics/loss.tsv", series)]
     return b"".join(chunks)
 
