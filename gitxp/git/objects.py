@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git, Process
 
 FOLDER_MODE, SUBMODULE_MODE = "40000", "160000"
-MAX_TREE = 64 * 1024 * 1024
 MAX_DEPTH = 200
 MAX_FILES = 1_000_000
 # From this many records on, libgit2 is worth its import.
@@ -124,14 +123,15 @@ class _Reader:
     def __init__(self, git: Git) -> None:
         self._git = git
 
-    def _read(self, oid: Oid, limit: int) -> tuple[str, bytes]:
+    def _read(self, oid: Oid, limit: int | None = None) -> tuple[str, bytes]:
+        """Kind and bytes of an object. There is no limit for commits and trees: git itself holds them in memory."""
         raise NotImplementedError
 
     def get_size(self, oid: Oid) -> int:
         """How many bytes an object has."""
         raise NotImplementedError
 
-    def _read_as(self, kind: str, oid: Oid, limit: int) -> bytes:
+    def _read_as(self, kind: str, oid: Oid, limit: int | None = None) -> bytes:
         found, data = self._read(oid, limit)
         if found != kind:
             raise WrongObject(f"object {oid[:12]} is a {found}, and a {kind} is needed")
@@ -139,25 +139,25 @@ class _Reader:
 
     def read_commit(self, oid: Oid) -> Commit:
         """The facts of a commit; an annotated tag stands for its commit."""
-        kind, data = self._read(oid, MAX_RECORD)
-        if kind == "tag":  # a ref made by hand may lead to an annotated tag; git follows it, too
-            oid = Oid(data[len("object ") : data.find(b"\n")].decode("ascii", "replace"))
-            kind, data = self._read(oid, MAX_RECORD)
-        if kind != "commit":
-            raise WrongObject(f"object {oid[:12]} is a {kind}, and a commit is needed")
+        data = self._read_commit(oid)
         head, _, message = data.partition(b"\n\n")
-        tree, time, parents = "", 0, []
+        time, parents = 0, []
         for line in head.decode("utf-8", "replace").split("\n"):
             key, _, value = line.partition(" ")
-            if key == "tree" and not tree:
-                tree = value
-            elif key == "parent":
+            if key == "parent":
                 parents.append(Oid(value))
             elif key == "committer":
                 time = _time_of(value)
-        if not tree:
-            raise WrongObject(f"commit {oid[:12]} is damaged: it has no tree")
-        return Commit(oid, Oid(tree), tuple(parents), time, message.decode("utf-8", "replace"))
+        return Commit(oid, _tree_of(data, oid), tuple(parents), time, message.decode("utf-8", "replace"))
+
+    def _read_commit(self, oid: Oid) -> bytes:
+        kind, data = self._read(oid)
+        if kind == "tag":  # a ref made by hand may lead to an annotated tag; git follows it, too
+            oid = Oid(data[len("object ") : data.find(b"\n")].decode("ascii", "replace"))
+            kind, data = self._read(oid)
+        if kind != "commit":
+            raise WrongObject(f"object {oid[:12]} is a {kind}, and a commit is needed")
+        return data
 
     def read_blob(self, oid: Oid, limit: int = MAX_RECORD) -> bytes:
         """The bytes of a blob; `TooLarge` where there are more than `limit`."""
@@ -178,16 +178,15 @@ class _Reader:
 
     def find_entry(self, commit: Oid, path: str) -> Entry | None:
         """The entry at a path of a commit's tree; None where there is none."""
-        entry = Entry("", FOLDER_MODE, self.read_commit(commit).tree)
-        parts = path.split("/")
-        for part in parts:
-            if entry.mode != FOLDER_MODE:
+        mode, oid = FOLDER_MODE, _tree_of(self._read_commit(commit), commit)
+        for part in path.split("/"):
+            if mode != FOLDER_MODE:
                 return None
-            found = next((item for item in self._read_tree(entry.oid) if item.path == part), None)
+            found = _find_in_tree(self._read_as("tree", oid), os.fsencode(part), len(oid) // 2)
             if found is None:
                 return None
-            entry = found
-        return entry._replace(path=path)
+            mode, oid = found
+        return Entry(path, mode, oid)
 
     def read_file(self, commit: Oid, path: str, limit: int = MAX_RECORD) -> bytes | None:
         """The bytes of the file at a path of a commit's tree; None where there is none."""
@@ -221,7 +220,7 @@ class _Reader:
         return sorted(files)
 
     def _read_tree(self, oid: Oid) -> Iterator[Entry]:
-        data = self._read_as("tree", oid, MAX_TREE)
+        data = self._read_as("tree", oid)
         size = len(oid) // 2
         at = 0
         while at < len(data):
@@ -248,11 +247,11 @@ class CatFile(_Reader):
 
     def get_size(self, oid: Oid) -> int:
         """How many bytes an object has."""
-        return self._sizes.ask(oid, None)[2]
+        return self._sizes.ask(oid)[1]
 
-    def _read(self, oid: Oid, limit: int) -> tuple[str, bytes]:
-        kind, data, _ = self._contents.ask(oid, limit)
-        return kind, data
+    def _read(self, oid: Oid, limit: int | None = None) -> tuple[str, bytes]:
+        kind, size = self._contents.ask(oid)
+        return kind, self._contents.receive_bytes(oid, kind, size, limit)
 
     def read_files(
         self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD
@@ -278,7 +277,8 @@ class CatFile(_Reader):
                 oid = group[at]
                 at += 1
                 try:
-                    kind, data, _ = batch.receive(oid, limit)
+                    kind, size = batch.receive(oid)
+                    data = batch.receive_bytes(oid, kind, size, limit)
                 except MissingObject:
                     yield oid, self._explain(oid, path)
                 except FormatError as error:
@@ -328,28 +328,28 @@ class _Batch:
         except BrokenPipeError:
             self._fail(names[0])
 
-    def ask(self, oid: Oid, limit: int | None) -> tuple[str, bytes, int]:
-        """Send one and receive it."""
+    def ask(self, oid: Oid) -> tuple[str, int]:
+        """Send one and receive its kind and size."""
         self.send([oid])
-        return self.receive(oid, limit)
+        return self.receive(oid)
 
-    def receive(self, oid: Oid, limit: int | None) -> tuple[str, bytes, int]:
-        """The next answer: kind, bytes, size. A limit of None means that git was asked for no contents."""
-        header = self._read_line(oid)
-        words = header.rsplit(" ", 2)
+    def receive(self, oid: Oid) -> tuple[str, int]:
+        """Kind and size of the next object; `MissingObject` where there is none."""
+        words = self._read_line(oid).rsplit(" ", 2)
         if len(words) < 3 or not words[2].isdigit():
             raise MissingObject(oid)
-        kind, size = words[1], int(words[2])
-        if limit is None:
-            return kind, b"", size
-        if size > limit:
+        return words[1], int(words[2])
+
+    def receive_bytes(self, oid: Oid, kind: str, size: int, limit: int | None) -> bytes:
+        """The bytes that follow a kind and size; where those are over the limit the process ends, and they are not read."""
+        if limit is not None and size > limit:
             self.close()
             raise TooLarge(f"{kind} {oid[:12]}", size, limit)
         while len(self._buffer) < size + 1:
             self._fill(oid)
         data = bytes(self._buffer[:size])
         del self._buffer[: size + 1]
-        return kind, data, size
+        return data
 
     def _read_line(self, oid: Oid) -> str:
         while (end := self._buffer.find(b"\n")) < 0:
@@ -427,16 +427,18 @@ class Libgit2(_Reader):
             kind, size = self._database.read_header(oid)
         except self._errors as error:
             raise _translate(error, oid) from error
-        return str(kind.name).lower(), int(size)
+        return _KINDS.get(kind, "unknown object"), size
 
-    def _read(self, oid: Oid, limit: int) -> tuple[str, bytes]:
-        kind, size = self._read_header(oid)
-        if size > limit:
-            raise TooLarge(f"{kind} {oid[:12]}", size, limit)
+    def _read(self, oid: Oid, limit: int | None = None) -> tuple[str, bytes]:
+        if limit is not None:
+            kind, size = self._read_header(oid)
+            if size > limit:
+                raise TooLarge(f"{kind} {oid[:12]}", size, limit)
         try:
-            return kind, self._database.read(oid)[1]
+            number, data = self._database.read(oid)
         except self._errors as error:
             raise _translate(error, oid) from error
+        return _KINDS.get(number, "unknown object"), data
 
     def read_files(
         self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD
@@ -449,10 +451,30 @@ class Libgit2(_Reader):
                 yield oid, error
 
 
+_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+
+
 def _translate(error: Exception, oid: Oid) -> FormatError:
     if isinstance(error, KeyError):
         return MissingObject(oid)
     return WrongObject(f"object {oid[:12]} cannot be read: {error}", hint="Look for damage with 'git fsck'.")
+
+
+def _tree_of(commit: bytes, oid: Oid) -> Oid:
+    if not commit.startswith(b"tree "):
+        raise WrongObject(f"commit {oid[:12]} is damaged: it has no tree")
+    return Oid(commit[5 : commit.find(b"\n")].decode("ascii", "replace"))
+
+
+def _find_in_tree(tree: bytes, name: bytes, hash_size: int) -> tuple[str, Oid] | None:
+    """Mode and object of one entry: what `_read_tree` would find, in a tenth of its time."""
+    wanted = b" " + name
+    at = 0
+    while (end := tree.find(b"\0", at)) >= 0:
+        if tree.endswith(wanted, at, end) and tree[at : end - len(wanted)].isdigit():
+            return tree[at : end - len(wanted)].decode("ascii"), Oid(tree[end + 1 : end + 1 + hash_size].hex())
+        at = end + 1 + hash_size
+    return None
 
 
 def _time_of(signature: str) -> int:

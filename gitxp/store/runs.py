@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gitxp.git.refs import RunRef
     from gitxp.names import RunName
 
+    Check = Callable[[Any], str | None]  # what is wrong with a value, or None
+
 # 40 bytes a point: thirteen million points.
 MAX_SERIES = 512 * 1024 * 1024
 _MAX_DEPTH = 64
@@ -72,9 +74,9 @@ def read_environment(objects: Objects, commit: Oid) -> dict[str, Any]:
     if data is None:
         return {}
     value = fmt.decode_json(data)
-    problem = _object(value) or _find_unsound(value)
+    problem = _object(value) or _anything(value)
     if problem:
-        raise FormatError(f"The environment of commit {commit[:12]} cannot be read: {problem}.")
+        raise FormatError(f"The environment of commit {commit[:12]} cannot be read: it is {problem}.")
     return dict(value)
 
 
@@ -122,16 +124,19 @@ def _flag(value: Any) -> str | None:
 def _integer(value: Any) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return "no whole number"
-    return None if abs(value) < _MAX_INTEGER else "too large a number"
+    return None if -_MAX_INTEGER < value < _MAX_INTEGER else "too large a number"
 
 
 def _number(value: Any) -> str | None:
+    if type(value) is float:  # by far the usual case
+        return None if math.isfinite(value) else "no number that JSON has"
     try:
-        return None if math.isfinite(fmt.decode_number(value)) or isinstance(value, str) else "no finite number"
+        math.isfinite(fmt.decode_number(value))
     except FormatError:
         return "no number"
     except OverflowError:
         return "too large a number"
+    return None
 
 
 def _seconds(value: Any) -> str | None:
@@ -155,43 +160,61 @@ def _object(value: Any) -> str | None:
 
 
 def _parameter(value: Any) -> str | None:
-    return "an object, and parameters are scalars and lists" if isinstance(value, dict) else None
+    return "an object, and parameters are scalars and lists" if isinstance(value, dict) else _anything(value)
 
 
-def _list_of(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+def _anything(value: Any) -> str | None:
+    """What would stop a JSON value from being written again: floats that are none in JSON, too many levels."""
+    if isinstance(value, float):
+        return _number(value)
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(_MAX_DEPTH):
+        if not level:
+            return None
+        below: list[Any] = []
+        for item in level:
+            below.extend(item.values() if isinstance(item, dict) else item)
+        if not all(math.isfinite(item) for item in below if isinstance(item, float)):
+            return "something with a number in it that JSON does not have"
+        level = [item for item in below if isinstance(item, (dict, list))]
+    return f"nested more than {_MAX_DEPTH} levels deep"
+
+
+def _list_of(check: Check) -> Check:
     def check_list(value: Any) -> str | None:
         if not isinstance(value, list):
             return "no list"
-        return next(
-            (f"a list, and item {n} is {wrong}" for n, item in enumerate(value) if (wrong := check(item))), None
-        )
+        for number, item in enumerate(value):
+            if wrong := check(item):
+                return f"a list, and item {number} is {wrong}"
+        return None
 
     return check_list
 
 
-def _object_of(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+def _object_of(check: Check) -> Check:
     def check_object(value: Any) -> str | None:
         if not isinstance(value, dict):
             return "no object"
-        return next(
-            (f"an object, and its {_short(k)} is {wrong}" for k, v in value.items() if (wrong := check(v))), None
-        )
+        for key, item in value.items():
+            if wrong := check(item):
+                return f"an object, and its {_short(key)} is {wrong}"
+        return None
 
     return check_object
 
 
-def _keys(needed: str = "", **checks: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
-    """An object with these keys where it has them, of which the `needed` ones (separated by spaces) must be there."""
+def _keys(needed: str, **checks: Check) -> Check:
+    """An object with the key `needed`, and of these types where it has them."""
 
     def check_keys(value: Any) -> str | None:
         if not isinstance(value, dict):
             return "no object"
-        for key in needed.split():
-            if key not in value:
-                return f"an object without {key!r}"
-        for key, check in checks.items():
-            if key in value and (wrong := check(value[key])):
-                return f"an object, and its {key!r} is {wrong}"
+        if needed not in value:
+            return f"an object without {needed!r}"
+        for key, item in value.items():
+            if wrong := checks.get(key, _anything)(item):
+                return f"an object, and its {_short(key)} is {wrong}"
         return None
 
     return check_keys
@@ -201,7 +224,7 @@ _texts = _list_of(_text)
 _summary = _keys("last", last=_number, min=_number, max=_number, count=_integer, step=_integer)
 _fingerprint = _keys("path", path=_text, kind=_text, size=_integer, files=_integer, xxh3_128=_text, changed=_flag)
 # docs/format.md has the same table in words. Keys that are not here are kept as they are.
-_RECORD: Mapping[str, Callable[[Any], str | None]] = {
+_RECORD: Mapping[str, Check] = {
     "id": _text,
     "name": _text,
     "status": _status,
@@ -235,28 +258,10 @@ _RECORD: Mapping[str, Callable[[Any], str | None]] = {
 
 
 def _find_problem(record: fmt.Record) -> str | None:
-    for key, check in _RECORD.items():
-        if key in record and (wrong := check(record[key])):
-            return f"{key!r} is {wrong}"
-    return _find_unsound(record)
-
-
-def _find_unsound(value: Any) -> str | None:
-    """What would stop a JSON value from being written again: floats that are none in JSON, too many levels."""
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-            elif isinstance(item, float) and not math.isfinite(item):
-                return f"{item} stands where JSON has no such number"
-        if not below:
-            return None
-        level = below
-    return f"it is nested more than {_MAX_DEPTH} levels deep"
+    for key, value in record.items():
+        if wrong := _RECORD.get(key, _anything)(value):
+            return f"{_short(key)} is {wrong}"
+    return None
 
 
 def _short(key: str) -> str:
