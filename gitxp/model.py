@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitxp.format import Oid, Record, RefName, decode_number
-from gitxp.names import RunName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gitxp.names import RunName
 
 
 @dataclass(frozen=True, slots=True)

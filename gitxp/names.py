@@ -7,11 +7,15 @@ runs the chance that any two clash is about half a percent, and a clash within o
 
 from __future__ import annotations
 
-from typing import NewType
-
 from gitxp.errors import IllegalName
 
-RunName = NewType("RunName", str)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NewType
+
+    RunName = NewType("RunName", str)
+else:
+    RunName = str
 
 MAX_LENGTH = 100
 _FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")

@@ -7,14 +7,14 @@ Facts come back, nothing is printed, `GitxpError` says what went wrong. The impo
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import NotARepository
 from gitxp.git.program import Git
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Self
+    from typing import Any, Self
 
     from gitxp.format import Point
     from gitxp.git.objects import Objects

@@ -20,13 +20,16 @@ Without the file nothing is imported and nothing but one failing `open` happens.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from gitxp.capture.untracked import Limits
 from gitxp.errors import ConfigError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any, NamedTuple, NoReturn
+else:
+    from gitxp.light import NamedTuple
 
 FILE_NAME = "gitxp.yaml"
 _UNITS: dict[str, int] = {

@@ -8,10 +8,13 @@ not. A launcher that is not in the table is taken for the program itself.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NamedTuple
+else:
+    from gitxp.light import NamedTuple
 
 
 class Launcher(NamedTuple):

@@ -19,17 +19,18 @@ read is left out and said in a warning.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.launchers import program_arguments
 from gitxp.capture.scalars import Scalar, is_number, value
 from gitxp.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
-Params = dict[str, Any]
-Sources = dict[str, str]
+    Params = dict[str, Any]
+    Sources = dict[str, str]
 
 MAX_PARAMS = 1_000
 MAX_TEXT = 2_000

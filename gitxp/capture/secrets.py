@@ -6,8 +6,8 @@ By name alone, as git's users know them; what is tracked is the user's decision 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

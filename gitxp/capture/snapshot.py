@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.capture.untracked import Limits, Skipped, choose, fold
 from gitxp.errors import SnapshotFailed
 from gitxp.format import FOLDER, Oid
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any, NamedTuple
 
     from gitxp.git.program import Git
     from gitxp.git.worktree import Entry, Survey
+else:
+    from gitxp.light import NamedTuple
 
 # Over this many bytes of untracked files, their index is kept for the next run, so that git need not hash them again;
 # below it, two more git processes would cost more than the hashing.

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import stat
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitxp.capture.secrets import is_likely_secret
 from gitxp.format import FOLDER
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any, NamedTuple
+else:
+    from gitxp.light import NamedTuple
 
 _LISTED = 100
 
@@ -74,6 +75,10 @@ def choose(toplevel: str, paths: Sequence[str], limits: Limits) -> tuple[list[tu
 
 
 def _objection(toplevel: str, path: str, facts: os.stat_result, limits: Limits) -> str | None:
+    from fnmatch import fnmatchcase  # brings in `re`: not for a tree without untracked files
+
+    from gitxp.capture.secrets import is_likely_secret
+
     name = os.path.basename(path)
     if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in limits.exclude):
         return "excluded in gitxp.yaml"

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.cli.errors import report
-from gitxp.errors import CommandNotFound, GitxpError, UsageError
+from gitxp.errors import CommandNotFound, UsageError
 from gitxp.render.safe import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, NamedTuple
 
     from gitxp.recording.begin import Outcome, Started
+else:
+    from gitxp.light import NamedTuple
 
 EXIT_NOT_STARTED = 125
+_SIGINT = 2
 _TOLD = 10
 
 
@@ -106,31 +110,32 @@ def parse(words: Sequence[str]) -> dict[str, Any] | None:
 
 def start(arguments: Mapping[str, Any]) -> int:
     """Run the command; the exit status, unless the command died by a signal: then so does this process."""
-    from gitxp.recording.posix import fill_standard_streams
-    from gitxp.recording.signals import die_by
-
-    fill_standard_streams()
+    for fd in range(3):  # a pipe of ours must never become somebody's stdout
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor is this one
     try:
         from gitxp.repo import Repo
 
         outcome = Repo(".").run(**arguments, on_start=_tell_start)
     except KeyboardInterrupt:
-        return die_by(2)
+        return _die_by(_SIGINT)
     except (UsageError, CommandNotFound) as error:
         return report(error)
-    except GitxpError as error:
-        report(error)
-        return EXIT_NOT_STARTED
-    except OSError as error:
-        report(error)
-        return EXIT_NOT_STARTED
     except Exception as error:  # noqa: BLE001  (report sorts it; the status must not look like the command's)
         report(error)
         return EXIT_NOT_STARTED
     _tell_end(outcome)
     if outcome.signal is not None:
-        return die_by(outcome.signal)
+        return _die_by(outcome.signal)
     return outcome.exit_code if outcome.exit_code is not None else EXIT_NOT_STARTED
+
+
+def _die_by(number: int) -> int:
+    from gitxp.recording.signals import die_by
+
+    return die_by(number)
 
 
 def _tell_start(started: Started) -> None:

@@ -12,13 +12,19 @@ from __future__ import annotations
 
 import os
 import select
-import signal
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import GitFailed, GitxpError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, NamedTuple
+else:
+    from gitxp.light import NamedTuple
+
+# Numbers that POSIX fixes: `import signal` brings in `enum`, 4 ms.
+_SIGKILL, _SIGPIPE = 9, 13
+_DEFAULT_SIGNALS = (2, 3, _SIGPIPE, 15)
 
 # `git rev-parse --local-env-vars` (a test compares), and what else would change what git answers.
 LOCAL_VARIABLES = frozenset(
@@ -47,6 +53,9 @@ SETTINGS = (
 _SETTINGS_BEFORE_2_36 = ("core.fsyncObjectFiles=true",)
 
 
+_CHUNK = 1 << 16
+
+
 class Answer(NamedTuple):
     """What a finished git process left: exit status (-n: killed by signal n), stdout, stderr."""
 
@@ -65,6 +74,7 @@ class Process:
         self.out = {stdout: bytearray(), stderr: bytearray()}
         self._stdout, self._stderr = stdout, stderr
         self.answer: Answer | None = None
+        self._open = len(self.out)
 
     def send(self, data: bytes) -> None:
         """Write to its stdin now. Only for what fits into a pipe (a few KB) or is read at once."""
@@ -84,11 +94,28 @@ class Process:
     def close(self) -> None:
         """Kill it, if it still lives, and forget it."""
         if self.answer is None:
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, _SIGKILL)
             gather(self)
 
-    def finish(self) -> None:
-        """Reap it: all of its output was read."""
+    def close_stdin(self) -> None:
+        """Tell it that there is no more to read."""
+        if self.stdin is not None:
+            os.close(self.stdin)
+            self.stdin = None
+
+    def read(self, fd: int) -> bool:
+        """Take what it wrote to this one of its two outputs; False at the end, and at the end of both it is reaped."""
+        chunk = os.read(fd, 1 << 20)
+        if chunk:
+            self.out[fd] += chunk
+            return True
+        os.close(fd)
+        self._open -= 1
+        if not self._open:
+            self._reap()
+        return False
+
+    def _reap(self) -> None:
         _, status = os.waitpid(self.pid, 0)
         self.answer = Answer(
             os.waitstatus_to_exitcode(status), bytes(self.out[self._stdout]), bytes(self.out[self._stderr])
@@ -96,51 +123,56 @@ class Process:
 
 
 def gather(*processes: Process, data: bytes = b"") -> list[Answer]:
-    """Read all of them to their ends at once, none blocking another; `data` goes to the stdin of the first."""
+    """Read them (one at the least) to their ends at once, none blocking another; `data` is for the stdin of the first."""
     poll = select.poll()
-    readers: dict[int, Process] = {}
-    for process in processes:
-        if process.answer is None:
-            for fd in process.out:
-                readers[fd] = process
-                poll.register(fd, select.POLLIN)
-    open_fds = {process: len(process.out) for process in readers.values()}
-    writer, view = None, memoryview(data)
-    for process in processes:
-        if process.stdin is not None:
-            if process is processes[0] and view:
-                writer = process.stdin
-                os.set_blocking(writer, False)
-                poll.register(writer, select.POLLOUT)
-            else:
-                os.close(process.stdin)
-            process.stdin = None
-    while readers or writer is not None:
+    readers = {fd: process for process in processes if process.answer is None for fd in process.out}
+    for fd in readers:
+        poll.register(fd, select.POLLIN)
+    writer = _Writer(processes[0], data)
+    if writer.fd is not None:
+        poll.register(writer.fd, select.POLLOUT)
+    for process in processes[1:]:
+        process.close_stdin()
+    while readers or writer.fd is not None:
         for fd, _ in poll.poll():
-            if fd == writer:
-                try:
-                    view = view[os.write(fd, view[:65536]) :]
-                except BlockingIOError:
-                    continue
-                except BrokenPipeError:
-                    view = view[:0]
-                if not view:
+            if fd in readers:
+                if not readers[fd].read(fd):
                     poll.unregister(fd)
-                    os.close(fd)
-                    writer = None
-                continue
-            process = readers[fd]
-            chunk = os.read(fd, 1 << 20)
-            if chunk:
-                process.out[fd] += chunk
-                continue
-            poll.unregister(fd)
-            os.close(fd)
-            del readers[fd]
-            open_fds[process] -= 1
-            if not open_fds[process]:
-                process.finish()
+                    del readers[fd]
+            elif writer.write():
+                poll.unregister(fd)
+                writer.close()
     return [process.answer for process in processes if process.answer is not None]
+
+
+class _Writer:
+    """The stdin of a process, fed as it takes it."""
+
+    def __init__(self, process: Process, data: bytes) -> None:
+        self.process = process
+        self.view = memoryview(data)
+        if process.stdin is not None and data:
+            os.set_blocking(process.stdin, False)
+        else:
+            process.close_stdin()
+
+    @property
+    def fd(self) -> int | None:
+        return self.process.stdin
+
+    def write(self) -> bool:
+        """Write what it takes now; whether that was the last of it."""
+        assert self.fd is not None
+        try:
+            self.view = self.view[os.write(self.fd, self.view[:_CHUNK]) :]
+        except BlockingIOError:
+            return False
+        except BrokenPipeError:  # it wants no more; its exit status says why
+            return True
+        return not self.view
+
+    def close(self) -> None:
+        self.process.close_stdin()
 
 
 def checked(args: Sequence[str], answer: Answer) -> bytes:
@@ -210,7 +242,7 @@ class Git:
                 environ,
                 file_actions=actions,
                 setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM),
+                setsigdef=_DEFAULT_SIGNALS,
                 **group,
             )
         except FileNotFoundError as error:
@@ -238,7 +270,7 @@ class Git:
         for name in ("LC_ALL", "LANGUAGE"):
             if name in os.environ:
                 environ[name] = os.environ[name]
-        pid = os.posix_spawnp("git", command, environ, setsigdef=(signal.SIGPIPE,))
+        pid = os.posix_spawnp("git", command, environ, setsigdef=(_SIGPIPE,))
         _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status)
 

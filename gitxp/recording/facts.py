@@ -10,17 +10,20 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import GitxpError
 from gitxp.recording.journal import Journal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, NamedTuple
 
     from gitxp.capture.metrics import LineMetrics
     from gitxp.recording.live import Live
+else:
+    from gitxp.light import NamedTuple
 
 STDOUT = "stdout"
 _MAX_ARTIFACT = 50 * 1024 * 1024
@@ -70,9 +73,7 @@ class Facts:
         """Find out what can be known at the end only, and wait for the rest, unless the user is impatient."""
         if self._lines is not None:
             self._log(self._lines.close())
-        for path in self.wanted.metrics_from:
-            if path != STDOUT:
-                self._attempt("The metrics", lambda path=path: self._read_metrics(path))
+        self._attempt("The metrics", self._read_metrics)
         if self._lost:
             self.problems.append(f"{self._lost:,} metric values could not be kept.")
         if self.wanted.outputs:
@@ -125,10 +126,12 @@ class Facts:
             except OSError:
                 self._lost += 1
 
-    def _read_metrics(self, path: str) -> None:
-        from gitxp.capture.metrics import from_json_file
+    def _read_metrics(self) -> None:
+        for path in self.wanted.metrics_from:
+            if path != STDOUT:
+                from gitxp.capture.metrics import from_json_file
 
-        self._log((metric, 0, value) for metric, value in from_json_file(path).items())
+                self._log((metric, 0, value) for metric, value in from_json_file(path).items())
 
     def _take_outputs(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint_file

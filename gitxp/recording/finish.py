@@ -6,8 +6,6 @@ files, in the same way. Everything that is to be in it has therefore been writte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gitxp.format import (
     ARTIFACTS_FOLDER,
     ENVIRONMENT_PATH,
@@ -26,6 +24,7 @@ from gitxp.recording.journal import read_journal
 from gitxp.recording.output import join
 from gitxp.store.writer import File, Identity, advance
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -11,19 +11,22 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import FormatError
 from gitxp.format import decode_json
 from gitxp.recording.posix import become_reaper
 from gitxp.recording.recorder import Recorder
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitxp.recording.recorder import Task
     from gitxp.recording.relay import Streams
     from gitxp.recording.signals import Signals
 
 _READ = 1 << 16
+_SHORT = 100  # ms
 
 
 def watch(task: Task, streams: Streams, signals: Signals) -> dict[str, Any]:
@@ -39,7 +42,6 @@ def watch(task: Task, streams: Streams, signals: Signals) -> dict[str, Any]:
     os.close(to_recorder_read)
     os.close(from_recorder_write)
     streams.close_theirs()
-    become_reaper()
     front = _Front(pid, streams, signals, to_recorder, from_recorder)
     front.wait()
     if front.outcome is not None:
@@ -81,9 +83,13 @@ class _Front:
         poll = select.poll()
         poll.register(self.signals.fd, select.POLLIN)
         poll.register(self.from_recorder, select.POLLIN)
-        is_heard = False
+        is_heard = is_reaper = False
         while not (self._is_over and is_heard):
-            for fd, _ in poll.poll():
+            events = poll.poll(None if is_reaper else _SHORT)
+            if not events:  # a command that is over by now needs no second guardian
+                is_reaper = True
+                become_reaper()
+            for fd, _ in events:
                 if fd == self.signals.fd:
                     self._on_signals(self.signals.take())
                 elif not self._read():

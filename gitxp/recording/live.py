@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import FormatError
 from gitxp.format import decode_json, encode_json
 from gitxp.names import is_name
 from gitxp.recording.posix import sync, try_lock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from gitxp.names import RunName
 

@@ -7,8 +7,8 @@ command does. Nor does a command that prints without end fill the disk: over the
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 

@@ -5,7 +5,6 @@ Everything else in gitxp would run on Windows; this would have to be written for
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -13,12 +12,12 @@ import signal
 import sys
 import termios
 import tty
-from typing import TYPE_CHECKING, Any, NoReturn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, NoReturn
 
-Attributes = list[Any]
 _SHELL = "/bin/sh"
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -45,21 +44,13 @@ def sync(fd: int) -> None:
         os.fsync(fd)
 
 
-def fill_standard_streams() -> None:
-    """Make descriptors 0 to 2 be something: a pipe of ours must never become somebody's stdout."""
-    for fd in range(3):
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor is this one
-
-
 def open_terminal(like: int) -> tuple[int, int]:
     """A pseudo-terminal of the size and settings of the terminal `like`: (our end, the child's end)."""
     master, slave = os.openpty()
     copy_window_size(like, master)
-    with contextlib.suppress(termios.error):  # it went away under us: the defaults of a new terminal will do
-        termios.tcsetattr(slave, termios.TCSANOW, termios.tcgetattr(like))
+    attributes = _attributes(like)
+    if attributes is not None:
+        termios.tcsetattr(slave, termios.TCSANOW, attributes)
     os.set_blocking(master, False)
     return master, slave
 
@@ -73,17 +64,22 @@ def copy_window_size(source: int, target: int) -> None:
         return  # one of them is gone; there is nobody to whom its size matters
 
 
-def make_raw(fd: int) -> Attributes | None:
+def make_raw(fd: int) -> list[Any] | None:
     """Let every key through to the program; gives what `restore` takes, None where `fd` is no terminal any more."""
-    try:
-        before = termios.tcgetattr(fd)
+    before = _attributes(fd)
+    if before is not None:
         tty.setraw(fd, termios.TCSADRAIN)
-    except termios.error:
-        return None
     return before
 
 
-def restore(fd: int, attributes: Attributes) -> None:
+def _attributes(fd: int) -> list[Any] | None:
+    try:
+        return termios.tcgetattr(fd)
+    except termios.error:  # it went away
+        return None
+
+
+def restore(fd: int, attributes: list[Any]) -> None:
     """Undo `make_raw`, even from the background, where the kernel would stop us for it."""
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     try:
@@ -104,9 +100,8 @@ def is_foreground(fd: int) -> bool:
 
 def suspend_key(master: int) -> bytes:
     """The key that stops the program on this terminal (usually Ctrl-Z); empty where the program wants it for itself."""
-    try:
-        attributes = termios.tcgetattr(master)
-    except termios.error:
+    attributes = _attributes(master)
+    if attributes is None:
         return b""
     key = attributes[6][termios.VSUSP] if attributes[3] & termios.ISIG else b""
     return b"" if key == b"\0" else bytes(key)
@@ -114,16 +109,16 @@ def suspend_key(master: int) -> bytes:
 
 def end_of_input(master: int) -> bytes:
     """The key that tells the program on this terminal that its input is over (usually Ctrl-D)."""
-    try:
-        return bytes(termios.tcgetattr(master)[6][termios.VEOF])
-    except termios.error:
-        return b"\x04"
+    attributes = _attributes(master)
+    return b"\x04" if attributes is None else bytes(attributes[6][termios.VEOF])
 
 
 def signal_group(terminal: int, number: int) -> None:
     """Signal the group of processes in the terminal's foreground, if there is one."""
-    with contextlib.suppress(OSError):
+    try:
         os.killpg(os.tcgetpgrp(terminal), number)
+    except OSError:
+        return  # nobody is there any more
 
 
 def become_reaper() -> bool:

@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import GitxpError
 from gitxp.format import encode_json, format_time
@@ -26,8 +25,10 @@ from gitxp.recording.relay import Relay
 from gitxp.recording.signals import PASSED_ON
 from gitxp.store.writer import prepare
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, NamedTuple
 
     from gitxp.format import Oid
     from gitxp.git.program import Git, Process
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from gitxp.recording.live import Live
     from gitxp.recording.relay import Streams
     from gitxp.recording.signals import Signals
+else:
+    from gitxp.light import NamedTuple
 
 _TICK = 5.0  # seconds between two syncs of what was logged: what a power cut may cost
 _PARTNER = 0.05  # a signal to the whole group reaches both processes within this many seconds
@@ -132,20 +135,7 @@ class Recorder:
         """Until the command is over and what it printed has been passed on."""
         tick = time.monotonic() + _TICK
         while not self._is_done():
-            poll = select.poll()
-            poll.register(self.signals.fd, select.POLLIN)
-            if self.partner is not None:
-                poll.register(self.partner, select.POLLIN)
-            for fd, events in self.relay.wants().items():
-                poll.register(fd, events)
-            for fd, events in poll.poll(self._patience(tick)):
-                if fd == self.signals.fd:
-                    for number in self.signals.take():
-                        self._on_signal(number, from_front=self.partner is None)
-                elif fd == self.partner:
-                    self._listen()
-                elif self.relay.handle(fd, events):
-                    self._heard = time.monotonic()
+            self._wait(self._patience(tick))
             now = time.monotonic()
             for number in [n for n, (_, until) in self._lone.items() if until <= now]:
                 self._on_lone(number)
@@ -155,6 +145,23 @@ class Recorder:
             if now >= tick:
                 tick = now + _TICK
                 self._on_tick()
+
+    def _wait(self, milliseconds: float) -> None:
+        """Do what comes up next, if anything does in this time."""
+        poll = select.poll()
+        poll.register(self.signals.fd, select.POLLIN)
+        if self.partner is not None:
+            poll.register(self.partner, select.POLLIN)
+        for fd, events in self.relay.wants().items():
+            poll.register(fd, events)
+        for fd, events in poll.poll(milliseconds):
+            if fd == self.signals.fd:
+                for number in self.signals.take():
+                    self._on_signal(number, from_front=False)
+            elif fd == self.partner:
+                self._listen()
+            elif self.relay.handle(fd, events):
+                self._heard = time.monotonic()
 
     def _is_done(self) -> bool:
         if not self.is_over:

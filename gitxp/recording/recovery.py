@@ -7,14 +7,18 @@ commit: the second does not get the lock.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitxpError
 from gitxp.recording.finish import find_open_tip, finish
 from gitxp.recording.live import find_abandoned
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NamedTuple
+
     from gitxp.git.program import Git
+else:
+    from gitxp.light import NamedTuple
 
 
 class Recovered(NamedTuple):

@@ -12,7 +12,6 @@ import errno
 import os
 import select
 import stat
-from typing import TYPE_CHECKING
 
 from gitxp.recording.posix import (
     copy_window_size,
@@ -24,6 +23,7 @@ from gitxp.recording.posix import (
     suspend_key,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

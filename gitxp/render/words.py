@@ -6,17 +6,17 @@ together, so that two that differ do not look the same if six digits can tell th
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import FormatError
 from gitxp.format import command_line, parse_time
 from gitxp.render.safe import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 _FEWEST_DIGITS, _MOST_DIGITS = 4, 6
 _LONGEST_WHOLE = 10**15  # from here on a float is no longer exact to the unit
@@ -138,6 +138,8 @@ def value_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return number_text(value)
+    import json
+
     return visible(json.dumps(value, ensure_ascii=False))
 
 

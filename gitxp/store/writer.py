@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitFailed, NameTaken
 from gitxp.format import FOLDER, RECORD_PATH, RUN_REFS, Oid, commit_message, encode_record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import NamedTuple
 
     from gitxp.format import Record
     from gitxp.git.program import Git, Process
+else:
+    from gitxp.light import NamedTuple
 
 _CHUNK = 1 << 20
 

@@ -1,0 +1,241 @@
+"""Everything before the command's start: name, snapshot, first commit; then over to the front.
+
+The order is the contract (docs/format.md): a live folder that survives a crash, the snapshot's objects, the ref, and only
+then the command. git's processes are read as late as possible; what Python has to work out, it does meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from gitxp.capture.config import load_config
+from gitxp.capture.params import capture_params
+from gitxp.capture.snapshot import capture, copy_index
+from gitxp.errors import NameTaken
+from gitxp.format import FORMAT, RUN_REFS, RUNNING, format_time, make_id
+from gitxp.git.program import Git
+from gitxp.names import RunName, check_name, make_name
+from gitxp.recording import live as live_folders
+from gitxp.recording.begin import Outcome, Started
+from gitxp.recording.executable import find_executable
+from gitxp.recording.facts import Facts, Wanted
+from gitxp.recording.front import watch
+from gitxp.recording.recorder import Task
+from gitxp.recording.relay import Streams
+from gitxp.recording.signals import Signals
+from gitxp.store.writer import Identity, create, prepare, taken
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gitxp.capture.config import Config
+    from gitxp.capture.snapshot import Snapshot
+    from gitxp.format import Oid, Record
+    from gitxp.git.program import Process
+    from gitxp.git.worktree import Location, Survey, Surveyor
+    from gitxp.recording.begin import Request
+    from gitxp.recording.live import Live
+
+_OUTPUT_LIMIT = 256 * 1024 * 1024
+_CLOCK_GRAIN = 20_000_000  # ns: file times come from the kernel's coarse clock, which lags behind the fine one
+
+
+def launch(
+    request: Request, version: str, on_start: Callable[[Started], None], surveyor: Surveyor, started_ns: int
+) -> Outcome:
+    """Do everything before the command's start, and see it to its end. For the arguments and errors, see `begin.run`.
+
+    `surveyor` was started at `started_ns`, in nanoseconds since 1970.
+    """
+    git = surveyor.git
+    cwd = git.directory
+    executable = find_executable(request.command, os.environ)
+    name = check_name(request.name) if request.name is not None else None
+    namesakes = git.start("for-each-ref", "--ignore-case", "--format=%(refname)", RUN_REFS + name) if name else None
+    location = surveyor.location()
+    assert location.toplevel is not None
+    config = load_config(location.toplevel)
+    params, sources, warnings = capture_params(request.command, cwd, request.params)
+    if name and namesakes:
+        _check_free(name, namesakes, location)
+    live = live_folders.create(location.common_dir)
+    try:
+        survey = _survey(surveyor, live, started_ns)
+        importer = prepare(git)
+        snapshot = _capture(git, survey, live, config, is_wanted=request.snapshot)
+        user, host = _user(os.environ), os.uname().nodename
+        identity = Identity.of(survey.variables, os.environ, user, host)
+        record = _record(request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version})
+        if params:
+            record |= {"params": params, "param_sources": sources}
+        signals = Signals()  # from here on a signal is for the command
+        tree = snapshot.tree if snapshot is not None else location.head_tree
+        tip = _create(git, live, record, identity, tree, importer, name)
+    except BaseException:
+        live.remove()
+        raise
+    on_start(Started(record, warnings))
+    environ = {
+        **os.environ,
+        "GITXP_RUN": record["name"],
+        "GITXP_RUN_ID": record["id"],
+        "GITXP_RUN_DIR": live.path,
+    }
+    wanted = Wanted(
+        command=request.command,
+        cwd=cwd,
+        toplevel=location.toplevel,
+        environ=environ,
+        cache=os.path.join(location.common_dir, "gitxp", "cache"),
+        data=_paths(cwd, request.data, location.toplevel, config.data),
+        outputs=_paths(cwd, request.outputs, location.toplevel, config.outputs),
+        metrics_from=[
+            path if path == "stdout" else os.path.join(base, path)
+            for base, paths in ((cwd, request.metrics_from), (location.toplevel, config.metrics_from))
+            for path in paths
+        ],
+    )
+    recording_git = Git(location.toplevel, own_group=True)
+    recording_git.durable_for(survey.version)
+    task = Task(recording_git, live, tip, executable, request.command, environ, Facts(wanted), _OUTPUT_LIMIT)
+    found = watch(task, Streams(), signals)
+    ended = found["ended"]
+    return Outcome(
+        record["name"],
+        ended.get("exit_code"),
+        ended.get("signal"),
+        found.get("record"),
+        found.get("commit"),
+        found.get("problem"),
+    )
+
+
+def _check_free(name: RunName, namesakes: Process, location: Location) -> None:
+    """No other run has the name, nor one that differs from it by case alone (they would be one file on some disks)."""
+    others = namesakes.check().decode("ascii", "replace").split() + live_folders.names(location.common_dir)
+    for other in others:
+        found = other.removeprefix(RUN_REFS)
+        if found.lower() == name.lower():
+            if found == name:
+                raise taken(name)
+            raise NameTaken(
+                f"There is a run named {found!r}, which differs from {name!r} by case alone.",
+                hint="Choose another --name, or leave it out and one is made.",
+            )
+
+
+def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:
+    """What git sees. When the index changed while several processes looked at it, they look again, at one copy."""
+    survey = surveyor.survey()
+    surveyor.git.durable_for(survey.version)
+    try:
+        changed_ns = os.stat(survey.location.index_path).st_mtime_ns
+    except FileNotFoundError:
+        return survey
+    if changed_ns < started_ns - _CLOCK_GRAIN:
+        return survey
+    copy_index(survey.location.index_path, live.index)
+    return surveyor.survey_again(survey, live.index)
+
+
+def _capture(git: Git, survey: Survey, live: Live, config: Config, *, is_wanted: bool) -> Snapshot | None:
+    if not is_wanted:
+        return None
+    toplevel = survey.location.toplevel
+    assert toplevel is not None
+    if git.directory != toplevel:
+        git = Git(toplevel)
+        git.durable_for(survey.version)
+    kept = os.path.join(survey.location.git_dir, "gitxp", "cache", "untracked.index")
+    return capture(git, survey, live.index, kept, config.snapshot)
+
+
+def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dict[str, str]) -> Record:
+    location = survey.location
+    now = time.time_ns()
+    record: Record = {
+        "format": FORMAT,
+        "id": make_id(now, os.urandom(10)),
+        "status": RUNNING,
+        "command": list(request.command),
+        "cwd": location.prefix.rstrip("/") or ".",
+        "started_at": format_time(now),
+        "git": {"version": survey.version_text},
+        **by,
+    }
+    remote = survey.variables.get("remote.origin.url")
+    if remote:
+        record["git"]["remote"] = _without_user(remote)
+    optional = {
+        "base": location.head,
+        "branch": survey.branch,
+        "group": request.group,
+        "note": request.note,
+        "tags": list(dict.fromkeys(request.tags)),
+    }
+    record |= {key: value for key, value in optional.items() if value}
+    if snapshot is None:
+        record["snapshot"] = False
+        return record
+    record |= {"dirty": snapshot.dirty, "changes": snapshot.changes}
+    if snapshot.skipped:
+        record["skipped"] = [item.to_json() for item in snapshot.skipped]
+    if snapshot.submodules:
+        record["submodules"] = list(snapshot.submodules)
+    return record
+
+
+def _create(
+    git: Git,
+    live: Live,
+    record: Record,
+    identity: Identity,
+    tree: Oid | None,
+    importer: Process,
+    name: RunName | None,
+) -> Oid:
+    """Take a name, write the state, then the ref."""
+    base: Oid | None = record.get("base")
+    process: Process | None = importer
+    for _ in range(100):
+        record["name"] = name or make_name(os.urandom(8))
+        live.write_state({"format": FORMAT, "host": record["host"], "record": record, "identity": list(identity)})
+        try:
+            if live.rename(record["name"]):
+                return create(process or prepare(git), identity, record, base, tree)
+        except NameTaken:
+            process = None
+            if name:
+                raise
+        if name:
+            raise taken(name)
+    raise taken(record["name"])
+
+
+def _paths(cwd: str, typed: Sequence[str], toplevel: str, configured: Sequence[str]) -> list[str]:
+    named = [os.path.normpath(os.path.join(cwd, path)) for path in typed]
+    named += [os.path.normpath(os.path.join(toplevel, path)) for path in configured]
+    return list(dict.fromkeys(named))
+
+
+def _user(environ: Mapping[str, str]) -> str:
+    for variable in ("LOGNAME", "USER"):
+        if environ.get(variable):
+            return environ[variable]
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without a name
+        return str(os.getuid())
+
+
+def _without_user(url: str) -> str:
+    """A remote's address without `user:password@`, which may be a token."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    host, slash, path = rest.partition("/")
+    return scheme + separator + host.rpartition("@")[2] + slash + path
