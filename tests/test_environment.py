@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+import venv
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitxp.capture.environment import environment, list_packages, normalise
+from gitxp.capture.interpreter import find_interpreter
+from gitxp.format import encode_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION = ".".join(map(str, sys.version_info[:3]))
+BASE = os.path.realpath(sys.executable)
+
+
+def program(path: Path, text: str) -> Path:
+    """An executable script at this path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def make_venv(folder: Path) -> Path:
+    """A virtual environment without pip; the path of its Python."""
+    venv.create(folder, symlinks=True)
+    return folder / "bin" / "python"
+
+
+def add_package(prefix: Path, entry: str) -> None:
+    """Put a `.dist-info` folder into a virtual environment."""
+    (next((prefix / "lib").glob("python*")) / "site-packages" / entry).mkdir()
+
+
+def test_same_bytes(tmp_path: Path) -> None:
+    """Two captures give the same bytes, so that git keeps one blob; with the cache and without it."""
+    command = [BASE, "train.py"]
+    captured = {
+        encode_json(environment(command, str(tmp_path), os.environ, cache))
+        for cache in (str(tmp_path / "cache"), str(tmp_path / "cache"), None)
+    }
+    assert len(captured) == 1
+
+
+def test_what_is_there(tmp_path: Path) -> None:
+    """The Python, its packages, the system and the machine are told."""
+    found = environment([BASE, "train.py"], str(tmp_path), os.environ, None)
+    assert found["python"]["version"] == VERSION
+    assert found["python"]["implementation"] == "CPython"
+    assert found["python"]["prefix"] == sys.base_prefix
+    assert found["os"]["system"] == os.uname().sysname
+    assert found["cpu"]["cores"] == os.cpu_count()
+    assert found["memory"] > 1 << 20
+
+
+def test_virtual_environment_runs_nothing(tmp_path: Path) -> None:
+    """pyvenv.cfg tells all: a Python that cannot even start is described."""
+    python = make_venv(tmp_path / "v")
+    add_package(tmp_path / "v", "Torch_Vision-0.16.0+cu118.dist-info")
+    python.unlink()
+    program(python, "#!/bin/false\n")
+    found = environment(["python", "t.py"], "/", {"PATH": str(python.parent)}, None)
+    assert found["python"] == {
+        "executable": str(python),
+        "version": VERSION,
+        "implementation": "CPython",
+        "prefix": str(tmp_path / "v"),
+    }
+    assert found["packages"] == {"torch-vision": "0.16.0+cu118"}
+    assert found["virtual_env"] == str(tmp_path / "v")
+
+
+def test_uv_and_virtualenv_configs(tmp_path: Path) -> None:
+    """The `version_info` of virtualenv and uv is read as well."""
+    python = program(tmp_path / "bin" / "python3", "")
+    (tmp_path / "pyvenv.cfg").write_text("home = /x\nimplementation = PyPy\nversion_info = 3.10.2.final.0\n")
+    found = find_interpreter([str(python)], "/", {}, None)
+    assert found
+    assert found.to_json()["version"] == "3.10.2"
+    assert found.to_json()["implementation"] == "PyPy"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["{v}/bin/python", "t.py"],
+        ["{v}/bin/tool", "--x"],
+        ["./script.py"],
+        ["env", "A=b", "nice", "-n", "5", "{v}/bin/python"],
+        ["make", "train"],
+        ["true"],
+        [],
+    ],
+)
+def test_which_python(tmp_path: Path, command: list[str]) -> None:
+    """The program itself, the one in a script's first line, or else the PATH's decides."""
+    python = make_venv(tmp_path / "v")
+    program(tmp_path / "v" / "bin" / "tool", f"#!{python}\n")
+    program(tmp_path / "script.py", "#!/usr/bin/env -S python3 -u\n")
+    words = [word.format(v=tmp_path / "v") for word in command]
+    found = find_interpreter(words, str(tmp_path), {"PATH": f"{python.parent}:/usr/bin:/bin"}, None)
+    assert found
+    assert found.prefix == str(tmp_path / "v")
+
+
+def test_uv_project(tmp_path: Path) -> None:
+    """`uv run` uses the project's `.venv`, from a folder below, too."""
+    make_venv(tmp_path / ".venv")
+    (tmp_path / "src").mkdir()
+    found = find_interpreter(["uv", "run", "t.py"], str(tmp_path / "src"), {"PATH": "/usr/bin"}, None)
+    assert found
+    assert found.prefix == str(tmp_path / ".venv")
+
+
+def test_no_python(tmp_path: Path) -> None:
+    """Without a Python there is no `python` and there are no packages, and the rest is told."""
+    found = environment(["train"], str(tmp_path), {"PATH": str(tmp_path)}, None)
+    assert not {"python", "packages", "virtual_env"} & found.keys()
+    assert found["os"]
+
+
+def test_shim(tmp_path: Path) -> None:
+    """A version manager's shim is followed to the Python that it starts, even into a virtual environment."""
+    python = make_venv(tmp_path / "v")
+    add_package(tmp_path / "v", "numpy-2.0.dist-info")
+    program(tmp_path / "shims" / "python", f'#!/bin/sh\nexec {python} "$@"\n')
+    found = environment(["python"], str(tmp_path), {"PATH": f"{tmp_path / 'shims'}:/bin"}, str(tmp_path / "cache"))
+    assert found["python"]["executable"] == str(python)
+    assert found["packages"] == {"numpy": "2.0"}
+
+
+def answers(text: str) -> str:
+    """A program's text that answers as an interpreter, and counts how often it was asked."""
+    return f"import sys\nopen(__file__ + '.asked', 'a').write('x')\nsys.stdout.write({text!r})\n"
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", '{"version": 3}', "[" * 50_000, '{"version": "3"}'])
+def test_nonsense_from_the_interpreter(tmp_path: Path, text: str) -> None:
+    """What answers nonsense is no Python, and no error."""
+    program(tmp_path / "python3", f"#!{BASE} -I\n" + answers(text))
+    assert find_interpreter(["python3"], str(tmp_path), {"PATH": str(tmp_path)}, None) is None
+    assert (tmp_path / "python3.asked").exists()
+
+
+def test_interpreter_that_hangs(tmp_path: Path) -> None:
+    """A Python that does not answer is killed with all that it started, and left out."""
+    os.mkfifo(tmp_path / "alive")
+    reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    path = program(tmp_path / "python3", f"#!/bin/sh\nexec 9>{tmp_path}/alive\necho >&9\nsleep 1000 &\nwait\n")
+    assert find_interpreter([str(path)], "/", {"PATH": "/usr/bin:/bin"}, None, timeout=1) is None
+    os.set_blocking(reader, True)
+    assert os.read(reader, 10) == b"\n"
+    assert os.read(reader, 10) == b""  # the end: nobody is left who holds it
+    os.close(reader)
+
+
+def test_cache(tmp_path: Path) -> None:
+    """An interpreter is asked once; a damaged or unwritable cache only makes us ask again."""
+    cache = tmp_path / "cache"
+    first = find_interpreter([BASE], "/", os.environ, str(cache))
+    assert first
+    (file,) = cache.iterdir()
+    file.write_text(file.read_text().replace(f'"version": "{VERSION}"', '"version": "9.9.9"'))
+    cached = find_interpreter([BASE], "/", os.environ, str(cache))
+    assert cached
+    assert cached.version == "9.9.9"
+    for damage in ("{", "[]", json.dumps({BASE: 5}), json.dumps({BASE: {"facts": {}}})):
+        file.write_text(damage)
+        assert find_interpreter([BASE], "/", os.environ, str(cache)) == first
+    (tmp_path / "blocked").touch()
+    assert find_interpreter([BASE], "/", os.environ, str(tmp_path / "blocked")) == first
+
+
+def test_packages(tmp_path: Path) -> None:
+    """Folders' names give names and versions; the first folder on the path wins; half-removed ones are left out."""
+    for entry in ("a/X_y.Z-1.0.dist-info", "a/~umpy-1.0.dist-info", "a/odd-2-py3.11.egg-info", "a/.dist-info", "a/q"):
+        (tmp_path / entry).mkdir(parents=True)
+    for entry in ("b/x_y_z-0.5.dist-info", "b/new-3.dist-info"):
+        (tmp_path / entry).mkdir(parents=True)
+    folders = [str(tmp_path / name) for name in ("a", "b", "absent")]
+    assert list(list_packages(folders).items()) == [("new", "3"), ("odd", "2"), ("x-y-z", "1.0")]
+    assert normalise("Foo._-Bar") == "foo-bar"
+
+
+def test_variables_are_an_allow_list(tmp_path: Path) -> None:
+    """Only variables of the list are told, and nothing else of the environment."""
+    environ = {
+        "PATH": str(tmp_path),
+        "OMP_NUM_THREADS": "4",
+        "AWS_SECRET_ACCESS_KEY": "hunter2",
+        "PYTHONPATH": "/private",
+    }
+    found = environment(["x"], "/", environ, None)
+    assert found["variables"] == {"OMP_NUM_THREADS": "4"}
+    assert b"hunter2" not in encode_json(found)
+    assert b"private" not in encode_json(found)
+
+
+def test_machine_files(tmp_path: Path) -> None:
+    """The distribution, the processor, GPUs, CUDA and a container are read from the system's files."""
+    for path, text in {
+        "etc/os-release": 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12"\n',
+        "proc/cpuinfo": "processor\t: 0\nmodel name\t: Fast 9000\n",
+        "proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t\t NVIDIA A100\nIRQ: 5\n",
+        "proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC: 12\n",
+        "usr/local/cuda/version.json": '{"cuda": {"name": "CUDA SDK", "version": "12.2.1"}}',
+        ".dockerenv": "",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    found = environment(["x"], "/", {"PATH": ""}, None, root=str(tmp_path))
+    assert found["cpu"]["model"] == "Fast 9000"
+    assert found["gpus"] == ["NVIDIA A100"]
+    assert found["cuda"] == {"driver": "535.104.05", "toolkit": "12.2.1"}
+    assert found["container"] == "docker"
+    if sys.platform == "linux":
+        assert found["os"]["distribution"] == "Debian GNU/Linux 12"
+
+
+def test_empty_system(tmp_path: Path) -> None:
+    """Where no file tells, keys are absent and not empty."""
+    found = environment(["x"], "/", {"PATH": ""}, None, root=str(tmp_path))
+    assert found.keys() == {"os", "cpu", "memory"}
+
+
+def test_conda(tmp_path: Path) -> None:
+    """An active conda environment is told with its packages."""
+    (tmp_path / "conda-meta").mkdir()
+    for name in ("numpy-1.26.4-py311_0.json", "scikit-learn-1.4-0.json", "history"):
+        (tmp_path / "conda-meta" / name).touch()
+    found = environment(["x"], "/", {"PATH": "", "CONDA_PREFIX": str(tmp_path), "CONDA_DEFAULT_ENV": "ml"}, None)
+    assert found["conda"] == {
+        "name": "ml",
+        "prefix": str(tmp_path),
+        "packages": {"numpy": "1.26.4", "scikit-learn": "1.4"},
+    }
