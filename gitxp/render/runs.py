@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WIDEST = 200  # no cell of a table is wider, whatever the terminal: the rest is for `gitxp show`
 _WIDEST_HEADING = 14  # a longer name of a parameter gives way to its values
+_SHARE = 8  # a name or a command is not cut below this part of a wide terminal
 _SHORTEST_VALUE = 12  # a parameter that is text may be cut to this
 
 
@@ -109,7 +110,10 @@ def _fitted(
     for column, title, texts, is_right in zip(columns, titles, cells, right, strict=True):
         content = max(map(_width, texts), default=0)
         naturals.append(max(1, content, width_of(title)))
-        limit = column.shortest or (_SHORTEST_VALUE if column.measured and not is_right else content)
+        if column.shortest is not None:
+            limit = max(column.shortest, width // _SHARE)
+        else:
+            limit = _SHORTEST_VALUE if column.measured and not is_right else content
         shortest.append(max(1, min(width_of(title), _WIDEST_HEADING), min(content, limit)))
     return fit(naturals, shortest, [column.rank for column in columns], width, gap=GAP, drop=drop)
 
