@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitxp.model import Comparison, Page, Run
     from gitxp.query.index import Index
     from gitxp.recording.begin import Outcome, Started
+    from gitxp.recording.recovery import Recovered
 
 # How often a run that is followed is looked at, in seconds, and after how many quiet looks whether it is still alive.
 _LOOK_EVERY = 0.15
@@ -67,12 +68,27 @@ class Repo:
         snapshot: bool = True,
         on_start: Callable[[Started], None] | None = None,
     ) -> Outcome:
-        """Run the command in the current directory and record it; how it ended."""
+        """Run the command in the repository's folder and record it; how it ended.
+
+        What the arguments mean is said by `gitxp run --help`. It takes the place of the command's shell: it wants the
+        main thread, hands on signals, and gives the command this process's standard streams. `on_start` is told when the
+        snapshot is made and the command is about to start. Raises `GitxpError` where the run cannot begin; then nothing
+        was started.
+        """
         from gitxp import __version__
         from gitxp.recording.begin import Request, run
 
         request = Request(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot)
-        return run(request, __version__, on_start or (lambda _: None))
+        return run(request, os.path.abspath(self.path), __version__, on_start or (lambda _: None))
+
+    def recover(self) -> list[Recovered]:
+        """Finish the runs whose recorder died; what was done. Every reading method has done it already."""
+        live = os.path.join(self.location.common_dir, "gitxp", "live")
+        if not os.path.isdir(live) or not os.listdir(live):
+            return []
+        from gitxp.recording.recovery import recover
+
+        return recover(Git(self.location.git_dir, own_group=True), self.location.common_dir)
 
     def page(self, limit: int | None = None) -> Page:
         """The newest runs, at most `limit` of them (None: all), and how many there are in all."""
@@ -183,6 +199,7 @@ class Repo:
     def _index(self) -> Index:
         from gitxp.query.index import Index
 
+        self.recover()
         return Index(self.git, os.path.join(self.location.common_dir, "gitxp", "index.sqlite"), self._reader)
 
     def _committed_output(self, run: Run) -> Iterator[bytes]:

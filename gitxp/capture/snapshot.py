@@ -56,7 +56,7 @@ def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limit
     toplevel = location.toplevel
     assert toplevel is not None
     untracked, skipped = choose(toplevel, survey.untracked, limits)
-    changed, odd = _changed(toplevel, survey.entries)
+    changed, gone, odd = _changed(toplevel, survey.entries)
     shown, hidden = _flagged(toplevel, survey.flagged)
     skipped += odd
 
@@ -64,6 +64,8 @@ def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limit
     if survey.entries or shown or hidden or untracked or tree is None:
         copy_index(location.index_path, index)
         _clear_flags(git, index, shown, hidden)
+        if gone:
+            git.run("update-index", "--force-remove", "-z", "--stdin", data=_joined(gone), index=index)
         tracked, others = [*changed, *shown, *hidden], [path for path, _ in untracked]
         if sum(size for _, size in untracked) >= _KEEP_INDEX_FROM:
             failed = _stage(git, index, tracked) + _stage_kept(git, index, kept_index, others)
@@ -98,9 +100,10 @@ def copy_index(source: str, target: str) -> None:
     os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
-def _changed(toplevel: str, entries: Sequence[Entry]) -> tuple[list[str], list[Skipped]]:
-    """The tracked paths whose bytes on disk differ from the index, without those that are no files any more."""
+def _changed(toplevel: str, entries: Sequence[Entry]) -> tuple[list[str], list[str], list[Skipped]]:
+    """The tracked paths whose bytes on disk differ from the index; those to take out of it; those that are no files."""
     paths: list[str] = []
+    gone: list[str] = []
     odd: list[Skipped] = []
     for entry in entries:
         if entry.worktree == "." or entry.path.startswith(FOLDER + "/"):
@@ -108,13 +111,16 @@ def _changed(toplevel: str, entries: Sequence[Entry]) -> tuple[list[str], list[S
         try:
             mode = os.lstat(os.path.join(toplevel, entry.path)).st_mode
         except OSError:
-            mode = stat.S_IFREG  # gone: git takes it out of the index
-        if stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode):
+            gone.append(entry.path)
+            continue
+        if entry.worktree == "D":  # something is there, behind a folder that is a link now: `update-index` balks at it
+            gone.append(entry.path)
+        elif stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode):
             paths.append(entry.path)
         else:
             kind = "a FIFO" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
             odd.append(Skipped(entry.path, f"{kind} now; the snapshot has the file as it is in the index"))
-    return paths, odd
+    return paths, gone, odd
 
 
 def _flagged(toplevel: str, flagged: Sequence[tuple[str, bool]]) -> tuple[list[str], list[str]]:
@@ -154,36 +160,57 @@ def _stage(git: Git, index: str, paths: Sequence[str]) -> list[tuple[str, str]]:
     update = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
     answer = git.ask(*update, data=_joined(paths), index=index)
     if answer.status == 0:
-        return []
+        return _refused(answer.stderr)
     if len(paths) > 1:
         middle = len(paths) // 2
         return _stage(git, index, paths[:middle]) + _stage(git, index, paths[middle:])
     again = git.ask(*update, data=_joined(paths), index=index)  # it may have changed while it was read
-    return [] if again.status == 0 else [(paths[0], _reason(again.stderr))]
+    return _refused(again.stderr) if again.status == 0 else [(paths[0], _reason(again.stderr))]
+
+
+def _refused(stderr: bytes) -> list[tuple[str, str]]:
+    """Paths that git passes over without failing, such as `git~1`: on Windows that would be `.git`."""
+    start = b"Ignoring path "
+    return [
+        (os.fsdecode(line.removeprefix(start)), "git refuses its name")
+        for line in stderr.split(b"\n")
+        if line.startswith(start)
+    ]
 
 
 def _stage_kept(git: Git, index: str, kept_index: str, paths: Sequence[str]) -> list[tuple[str, str]]:
     """Like `_stage`, through an index that is kept between runs: what did not change since is not hashed again.
 
-    The kept index holds untracked files only; git itself judges by it what changed, racy files included. When another
-    run has it locked, it is done without.
+    The kept index holds untracked files only; git itself judges by it what changed, racy files included. Each run works
+    on a copy and puts that in its place, so that runs which start at once do not meet.
     """
     os.makedirs(os.path.dirname(kept_index), exist_ok=True)
-    listed = git.ask("ls-files", "-z", index=kept_index)
+    copy = f"{index}-kept"
+    copy_index(kept_index, copy)
+    listed = git.ask("ls-files", "-z", index=copy)
+    if listed.status:  # damaged
+        _forget(kept_index)
+        return _stage(git, index, paths)
     stale = set(listed.stdout.split(b"\0")) - {os.fsencode(path) for path in paths} - {b""}
     if stale:
-        git.ask("update-index", "--force-remove", "-z", "--stdin", data=b"\0".join(stale) + b"\0", index=kept_index)
-    if git.ask(
-        "update-index", "--add", "--remove", "--replace", "-z", "--stdin", data=_joined(paths), index=kept_index
-    ).status:
-        return _stage(git, index, paths)
-    entries = git.run("ls-files", "-s", "-z", index=kept_index)
+        git.run("update-index", "--force-remove", "-z", "--stdin", data=b"\0".join(stale) + b"\0", index=copy)
+    failed = _stage(git, copy, paths)
+    entries = git.run("ls-files", "-s", "-z", index=copy)
     known = b"".join(entry[7:].partition(b" ")[0] + b"\n" for entry in entries.split(b"\0") if entry)
     if b" missing\n" in git.run("cat-file", "--batch-check", data=known):
-        os.unlink(kept_index)  # a gc has taken objects of runs that were removed: hash them all anew
+        # a gc has taken objects of runs that were removed: hash them all anew
+        _forget(kept_index)
         return _stage(git, index, paths)
     git.run("update-index", "-z", "--index-info", data=entries, index=index)
-    return []
+    os.replace(copy, kept_index)
+    return failed
+
+
+def _forget(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
 
 
 def _joined(paths: Iterable[str]) -> bytes:
@@ -218,7 +245,9 @@ def _changes(
         counts["untracked"] = len(untracked)
         counts["added"] = sum(1 for entry in entries if entry.worktree != "D")
     elif tree is not None and tree != base_tree:
-        output = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", base_tree, tree)
+        output = git.run(
+            "diff-tree", "-r", "-z", "--name-status", "--no-renames", "--ignore-submodules=none", base_tree, tree
+        )
         fields = output.split(b"\0")
         for letter, path in zip(fields[0::2], fields[1::2], strict=False):
             name = os.fsdecode(path)

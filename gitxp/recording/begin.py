@@ -5,7 +5,6 @@ The order of what follows is in launch.py, which is imported while git works.
 
 from __future__ import annotations
 
-import os
 import time
 
 from gitxp.git.program import Git
@@ -57,14 +56,13 @@ class Outcome(NamedTuple):
     problem: str | None
 
 
-def run(request: Request, version: str, on_start: Callable[[Started], None]) -> Outcome:
-    """Record one run of the command in the current directory, and say how it ended.
+def run(request: Request, directory: str, version: str, on_start: Callable[[Started], None]) -> Outcome:
+    """Record one run of the command in this directory, an absolute path, and say how it ended.
 
     Raises `GitxpError` where the run cannot begin; then the command was not started, and nothing is left behind.
     """
-    cwd = os.getcwd()
     started_ns = time.time_ns()
-    surveyor = Surveyor(Git(cwd))
+    surveyor = Surveyor(Git(directory))
     try:
         from gitxp.recording.launch import launch
 

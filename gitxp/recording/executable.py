@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def find_executable(command: Sequence[str], environ: Mapping[str, str]) -> str:
-    """The file to execute for a command, as a shell finds it. `UsageError` without one, `CommandNotFound`."""
+def find_executable(command: Sequence[str], cwd: str, environ: Mapping[str, str]) -> str:
+    """The file to execute for a command in `cwd`, as a shell finds it. `UsageError` without one, `CommandNotFound`."""
     if not command or not command[0]:
         raise UsageError("There is no command to run.", hint="Say which: gitxp run python train.py")
     program = command[0]
     if "/" in program:
-        candidates = [program]
+        candidates = [os.path.join(cwd, program)]
     else:
         folders = environ.get("PATH", os.defpath).split(os.pathsep)
-        candidates = [os.path.join(folder or ".", program) for folder in folders]
+        candidates = [os.path.join(cwd, folder, program) for folder in folders]
     there = [path for path in candidates if os.path.exists(path) and ("/" in program or not os.path.isdir(path))]
     for path in there:
         if os.access(path, os.X_OK) and not os.path.isdir(path):
@@ -32,7 +32,11 @@ def find_executable(command: Sequence[str], environ: Mapping[str, str]) -> str:
             hint=f"Name a program, or make it one: chmod +x {there[0]}",
             executable=False,
         )
-    hint = f"For a file in this folder: gitxp run ./{program}" if os.path.isfile(program) else _near(program)
+    hint = (
+        f"For a file in this folder: gitxp run ./{program}"
+        if os.path.isfile(os.path.join(cwd, program))
+        else _near(program)
+    )
     raise CommandNotFound(f"{program}: command not found; nothing was run and nothing was recorded.", hint=hint)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gitxp.capture.snapshot import Snapshot
     from gitxp.format import Oid, Record
     from gitxp.git.program import Process
-    from gitxp.git.worktree import Location, Survey, Surveyor
+    from gitxp.git.worktree import Survey, Surveyor
     from gitxp.recording.begin import Request
     from gitxp.recording.live import Live
 
@@ -51,15 +51,12 @@ def launch(
     """
     git = surveyor.git
     cwd = git.directory
-    executable = find_executable(request.command, os.environ)
+    executable = find_executable(request.command, cwd, os.environ)
     name = check_name(request.name) if request.name is not None else None
-    namesakes = git.start("for-each-ref", "--ignore-case", "--format=%(refname)", RUN_REFS + name) if name else None
     location = surveyor.location()
     assert location.toplevel is not None
     config = load_config(location.toplevel)
     params, sources, warnings = capture_params(request.command, cwd, request.params)
-    if name and namesakes:
-        _check_free(name, namesakes, location)
     live = live_folders.create(location.common_dir)
     try:
         survey = _survey(surveyor, live, started_ns)
@@ -72,13 +69,15 @@ def launch(
             record |= {"params": params, "param_sources": sources}
         signals = Signals()  # from here on a signal is for the command
         tree = snapshot.tree if snapshot is not None else location.head_tree
-        tip = _create(git, live, record, identity, tree, importer, name)
+        writer = _Writer(git, live, record, identity, tree, importer)
+        tip = writer.create_made() if name is None else writer.create_named(name, location.common_dir)
     except BaseException:
         live.remove()
         raise
     on_start(Started(record, warnings))
     environ = {
         **os.environ,
+        **({} if cwd == os.getcwd() else {"PWD": cwd}),
         "GITXP_RUN": record["name"],
         "GITXP_RUN_ID": record["id"],
         "GITXP_RUN_DIR": live.path,
@@ -99,7 +98,7 @@ def launch(
     )
     recording_git = Git(location.toplevel, own_group=True)
     recording_git.durable_for(survey.version)
-    task = Task(recording_git, live, tip, executable, request.command, environ, Facts(wanted), _OUTPUT_LIMIT)
+    task = Task(recording_git, live, tip, executable, request.command, cwd, environ, Facts(wanted), _OUTPUT_LIMIT)
     found = watch(task, Streams(), signals)
     ended = found["ended"]
     return Outcome(
@@ -110,20 +109,6 @@ def launch(
         found.get("commit"),
         found.get("problem"),
     )
-
-
-def _check_free(name: RunName, namesakes: Process, location: Location) -> None:
-    """No other run has the name, nor one that differs from it by case alone (they would be one file on some disks)."""
-    others = namesakes.check().decode("ascii", "replace").split() + live_folders.names(location.common_dir)
-    for other in others:
-        found = other.removeprefix(RUN_REFS)
-        if found.lower() == name.lower():
-            if found == name:
-                raise taken(name)
-            raise NameTaken(
-                f"There is a run named {found!r}, which differs from {name!r} by case alone.",
-                hint="Choose another --name, or leave it out and one is made.",
-            )
 
 
 def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:
@@ -187,31 +172,59 @@ def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dic
     return record
 
 
-def _create(
-    git: Git,
-    live: Live,
-    record: Record,
-    identity: Identity,
-    tree: Oid | None,
-    importer: Process,
-    name: RunName | None,
-) -> Oid:
-    """Take a name, write the state, then the ref."""
-    base: Oid | None = record.get("base")
-    process: Process | None = importer
-    for _ in range(100):
-        record["name"] = name or make_name(os.urandom(8))
-        live.write_state({"format": FORMAT, "host": record["host"], "record": record, "identity": list(identity)})
-        try:
-            if live.rename(record["name"]):
-                return create(process or prepare(git), identity, record, base, tree)
-        except NameTaken:
-            process = None
-            if name:
-                raise
-        if name:
-            raise taken(name)
-    raise taken(record["name"])
+class _Writer:
+    """Takes a name, writes the state, then the ref: the step with which a run begins to exist."""
+
+    def __init__(
+        self, git: Git, live: Live, record: Record, identity: Identity, tree: Oid | None, importer: Process
+    ) -> None:
+        self.git = git
+        self.live = live
+        self.record = record
+        self.identity = identity
+        self.tree = tree
+        self.importer = importer
+
+    def create_named(self, name: RunName, common_dir: str) -> Oid:
+        """With the name that the user gave. Raises `NameTaken`, also where the names differ by case alone."""
+        with live_folders.NameLock(common_dir, name):
+            refs = self.git.run("for-each-ref", "--ignore-case", "--format=%(refname)", RUN_REFS + name)
+            others = [ref.removeprefix(RUN_REFS) for ref in refs.decode("ascii", "replace").split()]
+            for other in others + live_folders.names(common_dir):
+                if other != name and other.lower() == name.lower():
+                    raise NameTaken(
+                        f"There is a run named {other!r}, which differs from {name!r} by case alone.",
+                        hint="Choose another --name, or leave it out and one is made.",
+                    )
+            if name in others or not self._take(name):
+                raise taken(name)
+            return self._create(self.importer)
+
+    def create_made(self) -> Oid:
+        """With a made name; another one where it should be taken."""
+        importer: Process | None = self.importer
+        for _ in range(100):
+            if self._take(make_name(os.urandom(8))):
+                try:
+                    return self._create(importer or prepare(self.git))
+                except NameTaken:
+                    importer = None
+        raise taken(self.record["name"])
+
+    def _take(self, name: RunName) -> bool:
+        self.record["name"] = name
+        self.live.write_state(
+            {
+                "format": FORMAT,
+                "host": self.record["host"],
+                "record": self.record,
+                "identity": list(self.identity),
+            }
+        )
+        return self.live.rename(name)
+
+    def _create(self, importer: Process) -> Oid:
+        return create(importer, self.identity, self.record, self.record.get("base"), self.tree)
 
 
 def _paths(cwd: str, typed: Sequence[str], toplevel: str, configured: Sequence[str]) -> list[str]:

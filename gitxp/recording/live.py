@@ -12,7 +12,7 @@ import time
 from gitxp.errors import FormatError
 from gitxp.format import decode_json, encode_json
 from gitxp.names import is_name
-from gitxp.recording.posix import sync, try_lock
+from gitxp.recording.posix import sync, try_lock, wait_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,6 +146,28 @@ def create(common_dir: str) -> Live:
     lock = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CREAT, 0o666)
     try_lock(lock)
     return Live(path, lock)
+
+
+class NameLock:
+    """Held while a name that the user gave is claimed: nobody else claims it, or one that differs by case alone.
+
+    On a file system that knows no case the two would be one ref. A made name needs none: it has no capitals.
+    """
+
+    def __init__(self, common_dir: str, name: RunName) -> None:
+        self.path = os.path.join(live_folder(common_dir), f".name-{name.lower()}")
+
+    def __enter__(self) -> None:
+        while True:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            wait_lock(self._fd)
+            if _is_same(self._fd, self.path):
+                return
+            os.close(self._fd)  # whoever had it before us took the file away
+
+    def __exit__(self, *_: object) -> None:
+        os.unlink(self.path)
+        os.close(self._fd)
 
 
 def live_folder(common_dir: str) -> str:

@@ -33,6 +33,11 @@ def try_lock(fd: int) -> bool:
     return True
 
 
+def wait_lock(fd: int) -> None:
+    """Take the lock of an open file, however long it takes."""
+    fcntl.flock(fd, fcntl.LOCK_EX)
+
+
 def sync(fd: int) -> None:
     """Bring a file's bytes to the disk, as far as a power cut is concerned (macOS: a plain fsync does not)."""
     if sys.platform == "darwin":
@@ -133,13 +138,14 @@ def become_reaper() -> bool:
 def spawn(
     executable: str,
     command: Sequence[str],
+    cwd: str,
     environ: Mapping[str, str],
     streams: Sequence[int],
     *,
     own_terminal: bool,
     caught: Iterable[int],
 ) -> int:
-    """Start the user's command with these three descriptors as its standard streams; its process id.
+    """Start the user's command in `cwd` with these three descriptors as its standard streams; its process id.
 
     `own_terminal`: it gets a session of its own, with the terminal among its streams as the controlling one. `caught`
     signals get their default action back. A file without `#!` is given to /bin/sh, as execvp(3) does. Raises `OSError`
@@ -148,7 +154,7 @@ def spawn(
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become(executable, command, environ, streams, own_terminal=own_terminal, caught=caught, report=write)
+        _become(executable, command, cwd, environ, streams, own_terminal=own_terminal, caught=caught, report=write)
     os.close(write)
     failure = os.read(read, 16)
     os.close(read)
@@ -162,6 +168,7 @@ def spawn(
 def _become(
     executable: str,
     command: Sequence[str],
+    cwd: str,
     environ: Mapping[str, str],
     streams: Sequence[int],
     *,
@@ -183,6 +190,7 @@ def _become(
         if own_terminal:
             terminal = next(number for number in range(3) if streams[number] > 2)
             fcntl.ioctl(next(n for n in (terminal, 1, 2) if os.isatty(n)), termios.TIOCSCTTY, 0)
+        os.chdir(cwd)
         try:
             os.execve(executable, list(command), environ)
         except OSError as error:

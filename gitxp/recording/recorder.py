@@ -56,6 +56,7 @@ class Task(NamedTuple):
     tip: Oid
     executable: str
     command: Sequence[str]
+    cwd: str
     environ: Mapping[str, str]
     facts: Facts
     output_limit: int
@@ -120,6 +121,7 @@ class Recorder:
             self.pid = spawn(
                 task.executable,
                 task.command,
+                task.cwd,
                 task.environ,
                 self.streams.child,
                 own_terminal=self.streams.master is not None,
