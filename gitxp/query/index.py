@@ -58,6 +58,10 @@ T = TypeVar("T")
 Row = tuple[str, str | None, float, bytes, str | None]
 
 
+class _Damaged(sqlite3.DatabaseError):
+    """A row holds what no gitxp wrote."""
+
+
 class Index:
     """The runs of one repository, found quickly.
 
@@ -218,7 +222,7 @@ def _decode_row(name: str, commit: str, data: bytes, problem: str | None) -> Run
     try:
         return make_run(where.name, where.ref, where.commit, json.loads(data), problem)
     except (ValueError, TypeError, AttributeError) as error:
-        raise sqlite3.DatabaseError(f"the row of {commit} is damaged") from error
+        raise _Damaged(f"the row of {commit} is damaged") from error
 
 
 def _time_of(record: Mapping[str, str], objects: Objects, commit: Oid) -> float:
@@ -276,4 +280,4 @@ def _set_fact(database: sqlite3.Connection, key: str, value: str) -> None:
 def _is_damage(error: Exception) -> bool:
     """Whether the file's content is to blame, and not the disk, its rights, or another process."""
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, sqlite3.DatabaseError) and (code is None or code & 0xFF in _DAMAGE)
+    return isinstance(error, _Damaged) or (code is not None and code & 0xFF in _DAMAGE)

@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitxp.format import Oid
+from gitxp.git.objects import CatFile, Libgit2, Objects
+from gitxp.git.program import Git
+from gitxp.query import index as module
+from gitxp.query.index import SCHEMA, Index
+from run_factory import START, Factory, encode, make_id, make_record, names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Counting:
+    """An index on a repository, and how many commits it had to read."""
+
+    def __init__(self, repo: str, path: str | None) -> None:
+        self.read = 0
+        self._repo = repo
+        self._git = Git(repo)
+        self._opened: list[Objects] = []
+        self.index = Index(self._git, path, self._open)
+
+    def _open(self, expected: int) -> Objects:
+        self.read += expected
+        reader = CatFile(self._git) if expected < 5 else Libgit2.open(self._git, f"{self._repo}/.git")
+        assert reader is not None
+        self._opened.append(reader)
+        return reader
+
+    def close(self) -> None:
+        """End the readers."""
+        for reader in self._opened:
+            reader.close()
+
+    def newest(self, limit: int | None = None, skip: int = 0) -> list[str]:
+        """The names of the newest runs."""
+        return names(self.index.newest(limit, skip).runs)
+
+
+@pytest.fixture
+def path(repo: str) -> str:
+    """Where the index file is."""
+    return f"{repo}/.git/gitxp/index.sqlite"
+
+
+@pytest.fixture
+def opened(repo: str, path: str) -> Iterator[Any]:
+    """Makes indexes on the file, as many as a test wants; each is as a new process would have it."""
+    made: list[Counting] = []
+
+    def make(where: str | None = path) -> Counting:
+        made.append(Counting(repo, where))
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.close()
+
+
+def test_newest_first(repo: str, opened: Any) -> None:
+    """Runs are sorted by their start, the newest first; of those that began together the first name comes first."""
+    factory = Factory(repo)
+    for name in ("b", "a", "c"):
+        factory.make(name)
+    late = make_record("x")["started_at"]
+    factory.make("z", started_at=late)
+    factory.make("y", started_at=late)
+    assert opened().newest() == ["c", "a", "b", "y", "z"]
+    assert opened().newest(2) == ["c", "a"]
+    assert opened().newest(2, skip=1) == ["a", "b"]
+
+
+def test_times_of_other_zones_and_precision_sort_as_times(repo: str, opened: Any) -> None:
+    """A start with another offset or more digits stands where its moment is."""
+    factory = Factory(repo)
+    factory.make("second", started_at="2026-01-01T12:00:00.000Z")
+    factory.make("first", started_at="2026-01-01T12:30:00.000+01:00")
+    factory.make("third", started_at="2026-01-01T12:00:00.000123Z")
+    assert opened().newest() == ["third", "second", "first"]
+
+
+def test_a_commit_is_read_once(repo: str, opened: Any) -> None:
+    """What the index knows is not read again by any process; a new run costs one commit, whatever there is else."""
+    factory = Factory(repo)
+    factory.make_many(30)
+    assert len(opened().newest()) == 30
+    again = opened()
+    again.newest()
+    assert again.read == 0
+    factory.make("new")
+    once = opened()
+    assert once.newest(1) == ["new"]
+    assert once.read == 1
+
+
+def test_runs_that_move_come_and_go_are_noticed(repo: str, git: Any, opened: Any) -> None:
+    """The index is never asked which runs there are: what plain git did to the refs shows at once."""
+    factory = Factory(repo)
+    one = factory.make("one", status="running")
+    factory.make("two")
+    assert [(run.name, run.status) for run in opened().index.newest().runs] == [
+        ("two", "completed"),
+        ("one", "running"),
+    ]
+    factory.advance("one", make_record("one", 1, status="failed", exit_code=1))
+    git("update-ref", "-d", "refs/experiments/two")
+    git("update-ref", "refs/experiments/copy", one)
+    found = [(run.name, run.status) for run in opened().index.newest().runs]
+    assert found == [("copy", "running"), ("one", "failed")]
+    git("update-ref", "-d", "refs/experiments/copy")
+    git("update-ref", "-d", "refs/experiments/one")
+    assert opened().newest() == []
+
+
+def test_records_that_nothing_leads_to_are_forgotten(repo: str, git: Any, path: str, opened: Any) -> None:
+    """The file does not grow with every step of a run."""
+    factory = Factory(repo)
+    factory.make("one", status="running")
+    opened().newest()
+    last = factory.advance("one", make_record("one", 1))
+    factory.make("two")
+    opened().newest()
+    git("update-ref", "-d", "refs/experiments/two")
+    opened().newest()
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT commit_id FROM records").fetchall() == [(last,)]
+
+
+def test_a_bad_record_is_a_row_at_its_time(repo: str, opened: Any) -> None:
+    """A run that cannot be read is listed, with its problem, where its commit's time puts it; now and from the file."""
+    factory = Factory(repo)
+    factory.make("old")
+    factory.make("bad", raw=b"{")
+    factory.make("newer-format", raw=b'{"format": 99}')
+    factory.make("young")
+    for _ in range(2):
+        runs = opened().index.newest().runs
+        assert names(runs) == ["young", "newer-format", "bad", "old"]
+        assert [bool(run.problem) for run in runs] == [False, True, True, False]
+    assert runs[1].record == {"format": 99}
+
+
+def test_strange_refs_are_told(repo: str, git: Any, opened: Any) -> None:
+    """Refs that no run can have are told beside the runs, also when the index is warm."""
+    Factory(repo).make("fine")
+    git("update-ref", "refs/experiments/a/b", "HEAD")
+    for _ in range(2):
+        page = opened().index.newest(1)
+        assert (names(page.runs), page.total, page.strange) == (["fine"], 1, ("refs/experiments/a/b",))
+
+
+def test_find_by_beginnings(repo: str, opened: Any) -> None:
+    """Runs are found by the beginning of the name, of an id of 8 characters or more, of a tip of 7 or more."""
+    factory = Factory(repo)
+    one, two = factory.make("calm-otter"), factory.make("calm-owl")
+    index = opened().index
+    assert names(index.find("calm-o")) == ["calm-owl", "calm-otter"]
+    assert names(index.find("Calm")) == []
+    assert names(index.find(make_id(1)[:8])) == ["calm-otter"]
+    assert names(index.find(make_id(1).upper())) == ["calm-otter"]
+    assert names(index.find(make_id(1)[:7])) == []
+    assert names(index.find(two[:7])) == ["calm-owl"]
+    assert names(index.find(one.upper())) == ["calm-otter"]
+    assert names(index.find(two[:6])) == []
+    for nothing in ("", "é", "\udcff", "%", "calm_"):
+        assert index.find(nothing) == []
+
+
+def test_odd_text_in_records_survives(repo: str, opened: Any) -> None:
+    """Bytes that are no UTF-8 in a command, ids that are no ids, and quotes come back as they were."""
+    factory = Factory(repo)
+    factory.make("one", command=["caf\udce9", "'; DROP TABLE runs; --", "\0"], id="\udcff no id")
+    for _ in range(2):
+        (run,) = opened().index.newest().runs
+        assert run.command == ("caf\udce9", "'; DROP TABLE runs; --", "\0")
+        assert run.id == "\udcff no id"
+
+
+def damage_garbage(path: str) -> None:
+    """Bytes that are no database."""
+    with open(path, "wb") as file:
+        file.write(b"garbage" * 5000)
+
+
+def damage_cut(path: str) -> None:
+    """Half of the file is gone."""
+    os.truncate(path, os.path.getsize(path) // 2)
+
+
+def damage_middle(path: str) -> None:
+    """Pages in the middle are overwritten."""
+    with open(path, "r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (os.path.getsize(path) - 4096))
+
+
+def damage_empty(path: str) -> None:
+    """The file is there and empty."""
+    os.truncate(path, 0)
+
+
+def damage_version(path: str) -> None:
+    """A later gitxp made it."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE refs")
+        database.execute("CREATE TABLE refs (other TEXT)")
+        database.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+
+
+def damage_table(path: str) -> None:
+    """A table is gone."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE records")
+
+
+def damage_row(path: str) -> None:
+    """A row holds what no gitxp wrote."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE records SET record = '{'")
+
+
+def damage_folder(path: str) -> None:
+    """A folder stands in the file's place."""
+    os.unlink(path)
+    os.mkdir(path)
+
+
+def damage_parent(path: str) -> None:
+    """A file stands in its folder's place."""
+    os.unlink(path)
+    os.rmdir(os.path.dirname(path))
+    with open(os.path.dirname(path), "w", encoding="ascii"):
+        pass
+
+
+DAMAGES = [value for name, value in sorted(globals().items()) if name.startswith("damage_")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_bad_file_is_no_error(repo: str, path: str, opened: Any, damage: Any) -> None:
+    """Whatever has become of the file, the answer is the same as without it; where it can be made anew, it is."""
+    Factory(repo).make_many(20)
+    before = opened().newest()
+    damage(path)
+    assert opened().newest() == before
+    after = opened()
+    assert after.newest() == before
+    if damage not in {damage_folder, damage_parent}:
+        assert after.read == 0
+
+
+def test_deleting_the_file_is_noticed(repo: str, path: str, opened: Any) -> None:
+    """Without its file the index is made again."""
+    Factory(repo).make_many(3)
+    before = opened().newest()
+    os.unlink(path)
+    assert opened().newest() == before
+    assert os.path.exists(path)
+
+
+def test_a_locked_file_is_read_and_left_alone(
+    repo: str, path: str, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another process writes and does not end, what the file knows is used, and what is new is read beside it."""
+    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    factory = Factory(repo)
+    factory.make_many(3)
+    opened().newest()
+    factory.make("new")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        mine = opened()
+        assert mine.newest(1) == ["new"]
+        assert mine.index.newest().total == 4
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM refs").fetchone() == (3,)
+
+
+def test_a_file_that_cannot_be_written_is_still_of_use(
+    repo: str, path: str, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a read-only or full disk the file is copied into memory: old runs are not read again, new ones are found."""
+    factory = Factory(repo)
+    factory.make_many(10)
+    opened().newest()
+    factory.make("new")
+    connect = sqlite3.connect
+
+    def refuse(place: str, **options: Any) -> sqlite3.Connection:
+        if place == path:
+            error = sqlite3.OperationalError("attempt to write a readonly database")
+            error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+            raise error
+        return connect(place, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    mine = opened()
+    assert mine.newest(1) == ["new"]
+    assert mine.read == 1
+
+
+def test_memory_alone(repo: str, opened: Any) -> None:
+    """Without a path nothing is written."""
+    Factory(repo).make_many(2)
+    assert len(opened(None).newest()) == 2
+    assert not os.path.exists(f"{repo}/.git/gitxp")
+
+
+READER = """
+import sys
+from gitxp.repo import Repo
+for _ in range(5):
+    page = Repo(sys.argv[1]).page()
+    assert len(page.runs) == page.total, (len(page.runs), page.total)
+    assert {f"run-{n:04d}" for n in range(1, 301)} <= {run.name for run in page.runs}
+"""
+
+
+def test_processes_at_once_see_all_runs(repo: str) -> None:
+    """Processes that build the index together, while runs come and go, each see every run."""
+    factory = Factory(repo)
+    factory.make_many(300)
+    command = [sys.executable, "-c", READER, repo]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    readers = [subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for number in range(10):
+        factory.make(f"other-{number}")
+    for reader in readers:
+        _, words = reader.communicate(timeout=60)
+        assert reader.returncode == 0, words
+    assert Counting(repo, f"{repo}/.git/gitxp/index.sqlite").index.newest(0).total == 310
+
+
+def test_forgotten_records_are_read_again(repo: str, opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that another process forgets between our look and our write is read again, and no run is lost."""
+    Factory(repo).make_many(4)
+    mine = opened()
+    original = Index._read_missing
+
+    def forget(self: Index, database: sqlite3.Connection, commits: Any) -> None:
+        original(self, database, commits)
+        database.execute("DELETE FROM records")
+
+    monkeypatch.setattr(Index, "_read_missing", forget)
+    assert len(mine.newest()) == 4
+
+
+def test_chunks_make_no_difference(repo: str, opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More runs than fit into one transaction are all there."""
+    monkeypatch.setattr(module, "_CHUNK", 7)
+    Factory(repo).make_many(30)
+    assert sorted(opened().newest()) == [f"run-{n:04d}" for n in range(1, 31)]
+
+
+def test_time_of_a_run_without_one_is_its_commits(repo: str, opened: Any) -> None:
+    """A bad record is sorted by the committer's time."""
+    factory = Factory(repo)
+    factory.commit("refs/experiments/bad", {".gitxp/run.json": b"?"}, parent=None, at=START + 90)
+    factory.commit("refs/experiments/one", {".gitxp/run.json": encode(make_record("one", 1))}, parent=None)
+    factory.commit("refs/experiments/two", {".gitxp/run.json": encode(make_record("two", 2))}, parent=None)
+    assert opened().newest() == ["two", "bad", "one"]
+    assert isinstance(opened().index.newest().runs[0].commit, str)
+    assert Oid(opened().index.newest().runs[0].commit)
