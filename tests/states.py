@@ -152,9 +152,10 @@ class Lab:
         return said if done.returncode else ""
 
     def live(self) -> list[str]:
-        """The live folders that are left."""
+        """The live folders that runs have; what never got as far as a name is cleared away a minute later."""
         folder = os.path.join(self.path(self.say("rev-parse", "--git-common-dir")), "gitxp", "live")
-        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return sorted(name for name in names if not name.startswith("."))
 
 
 Popen = subprocess.Popen[bytes]

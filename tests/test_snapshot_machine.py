@@ -49,13 +49,13 @@ class Tree(RuleBasedStateMachine):
             self._write(name, content, executable=self.disk[name][0] == "100755")
             os.utime(self.lab.path(name), ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
-    @rule(name=names, target=names)
-    def link(self, name: str, target: str) -> None:
+    @rule(name=names, to=names)
+    def link(self, name: str, to: str) -> None:
         """Make a symbolic link, to something or to nothing."""
         self._clear_way(name)
         os.makedirs(os.path.dirname(self.lab.path(name)), exist_ok=True)
-        os.symlink(target, self.lab.path(name))
-        self.disk[name] = "120000", os.fsencode(target)
+        os.symlink(to, self.lab.path(name))
+        self.disk[name] = "120000", os.fsencode(to)
 
     @rule(name=names)
     def delete(self, name: str) -> None:
