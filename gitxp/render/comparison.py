@@ -88,13 +88,11 @@ def _change(change: FileChange) -> dict[str, Any]:
 
 def _cells(section: str, a: Any, b: Any) -> list[Cell]:
     """The two values of one row; where one run has none, that is said."""
-    if section == "metrics" and (is_number(a) or a is None) and (is_number(b) or b is None):
-        texts = number_texts([a, b])
-    elif section == "data":
-        texts = [_data_text(value) for value in (a, b)]
+    if section == "data":
+        texts = [_data_text(a), _data_text(b)]
     elif is_number(a) and is_number(b):
-        texts = [text.strip() for text in number_texts([a, b])]
-        if texts[0] == texts[1]:
+        texts = number_texts([a, b])
+        if texts[0] == texts[1]:  # six digits do not tell them apart
             texts = [exact_text(a), exact_text(b)]
     else:
         texts = [value_text(a), value_text(b)]

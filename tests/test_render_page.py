@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gitxp.format import Oid, RefName, parse_time
+from gitxp.model import Comparison, FileChange, Run
+from gitxp.names import RunName
+from gitxp.render.comparison import SECTIONS, differs, no_difference, render_json, render_section
+from gitxp.render.measure import width_of
+from gitxp.render.page import render_page
+from run_factory import make_record
+
+NOW = parse_time("2023-11-14T22:20:20Z")
+EVIL = "\x1b]0;x\x07\n\u202e"
+
+
+def make_run(name: str, **keys: Any) -> Run:
+    """A run without a repository."""
+    return Run(RunName(name), RefName(f"refs/experiments/{name}"), Oid("c" * 40), make_record(name, **keys))
+
+
+ABOUT = {
+    **make_record(
+        "calm-otter",
+        status="failed",
+        exit_code=3,
+        command=["python", "train.py", "--lr", "0.1", "two words"],
+        cwd="src",
+        base="a" * 40,
+        branch="main",
+        dirty=True,
+        changes={"modified": 2, "added": 0, "deleted": 0, "untracked": 1},
+        skipped=[{"path": f"big{i}.bin", "reason": "too large", "size": 1 << 30} for i in range(5)],
+        submodules=[{"path": "lib", "commit": "d" * 40, "dirty": True}],
+        params={"lr": 0.1, "layers": [64, 32]},
+        param_sources={"lr": "argv", "layers": "config:a.yaml"},
+        metrics={"acc": {"last": 0.91234567, "min": 0.5, "max": "inf", "count": 3, "step": 2}},
+        data=[
+            {"path": "data/train", "kind": "folder", "size": 3 << 20, "files": 12, "xxh3_128": "f" * 32},
+            {"path": "gone", "kind": "missing"},
+        ],
+        outputs=[{"path": "model.bin", "size": 10, "xxh3_128": "e" * 32, "stored": False}],
+    ),
+    "commit": "c" * 40,
+    "tags": ["good"],
+    "notes": ["half the rate", "second"],
+    "environment": {
+        "python": {"implementation": "CPython", "version": "3.11.7", "executable": "/usr/bin/python3"},
+        "packages": {"numpy": "1", "torch": "2"},
+        "os": {"system": "Linux", "release": "6.1", "machine": "x86_64"},
+        "cpu": {"model": "Some CPU", "cores": 2},
+        "memory": 8 << 30,
+    },
+}
+
+
+def test_page_has_it_all() -> None:
+    """The page of a run says how it ended, what it was given, what came of it, and what to type next."""
+    lines = [" ".join(line.split()) for line in render_page(ABOUT, width=100, now=NOW).splitlines()]
+    for line in (
+        "calm-otter failed (exit 3)",
+        "command python train.py --lr 0.1 'two words'",
+        "folder src",
+        "started 2023-11-14 22:13:20 +0000 (7m ago)",
+        "took 1.5s",
+        "base aaaaaaaaaa on main",
+        "changes 2 modified, 1 untracked",
+        "left out big0.bin, big1.bin, big2.bin and 2 more (too large)",
+        "submodules lib at dddddddddd (with changes that are not in the snapshot)",
+        "tags good",
+        "note half the rate",
+        "note 2 second",
+        "layers [64, 32] config:a.yaml",
+        "lr 0.1 argv",
+        "acc 0.912346 0.5 inf 3",
+        "data/train 3.0 MiB ffffffffff 12 files",
+        "gone missing",
+        "model.bin 10 B eeeeeeeeee not stored",
+        "python CPython 3.11.7",
+        "packages 2",
+        "machine Some CPU, 2 cores, 8.0 GiB of memory",
+        "gitxp logs calm-otter what it printed",
+    ):
+        assert line in lines
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_long_command_is_wrapped_not_cut(width: int) -> None:
+    """A long command is on the page whole, in lines that fit."""
+    command = ["python", "train.py", *(f"--option-{i}=value" for i in range(30))]
+    text = render_page(make_record("one", command=command), width=width, now=NOW)
+    page = text.split("\n\n")[1]
+    assert all(width_of(line) <= width for line in page.splitlines())
+    assert " ".join(command) in " ".join(page.split())
+
+
+def test_page_of_a_stranger() -> None:
+    """Whatever strings a record holds, no control character reaches the terminal."""
+    about = json.loads(json.dumps(ABOUT).replace("calm-otter", "x").replace("o", json.dumps(EVIL)[1:-1]))
+    assert all(line.isprintable() for line in render_page(about, width=80, now=NOW).splitlines())
+
+
+def test_page_of_an_unreadable_run() -> None:
+    """A run whose record cannot be read has a page with its problem."""
+    about = {"name": "bad", "status": "unreadable", "problem": "it is not JSON", "ref": "r", "commit": "c" * 40}
+    text = render_page(about, width=80, now=NOW)
+    assert "bad  unreadable" in text
+    assert "it is not JSON" in text
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "text", [1], {"a": 1}, [[]], [{"path": 3}], {"x": {"y": []}}])
+def test_page_of_a_misshapen_record(wrong: Any) -> None:
+    """No form of a value that the format does not know stops the page."""
+    for key in ABOUT:
+        assert render_page({**ABOUT, key: wrong}, width=80, now=NOW)
+
+
+def compared() -> Comparison:
+    """Two runs that differ in everything."""
+    return Comparison(
+        make_run("run-a"),
+        make_run("run-b"),
+        code=(FileChange("a.py", "M", 1, 2), FileChange("b.bin", "R", None, None, "old.bin")),
+        params={"lr": (0.1, 0.2), "opt": (None, "adam"), "text": (EVIL, "y")},
+        metrics={"acc": (0.9, 0.95), "loss": (1.0, float("nan")), "new": (None, 3)},
+        data={"train": ({"kind": "file", "size": 2048, "xxh3_128": "a" * 32}, {"kind": "missing"})},
+        environment={"packages.numpy": ("1.26", "2.0")},
+    )
+
+
+def rows(section: str, width: int | None = 80) -> list[list[str]]:
+    """The cells of a section's table."""
+    text = render_section(compared(), section, width=width)
+    return [line.split() for line in text.splitlines()]
+
+
+def test_sections() -> None:
+    """A section puts the two runs side by side, says where one has nothing, and how metrics moved."""
+    assert rows("params")[3:5] == [["lr", "0.1", "0.2"], ["opt", "-", "adam"]]
+    assert rows("metrics") == [
+        ["Metrics"],
+        ["run-a", "run-b", "difference"],
+        ["----", "-----", "-----", "----------"],
+        ["acc", "0.9", "0.95", "+0.05"],
+        ["loss", "1", "nan"],
+        ["new", "-", "3"],
+    ]
+    assert rows("data")[3] == ["train", "2.0", "KiB,", "aaaaaaaaaa", "missing"]
+    assert rows("environment")[3] == ["packages.numpy", "1.26", "2.0"]
+
+
+def test_close_values_look_different() -> None:
+    """Two values that differ never look the same side by side."""
+    pair = (0.12345678, 0.12345679)
+    close = Comparison(make_run("a"), make_run("b"), params={"x": pair}, metrics={"x": pair})
+    for section in ("params", "metrics"):
+        _, a, b, *_ = render_section(close, section, width=80).splitlines()[3].split()
+        assert a != b
+
+
+def test_a_stranger_in_a_comparison() -> None:
+    """Nothing of a comparison acts on a terminal, and tables fit where they can."""
+    for section in list(SECTIONS)[1:]:
+        for line in render_section(compared(), section, width=60).splitlines():
+            assert line.isprintable()
+            assert width_of(line) <= 60
+
+
+def test_comparison_as_json() -> None:
+    """JSON has the wanted sections, exact, with null where a run has none."""
+    document = json.loads(render_json(compared(), list(SECTIONS)))
+    assert list(document) == sorted(SECTIONS)
+    assert document["code"] == [
+        {"path": "a.py", "status": "M", "insertions": 1, "deletions": 2},
+        {"path": "b.bin", "status": "R", "insertions": None, "deletions": None, "old_path": "old.bin"},
+    ]
+    assert document["params"]["opt"] == [None, "adam"]
+    assert document["metrics"]["loss"] == [1.0, "nan"]
+    assert list(json.loads(render_json(compared(), ["params"]))) == ["params"]
+
+
+def test_no_difference_is_said() -> None:
+    """That nothing differs is a sentence, with the sections that were looked at."""
+    same = Comparison(make_run("run-a"), make_run("run-b"))
+    assert not any(differs(same, section) for section in SECTIONS)
+    assert no_difference(same, list(SECTIONS)) == "No differences between run-a and run-b.\n"
+    assert no_difference(same, ["params", "data"]) == "No differences between run-a and run-b in parameters and data.\n"

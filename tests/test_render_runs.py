@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from gitxp.errors import UsageError
+from gitxp.format import Oid, RefName, parse_time
+from gitxp.model import Run
+from gitxp.names import RunName
+from gitxp.render.measure import width_of
+from gitxp.render.runs import Wish, render_csv, render_json, render_markdown, render_table
+from gitxp.render.style import Style
+from gitxp.render.table import Cell, csv_table, markdown_table, text_table
+from run_factory import make_record
+
+NOW = parse_time("2023-11-14T22:20:20Z")
+
+
+def make_run(name: str, problem: str | None = None, **keys: Any) -> Run:
+    """A run without a repository."""
+    record = {} if problem else make_record(name, **keys)
+    return Run(RunName(name), RefName(f"refs/experiments/{name}"), Oid("c" * 40), record, problem)
+
+
+def summary(last: float | str) -> dict[str, Any]:
+    """A metric's summary."""
+    return {"last": last, "min": last, "max": last, "count": 1, "step": 0}
+
+
+def table(*runs: Run, names: tuple[str, ...] = (), every: bool = False, width: int | None = None) -> list[list[str]]:
+    """The cells of the table of runs, split where two spaces stand; headings first."""
+    text = render_table(runs, Wish(names, every=every), width=width, now=NOW).text
+    lines = text.splitlines()
+    return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[:1] + lines[2:]]
+
+
+TWO = (
+    make_run("one", params={"lr": 0.1, "opt": "adam"}, metrics={"acc": summary(0.91)}),
+    make_run("two", params={"lr": 0.2, "opt": "adam"}, metrics={"acc": summary("nan")}, dirty=True, status="failed"),
+)
+
+
+def test_table_shows_what_tells_runs_apart() -> None:
+    """A table has the parameters that differ, not those that are the same everywhere, and the metrics."""
+    assert table(*TWO) == [
+        ["name", "status", "age", "duration", "command", "lr", "acc"],
+        ["one", "completed", "7m", "1.5s", "python train.py", "0.1", "0.91"],
+        ["two", "*", "failed", "7m", "1.5s", "python train.py", "0.2", "nan"],
+    ]
+
+
+def test_a_missing_parameter_is_a_difference() -> None:
+    """A parameter that one run has and another has not is shown."""
+    rows = table(make_run("one", params={"lr": 1}), make_run("two"))
+    assert [row[5:] for row in rows] == [["lr"], ["1"], []]
+
+
+def test_unreadable_run_is_one_row() -> None:
+    """A run that cannot be read is one row with its problem, and makes no parameter look changed."""
+    bad = make_run("bad", problem="This run uses format 2.")
+    rows = table(make_run("one", params={"lr": 1}), bad, make_run("two", params={"lr": 1}))
+    assert rows[0] == ["name", "status", "age", "duration", "command"]
+    assert rows[2] == ["bad", "unreadable", "This run uses format 2."]
+
+
+def test_same_name_twice() -> None:
+    """Where a parameter and a metric, or a column of gitxp's own, have one name, the headings say which is which."""
+    one = make_run("one", params={"loss": "mse", "name": "x"}, metrics={"loss": summary(1)})
+    two = make_run("two", params={"loss": "mae", "name": "y"}, metrics={"loss": summary(2)})
+    assert table(one, two)[0][5:] == ["params.loss", "params.name", "metrics.loss"]
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 100, 132, 200])
+def test_table_fits(width: int) -> None:
+    """No line is wider than the terminal, whatever the runs hold, and the names and what was left out are told."""
+    runs = [
+        make_run(
+            f"run-{i}-{'x' * (i * 9 % 80)}",
+            command=["python", "実験.py", "--note", "長い" * i],
+            params={f"model.layers.{k}.dropout": (i + k) % 5 / 7 for k in range(40)} | {"text": "wörter " * i},
+            metrics={"accuracy": summary(i / 7), "val/loss": summary(1e-9 * i)},
+            dirty=i % 2 == 0,
+        )
+        for i in range(12)
+    ]
+    listing = render_table(runs, Wish(), width=width, now=NOW)
+    lines = listing.text.splitlines()
+    assert max(map(width_of, lines)) <= max(width, 20)
+    assert lines[0].startswith("name")
+    assert len(lines) == 2 + len(runs)
+    assert len(lines[0].replace("…", "x").split()) + len(listing.left_out) == 5 + 41 + 2
+
+
+def test_wide_characters_align() -> None:
+    """Columns stand below each other, in columns of the terminal and not in characters."""
+    text = render_table(
+        [make_run("one", command=["実験"], params={"n": 1}), make_run("two", command=["ab"], params={"n": 2})],
+        Wish(("command", "n", "name")),
+        width=80,
+        now=NOW,
+    ).text
+    lines = text.splitlines()
+    assert [
+        width_of(line[: line.rindex(word)]) for line, word in zip(lines, ["name", "-" * 4, "one", "two"], strict=True)
+    ] == ([width_of(lines[0][: lines[0].rindex("name")])] * 4)
+
+
+def test_a_table_with_every_column() -> None:
+    """`--all-columns` has what any run has, and no column that none has."""
+    rows = table(*TWO, make_run("three", branch="main", tags=["a"]), every=True)
+    assert rows[0][5:] == ["lr", "opt", "acc", "exit_code", "branch", "dirty", "host", "user", "commit", "id"]
+
+
+def test_wished_columns() -> None:
+    """Columns come as they were asked for, by any of their names."""
+    assert table(*TWO, names=("acc", "params.lr", "name", "opt"))[:2] == [
+        ["acc", "params.lr", "name", "opt"],
+        ["0.91", "0.1", "one", "adam"],
+    ]
+
+
+def test_unknown_column() -> None:
+    """A column that no run has is an error that names the near ones."""
+    with pytest.raises(UsageError, match="'statsu'") as caught:
+        table(*TWO, names=("statsu",))
+    assert "status" in (caught.value.hint or "")
+
+
+def test_ambiguous_column() -> None:
+    """A name of a parameter and of a metric must say which is meant."""
+    run = make_run("one", params={"loss": 1}, metrics={"loss": summary(2)})
+    with pytest.raises(UsageError, match="parameter and a metric"):
+        table(run, names=("loss",))
+    assert table(run, names=("params.loss", "metrics.loss"))[1] == ["1", "2"]
+
+
+def test_no_escape_sequence_reaches_a_table() -> None:
+    """Names of parameters and metrics, values and commands come from strangers; none acts on a terminal."""
+    evil = "\x1b]0;x\x07\n\u202e"
+    runs = [
+        make_run(f"r{i}", command=[evil], params={evil: f"{evil}{i}"}, metrics={evil + "m": summary(i)}, branch=evil)
+        for i in range(2)
+    ]
+    for every in (False, True):
+        text = render_table(runs, Wish(every=every), width=None, now=NOW).text
+        assert all(line.isprintable() for line in text.splitlines())
+        assert len(text.splitlines()) == 4
+    assert all(line.isprintable() for line in render_markdown(runs, Wish(), now=NOW).splitlines())
+    assert all(line.isprintable() for line in render_csv(runs, Wish(), now=NOW).splitlines())
+    assert all(line.isprintable() for line in "".join(render_json(runs)).splitlines())
+
+
+def test_colour_only_where_wanted() -> None:
+    """Colour changes no width: without its escape sequences, a coloured table is the plain one."""
+    plain = render_table(TWO, Wish(), width=80, now=NOW, style=Style()).text
+    coloured = render_table(TWO, Wish(), width=80, now=NOW, style=Style(color=True)).text
+    assert "\x1b" not in plain
+    assert "\x1b[31mfailed\x1b[m" in coloured
+    stripped = coloured
+    for ink in ("1", "2", "31", "32", "33", ""):
+        stripped = stripped.replace(f"\x1b[{ink}m", "")
+    assert stripped == plain
+
+
+def test_csv_is_exact() -> None:
+    """Comma-separated values have all columns, exact numbers and times, and can be read back."""
+    third = 1 / 3
+    rows = list(
+        csv.DictReader(
+            io.StringIO(render_csv([*TWO, make_run("x", params={"lr": third, "l": [1, "a,b"]})], Wish(), now=NOW))
+        )
+    )
+    assert rows[0]["started_at"] == "2023-11-14T22:13:20.000Z"
+    assert rows[1]["acc"] == "nan"
+    assert (float(rows[2]["lr"]), json.loads(rows[2]["l"])) == (third, [1, "a,b"])
+    assert "age" not in rows[0]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x", "@SUM(A1)", "-1+2", "=", "+"])
+def test_csv_runs_no_formula(text: str) -> None:
+    """A cell that a spreadsheet would take for a formula begins with a quote."""
+    assert csv_table([text], [[text]]) == f"'{text}\n'{text}\n"
+
+
+@pytest.mark.parametrize("text", ["-1", "+2.5", "-1e-05", "-inf", "-.5", "nan"])
+def test_csv_keeps_numbers(text: str) -> None:
+    """Numbers with a sign stay numbers."""
+    assert csv_table(["n"], [[text]]) == f"n\n{text}\n"
+
+
+def test_markdown_is_escaped() -> None:
+    """Nothing in a Markdown cell ends the cell or becomes markup."""
+    text = markdown_table(["a|b"], [[Cell("<b>|`x`|*y*|[z](u)|_i_|snake_case|\\|&")]], right=[False])
+    assert text.splitlines()[0].strip("| ").strip() == r"a\|b"
+    assert text.splitlines()[2].strip("| ").strip() == (
+        r"&lt;b&gt;\|\`x\`\|\*y\*\|\[z\](u)\|\_i\_\|snake_case\|\\\|&amp;"
+    )
+
+
+def test_text_table_takes_any_cell() -> None:
+    """Cells that look like numbers, rules or stand-ins, and empty ones, come through unchanged."""
+    rows = [[Cell("xxx"), Cell(""), Cell("1e5")], [Cell("--"), Cell("x x"), Cell("\\1")]]
+    assert text_table(["x", "", "n"], rows, right=[False, False, True]) == (
+        "x           n\n---  ---  ---\nxxx       1e5\n--   x x   \\1\n"
+    )
+
+
+def test_json_is_the_record() -> None:
+    """JSON has the record as it is, with where it was found; harmful characters are escaped, not lost."""
+    run = make_run("one", params={"a": "\x7f\u202e\U000e0041日", "b": 0.1}, note="x")
+    assert json.loads("".join(render_json([run, *TWO])))[0] == {
+        **run.record,
+        "ref": "refs/experiments/one",
+        "commit": "c" * 40,
+        "tags": list(run.tags),
+        "notes": list(run.notes),
+    }
+    assert json.loads("".join(render_json([]))) == []
