@@ -87,8 +87,8 @@ def cli(context: click.Context, folders: Sequence[str]) -> None:
       git push origin 'refs/experiments/*'    share them; git is the server
 
     \b
-    RUN is a run's name or the unique beginning of one, its id, '@' for the newest,
-    '@~1' for the one before it, or a commit.
+    RUN is a run's name or the unique beginning of one, its id, '@' for the
+    newest, '@~1' for the one before it, or a commit.
     """  # noqa: D301  (click wants the backspace itself: it keeps the paragraph's lines as they are)
     for folder in folders:
         try:
@@ -124,7 +124,8 @@ def _invoke(argv: Sequence[str]) -> int:
         raise KeyboardInterrupt from None
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "gitxp"
-        raise UsageError(error.format_message(), hint=f"{where} --help") from error
+        message = error.format_message()
+        raise UsageError(message if message.endswith((".", "?")) else f"{message}.", hint=f"{where} --help") from error
     except click.ClickException as error:
         raise GitxpError(error.format_message()) from error
     return result if isinstance(result, int) else 0

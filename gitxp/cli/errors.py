@@ -61,6 +61,8 @@ def report(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         about = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        if not _quietly(lambda: sys.stdout.flush()):  # noqa: PLW0108  (there may be no stdout to ask)
+            _forget_stdout()  # it was the answer that found no place
         say(f"{error.strerror}{about}.")
         return EXIT_FAILURE
     if isinstance(error, MemoryError):
@@ -133,8 +135,10 @@ def _write_and_flush(text: str) -> None:
     sys.stderr.flush()
 
 
-def _quietly(action: Callable[[], object]) -> None:
+def _quietly(action: Callable[[], object]) -> bool:
+    """Whether that went well: a stream may be None, closed, or gone."""
     try:
         action()
-    except (AttributeError, OSError, ValueError):  # None under pythonw, gone, closed
-        return
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True
