@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import sqlite3
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from gitxp.errors import FormatError
@@ -66,7 +67,7 @@ class Index:
     """The runs of one repository, found quickly.
 
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
-    be read, where there are some.
+    be read, where there are some; what it gives is closed after that.
     """
 
     def __init__(self, git: Git, path: str | None, open_objects: Callable[[int], Objects]) -> None:
@@ -182,18 +183,20 @@ class Index:
         """Read the commits that the index does not know, a chunk at a time, so that a kill costs one chunk."""
         known = {commit for (commit,) in database.execute("SELECT commit_id FROM records")}
         missing = [commit for commit in dict.fromkeys(commits) if commit not in known]
-        for start in range(0, len(missing), _CHUNK):
-            rows = list(self._read(missing[start : start + _CHUNK], len(missing)))
+        if not missing:
+            return
+        rows = self._read(missing)
+        while chunk := list(islice(rows, _CHUNK)):
             with _transaction(database, "BEGIN IMMEDIATE"):
-                database.executemany(_INSERT, rows)
+                database.executemany(_INSERT, chunk)
 
-    def _read(self, commits: list[Oid], expected: int) -> Iterator[Row]:
-        objects = self._open_objects(expected)
-        for commit, data in objects.read_files(commits, RECORD_PATH):
-            record, problem = decode_run(data)
-            kept = data if isinstance(data, bytes) and problem is None else json.dumps(record).encode("ascii")
-            id_ = record.get("id", "").lower()
-            yield commit, id_ if id_.isascii() else None, _time_of(record, objects, commit), kept, problem
+    def _read(self, commits: list[Oid]) -> Iterator[Row]:
+        with contextlib.closing(self._open_objects(len(commits))) as objects:
+            for commit, data in objects.read_files(commits, RECORD_PATH):
+                record, problem = decode_run(data)
+                kept = data if isinstance(data, bytes) and problem is None else json.dumps(record).encode("ascii")
+                id_ = record.get("id", "").lower()
+                yield commit, id_ if id_.isascii() else None, _time_of(record, objects, commit), kept, problem
 
     def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
         """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
@@ -206,7 +209,7 @@ class Index:
             # another process, to whom the refs looked otherwise, forgot a record after we had seen it
             known = {commit for (commit,) in database.execute("SELECT commit_id FROM records")}
             missing = [commit for _, commit in changed if commit not in known]
-            database.executemany(_INSERT, list(self._read(missing, len(missing))))
+            database.executemany(_INSERT, list(self._read(missing)))
             database.executemany(put, changed)
         old = [(before[name],) for (name,) in [*gone, *((name,) for name, _ in changed)] if name in before]
         database.executemany(
