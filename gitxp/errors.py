@@ -111,7 +111,11 @@ class GitFailed(GitxpError):
     def __init__(self, args: Sequence[str], status: int, stderr: str, *, hint: str | None = None) -> None:
         words = stderr.strip().splitlines()
         said = words[-1] if words else f"exit status {status}"
-        super().__init__(f"git {args[0] if args else ''} failed: {said}", hint=hint)
+        end = "" if said.endswith((".", "!", "?")) else "."
+        super().__init__(
+            f"git {args[0] if args else ''} failed: {said}{end}",
+            hint=hint or "If git itself says the same, mend that first: git status, git fsck.",
+        )
         self.command = list(args)
         self.status = status
         self.stderr = stderr

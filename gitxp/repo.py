@@ -110,11 +110,17 @@ class Repo:
     def show(self, run: Run) -> dict[str, Any]:
         """The record, with `ref`, `commit`, `tags`, `notes`, and `environment` and `series` (names of metrics with a series).
 
-        What cannot be read is left out, and `problem` says why.
+        An environment that cannot be read is left out, and `problem` says why. Raises `FormatError` where the record
+        itself cannot be read.
         """
         from gitxp.errors import FormatError
         from gitxp.store.runs import list_series, read_environment
 
+        if run.problem:
+            raise FormatError(
+                f"{run.name} cannot be shown. {run.problem}",
+                hint=f"Its files are there all the same: git ls-tree -r {run.commit[:12]}",
+            )
         shown = run.to_json()
         try:
             shown["environment"] = read_environment(self._reader(), run.commit)

@@ -274,13 +274,12 @@ def test_a_running_run_is_left_alone(lab: Lab) -> None:
 
 
 def test_what_never_got_a_name_is_cleared_away(lab: Lab) -> None:
-    """A folder of a start that was killed goes when it is old; a young one may be somebody's who is about to name it."""
-    for name, age in (("old", 3600), ("young", 0)):
+    """A folder of a start that was killed goes; a young one without a lock may be somebody's who is about to lock it."""
+    for name, file, age in (("locked-once", "lock", 0), ("old", "state.json", 3600), ("young", "state.json", 0)):
         folder = lab.path(f".git/gitxp/live/.new-{name}")
         os.makedirs(folder)
-        for file in ("lock", "state.json"):
-            with open(os.path.join(folder, file), "w", encoding="ascii"):
-                pass
+        with open(os.path.join(folder, file), "w", encoding="ascii"):
+            pass
         os.utime(folder, (time.time() - age, time.time() - age))
     assert _listed(lab) == {}
     assert os.listdir(lab.path(".git/gitxp/live")) == [".new-young"]
@@ -359,6 +358,18 @@ def test_a_ref_lock_that_was_left(lab: Lab) -> None:
     assert lab.live() == []
 
 
+def test_a_ref_lock_of_a_git_that_was_killed(lab: Lab) -> None:
+    """A git that is killed while it moves a ref leaves its lock behind: an old one does not stop the recovery."""
+    process = _started(lab, "r", "import os, time; os.write(1, b'on\\n'); time.sleep(60)")
+    _kill_all(lab)
+    process.wait()
+    lock = lab.write(".git/refs/experiments/r.lock", "")
+    os.utime(lock, (time.time() - 3600, time.time() - 3600))
+    assert _listed(lab)["r"]["status"] == "lost"
+    assert lab.live() == []
+    assert lab.output("r") == b"on\n"
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> str:
     """A file system of a few megabytes."""
@@ -397,7 +408,9 @@ def test_a_disk_that_fills_up_while_it_runs(small_disk: str, tmp_path: Path) -> 
 def test_a_disk_that_is_full_at_the_end(small_disk: str) -> None:
     """The last commit does not fit: the status is the command's, the user is told, and the run is completed later."""
     lab = make(os.path.join(small_disk, "repo"))
-    done = lab.run("run", "--name", "r", "--", *as_shell("echo printed; cat /dev/zero > ../filler 2>/dev/null; exit 3"))
+    done = lab.run(
+        "run", "--name", "r", "--", *as_shell("echo printed; sleep 0.3; cat /dev/zero > ../filler 2>/dev/null; exit 3")
+    )
     assert done.status == 3, done.stderr
     assert "Traceback" not in done.stderr
     os.unlink(lab.path("../filler"))

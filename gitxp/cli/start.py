@@ -187,11 +187,11 @@ def _tell_end(outcome: Outcome) -> None:
             status += f" (exit {record['exit_code']})"
         took = f" after {duration_text(record['duration'])}" if "duration" in record else ""
         lines.append(f"{name}: {status}{took}")
-    _say(*lines)
+    _say(*lines, before="\n" if outcome.is_mid_line else "")
 
 
-def _say(*lines: str) -> None:
-    text = "".join(f"gitxp: {visible(line)}\n" for line in lines)
+def _say(*lines: str, before: str = "") -> None:
+    text = before + "".join(f"gitxp: {visible(line)}\n" for line in lines)
     try:
         os.write(2, text.encode(sys.stderr.encoding if sys.stderr else "utf-8", "backslashreplace"))
     except OSError:

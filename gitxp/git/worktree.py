@@ -96,6 +96,8 @@ def _refusal(answer: Answer, directory: str) -> NotARepository | GitFailed:
             f"There is no git repository in {directory} or above it.",
             hint="Go to your project's folder, or make a repository here: git init",
         )
+    if "current working directory" in words:
+        return NotARepository("The current folder is gone.", hint="Go to one that is there: cd")
     if "dubious ownership" in words:
         return NotARepository(
             f"git refuses the repository at {directory}, since it belongs to another user.",

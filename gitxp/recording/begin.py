@@ -46,6 +46,7 @@ class Outcome(NamedTuple):
     """How a run ended: by `signal`, or with `exit_code`, or with neither where nobody could see it.
 
     `record` and `commit` are the final ones; None where they could not be written, for the reason in `problem`.
+    `is_mid_line`: the last thing that the command wrote to the terminal, or to stderr, was no whole line.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Outcome(NamedTuple):
     record: Record | None
     commit: str | None
     problem: str | None
+    is_mid_line: bool = False
 
 
 def run(request: Request, directory: str, version: str, on_start: Callable[[Started], None]) -> Outcome:

@@ -55,6 +55,7 @@ class Facts:
         self._thread: threading.Thread | None = None
         self._is_cancelled = False
         self._lost = 0
+        self._before = {path: _facts_of(path) for path in wanted.metrics_from if path != STDOUT}
 
     def start(self, live: Live) -> None:
         """Begin with what can be known at the start."""
@@ -127,11 +128,13 @@ class Facts:
                 self._lost += 1
 
     def _read_metrics(self) -> None:
-        for path in self.wanted.metrics_from:
-            if path != STDOUT:
-                from gitxp.capture.metrics import from_json_file
+        for path, before in self._before.items():
+            if before is not None and _facts_of(path) == before:
+                self.problems.append(f"{self._name(path)} was not written in this run: no metrics are taken from it.")
+                continue
+            from gitxp.capture.metrics import from_json_file
 
-                self._log((metric, 0, value) for metric, value in from_json_file(path).items())
+            self._log((metric, 0, value) for metric, value in from_json_file(path).items())
 
     def _take_outputs(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint_file
@@ -174,3 +177,12 @@ class Facts:
     def _name(self, path: str) -> str:
         inside = os.path.relpath(path, self.wanted.toplevel)
         return os.path.basename(path) if inside.startswith("../") or inside == ".." else inside
+
+
+def _facts_of(path: str) -> tuple[int, ...] | None:
+    """What changes when a file is written; None where there is none."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns

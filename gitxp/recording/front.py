@@ -33,8 +33,9 @@ def watch(task: Task, streams: Streams, signals: Signals) -> dict[str, Any]:
     """Record the run in a process of its own and wait for its end; what `Recorder.conclude` gave."""
     to_recorder_read, to_recorder = os.pipe()
     from_recorder, from_recorder_write = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed by whoever started us
+            stream.flush()
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:

@@ -108,6 +108,7 @@ def launch(
         found.get("record"),
         found.get("commit"),
         found.get("problem"),
+        bool(found.get("mid_line")),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.errors import FormatError
+from gitxp.errors import FormatError, GitxpError
 from gitxp.format import decode_json, encode_json
 from gitxp.names import is_name
 from gitxp.recording.posix import sync, try_lock, wait_lock
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 _STATE = "state.json"
 _ENDED = "ended.json"
 _LOCK = "lock"
+# Room on the disk for the run's end: a full disk is a likely reason for one, and must not make us forget it.
+_RESERVE = "reserve"
+_RESERVED = 4096
 # A lock on a file system that does not carry locks between machines says nothing about another machine's runs: those
 # are left alone until the recorder, who touches the lock every few seconds, has not done so for this long.
 _STALE_AFTER = 120.0
-# A folder gets its name and its lock within milliseconds; one that has not after this many seconds never will.
-_UNNAMED_FOR = 60.0
+# A new folder has its lock within microseconds; one that has none after this many seconds was left by a crash.
+_UNLOCKED_FOR = 60.0
 
 
 class Live:
@@ -72,7 +75,18 @@ class Live:
 
     def write_ended(self, ended: dict[str, Any]) -> None:
         """Keep how the command ended: from here on whoever recovers the run knows its true status."""
-        self._write(_ENDED, ended)
+        try:
+            self._write(_ENDED, ended)
+        except OSError:
+            data = encode_json(ended)
+            target = os.path.join(self.path, _ENDED)
+            reserve = os.path.join(self.path, _RESERVE)
+            if not os.path.exists(target) and os.path.exists(reserve):
+                os.rename(reserve, target)
+            if len(data) > _RESERVED or not os.path.exists(target) or os.path.getsize(target) != _RESERVED:
+                raise
+            with open(target, "r+b") as file:
+                file.write(data.ljust(_RESERVED))
 
     def read_ended(self) -> dict[str, Any]:
         """How the command ended; empty where nobody saw it."""
@@ -140,11 +154,21 @@ def create(common_dir: str) -> Live:
     `rename` is what makes names unique: it fails where another run has the folder of that name.
     """
     folder = live_folder(common_dir)
-    os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f".new-{os.getpid()}-{time.time_ns()}")
-    os.mkdir(path)
-    lock = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CREAT, 0o666)
-    try_lock(lock)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        os.mkdir(path)
+        unlocked = os.path.join(path, f"{_LOCK}.new")
+        lock = os.open(unlocked, os.O_RDWR | os.O_CREAT, 0o666)
+        try_lock(lock)
+        os.rename(unlocked, os.path.join(path, _LOCK))  # whoever finds a lock file finds it locked
+        with open(os.path.join(path, _RESERVE), "wb") as file:
+            file.write(b" " * _RESERVED)
+    except OSError as error:
+        raise GitxpError(
+            f"gitxp cannot write to {folder}: {error.strerror}.",
+            hint="It keeps its runs in the repository's own folder: make that writable, or work in a clone.",
+        ) from error
     return Live(path, lock)
 
 
@@ -198,7 +222,7 @@ def find_abandoned(common_dir: str, host: str) -> Iterator[Live]:
         try:
             lock = os.open(os.path.join(path, _LOCK), os.O_RDWR)
         except OSError:
-            if entry.startswith(".gone-"):
+            if entry.startswith(".gone-") or (entry.startswith(".new-") and _is_old(path)):
                 _remove_tree(path)
             continue
         if not try_lock(lock) or not _is_same(lock, os.path.join(path, _LOCK)):
@@ -206,10 +230,7 @@ def find_abandoned(common_dir: str, host: str) -> Iterator[Live]:
             continue
         live = Live(path, lock)
         if entry.startswith("."):
-            if time.time() - os.stat(path).st_mtime > _UNNAMED_FOR:
-                live.remove()
-            else:
-                os.close(lock)
+            live.remove()
         elif _is_left(live, host):
             yield live
         else:
@@ -224,6 +245,13 @@ def _is_left(live: Live, host: str) -> bool:
     except (FormatError, OSError):
         return True
     return state.get("host") == host or time.time() - touched > _STALE_AFTER
+
+
+def _is_old(path: str) -> bool:
+    try:
+        return time.time() - os.stat(path).st_mtime > _UNLOCKED_FOR
+    except OSError:
+        return False
 
 
 def _is_same(fd: int, path: str) -> bool:

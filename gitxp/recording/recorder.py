@@ -291,7 +291,7 @@ class Recorder:
         self.relay.finish()
         self.relay.give_terminal_back()
         live, facts = self.task.live, self.task.facts
-        outcome: dict[str, Any] = {"ended": self.ended}
+        outcome: dict[str, Any] = {"ended": self.ended, "mid_line": self.relay.is_mid_line}
         try:
             live.write_ended(self.ended)
             facts.finish(live, self._is_impatient)

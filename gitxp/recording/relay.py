@@ -47,6 +47,7 @@ class Channel:
         self.open = True
         self.chunk = _READ if stat.S_ISREG(os.fstat(target).st_mode) else select.PIPE_BUF
         self.listening = True
+        self.last = b"\n"
 
 
 class Streams:
@@ -142,6 +143,12 @@ class Relay:
         return any(channel.open for channel in self.streams.channels)
 
     @property
+    def is_mid_line(self) -> bool:
+        """Whether what the user sees where we speak (a terminal, or stderr) ends in the middle of a line."""
+        spoken = [channel for channel in self.streams.channels if channel.terminal or channel.target == 2]
+        return any(channel.last not in b"\r\n" for channel in spoken)
+
+    @property
     def is_flushed(self) -> bool:
         """Whether everything that was read has been passed on."""
         return not any(channel.pending for channel in self.streams.channels)
@@ -197,6 +204,7 @@ class Relay:
             if channel.source == self.streams.master:
                 self.streams.master = None
             return False
+        channel.last = data[-1:]
         self._keep(channel, data)
         if channel.listening:
             channel.pending += data

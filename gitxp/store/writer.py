@@ -106,7 +106,7 @@ def advance(
         try:
             return _commit(process or prepare(git), identity, record, kept, tip, None)
         except GitFailed as error:
-            if "does not contain" not in error.stderr and "cannot lock ref" not in error.stderr:
+            if "does not contain" not in error.stderr and "but expected" not in error.stderr:
                 raise
             failure = error
         process = None
