@@ -12,7 +12,7 @@ from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.names import RunName, is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from gitxp.git.program import Git
 
@@ -36,17 +36,21 @@ class Listing(NamedTuple):
 
     raw: bytes
 
-    def names(self) -> dict[RunName, Oid]:
-        """The runs by name, in git's order (by bytes)."""
-        return {RunName(name): Oid(oid) for oid, name in self._split() if is_name(name)}
+    def names(self, known: Container[str] = ()) -> dict[RunName, Oid]:
+        """The runs by name, in git's order (by bytes). Names in `known` are taken for legal without a look."""
+        return {RunName(name): Oid(oid) for oid, name in self._split() if name in known or is_name(name)}
 
     def runs(self) -> list[RunRef]:
         """The runs, in git's order (by bytes of the name)."""
         return [run_ref(name, oid) for name, oid in self.names().items()]
 
-    def strange(self) -> list[RefName]:
+    def strange(self, known: Container[str] = ()) -> list[RefName]:
         """Refs that name no run: made by hand, or by a later gitxp. Names that begin with `@` are gitxp's own: not here."""
-        return [RefName(RUN_REFS + name) for _, name in self._split() if not is_name(name) and not name.startswith("@")]
+        return [
+            RefName(RUN_REFS + name)
+            for _, name in self._split()
+            if name not in known and not name.startswith("@") and not is_name(name)
+        ]
 
     def _split(self) -> Iterable[tuple[str, str]]:
         text = self.raw.decode("utf-8", "surrogateescape")

@@ -171,18 +171,18 @@ class Index:
         with _transaction(database, "BEGIN"):
             if _get_fact(database, "digest") == digest:
                 return select(database)
-        names = listing.names()
-        self._read_missing(database, names.values())
+            before = _get_mirror(database)
+        names = listing.names(before)
+        self._read_missing(database, [commit for name, commit in names.items() if before.get(name) != commit])
         with _transaction(database, "BEGIN IMMEDIATE"):
             self._mirror(database, names)
-            _set_fact(database, "strange", json.dumps(listing.strange()))
+            _set_fact(database, "strange", json.dumps(listing.strange(names)))
             _set_fact(database, "digest", digest)
             return select(database)
 
     def _read_missing(self, database: sqlite3.Connection, commits: Iterable[Oid]) -> None:
         """Read the commits that the index does not know, a chunk at a time, so that a kill costs one chunk."""
-        known = {commit for (commit,) in database.execute("SELECT commit_id FROM records")}
-        missing = [commit for commit in dict.fromkeys(commits) if commit not in known]
+        missing = _leave_out_known(database, commits)
         if not missing:
             return
         rows = self._read(missing)
@@ -200,15 +200,14 @@ class Index:
 
     def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
         """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
-        before = dict(database.execute("SELECT name, commit_id FROM refs"))
+        before = _get_mirror(database)
         changed = [(name, commit) for name, commit in names.items() if before.get(name) != commit]
         gone = [(name,) for name in before.keys() - names.keys()]
         database.executemany("DELETE FROM refs WHERE name = ?", gone)
         put = "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started FROM records WHERE commit_id = ?"
         if database.executemany(put, changed).rowcount < len(changed):
             # another process, to whom the refs looked otherwise, forgot a record after we had seen it
-            known = {commit for (commit,) in database.execute("SELECT commit_id FROM records")}
-            missing = [commit for _, commit in changed if commit not in known]
+            missing = _leave_out_known(database, (commit for _, commit in changed))
             database.executemany(_INSERT, list(self._read(missing)))
             database.executemany(put, changed)
         old = [(before[name],) for (name,) in [*gone, *((name,) for name, _ in changed)] if name in before]
@@ -269,6 +268,15 @@ def _make_tables(database: sqlite3.Connection) -> None:
 def _get_version(database: sqlite3.Connection) -> int:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def _get_mirror(database: sqlite3.Connection) -> dict[str, str]:
+    return dict(database.execute("SELECT name, commit_id FROM refs"))
+
+
+def _leave_out_known(database: sqlite3.Connection, commits: Iterable[Oid]) -> list[Oid]:
+    known = "SELECT 1 FROM records WHERE commit_id = ?"
+    return [commit for commit in dict.fromkeys(commits) if database.execute(known, (commit,)).fetchone() is None]
 
 
 def _get_fact(database: sqlite3.Connection, key: str) -> str | None:
