@@ -327,3 +327,20 @@ def _tracked_file_that_became_a_fifo(lab: Lab) -> Want:
     os.mkfifo(lab.path("README.md"))
     lab.write("src/model.py", "layers = 9\n")
     return Want(left_out={"README.md": ""}, content={"src/model.py": b"layers = 9\n", "README.md": b"# a project\n"})
+
+
+@state
+def _times_out_of_the_ordinary(lab: Lab) -> Want:
+    """Clocks go wrong: files from 1970 and from the far future are files."""
+    for number, when in enumerate((0, 1, 4_000_000_000, 9_000_000_000)):
+        lab.write(f"new{number}.txt", "x\n")
+        os.utime(lab.path(f"new{number}.txt"), (when, when))
+        lab.write(f"conf/{'ab'[number % 2]}.yaml", f"lr: {number}\n")
+        os.utime(lab.path(f"conf/{'ab'[number % 2]}.yaml"), (when, when))
+    return Want(changes={"modified": 2, "untracked": 4})
+
+
+@state
+def _hard_links(lab: Lab) -> Want:
+    os.link(lab.path("README.md"), lab.path("again.md"))
+    return Want(content={"again.md": b"# a project\n"}, changes={"untracked": 1})

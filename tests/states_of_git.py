@@ -252,3 +252,68 @@ def _attributes_in_the_git_folder(lab: Lab) -> Want:
     lab.write(".git/info/attributes", "*.crlf text eol=crlf\n")
     lab.write("a.crlf", "one\r\n")
     return Want(content={"a.crlf": b"one\n"}, changes={"untracked": 1})
+
+
+@state
+def _settings_that_change_what_git_says(lab: Lab) -> Want:
+    """What users like to see on their screens changes nothing in what is recorded."""
+    settings = {
+        "status.showUntrackedFiles": "no",
+        "status.relativePaths": "true",
+        "status.branch": "true",
+        "status.short": "true",
+        "status.showStash": "true",
+        "status.renames": "copies",
+        "color.ui": "always",
+        "column.ui": "always",
+        "core.quotePath": "true",
+        "core.abbrev": "5",
+        "core.pager": "false",
+        "core.commentChar": "x",
+        "core.checkStat": "minimal",
+        "core.trustctime": "false",
+        "core.preloadIndex": "false",
+        "core.sharedRepository": "group",
+        "core.logAllRefUpdates": "false",
+        "core.compression": "0",
+        "diff.noprefix": "true",
+        "diff.external": "false",
+        "diff.renames": "copies",
+        "diff.ignoreSubmodules": "all",
+        "diff.relative": "true",
+        "log.showSignature": "true",
+        "log.date": "relative",
+        "log.decorate": "full",
+        "format.pretty": "oneline",
+        "i18n.commitEncoding": "latin1",
+        "i18n.logOutputEncoding": "latin1",
+        "submodule.recurse": "true",
+        "feature.manyFiles": "true",
+        "index.sparse": "true",
+        "commit.gpgSign": "true",
+        "user.useConfigOnly": "true",
+        "fastimport.unpackLimit": "1",
+        "transfer.hideRefs": "refs/experiments",
+        "safe.bareRepository": "explicit",
+    }
+    for key, value in settings.items():
+        lab.git("config", key, value)
+    lab.write("src/model.py", "layers = 5\n")
+    lab.write("src/new \u00fc.py")
+    return Want(cwd="src", changes={"modified": 1, "untracked": 1})
+
+
+@state
+def _links_that_are_files(lab: Lab) -> Want:
+    """Where git is told that there are no symbolic links, a file with the target in it is one."""
+    lab.git("config", "core.symlinks", "false")
+    os.unlink(lab.path("link"))
+    lab.write("link", "README.md")
+    return Want(content={"link": b"README.md"}, changes={"modified": 1})
+
+
+@state
+def _staged_executable_bits(lab: Lab) -> Want:
+    lab.git("config", "core.fileMode", "false")
+    lab.git("update-index", "--chmod=+x", "README.md")
+    return Want(changes={"modified": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 from states import Lab, Want, make, state
 
@@ -172,3 +173,34 @@ def _nested_repository_without_commits(lab: Lab) -> Want:
 def _nested_linked_worktree(lab: Lab) -> Want:
     lab.git("worktree", "add", "-q", "wt", "-b", "other")
     return Want(left_out={"wt": "repository"}, changes={})
+
+
+@state
+def _submodule_that_is_gone(lab: Lab) -> Want:
+    _submodule(lab)
+    lab.git("--git-dir=.git/modules/lib", "config", "--unset", "core.worktree")  # or git fsck minds
+    shutil.rmtree(lab.path("lib"))
+    return Want(changes={"deleted": 1})
+
+
+@state
+def _submodule_that_became_a_folder(lab: Lab) -> Want:
+    """Somebody took the repository away and kept the files: git goes on taking it for a submodule, and so do we."""
+    _submodule(lab)
+    os.unlink(lab.path("lib/.git"))
+    return Want(content={"lib/README.md": None}, changes={})
+
+
+@state
+def _folder_that_became_a_submodule(lab: Lab) -> Want:
+    """Tracked files stay what they are when somebody makes a repository around them."""
+    lab.git("init", "-q", "src")
+    lab.write("src/model.py", "layers = 5\n")
+    return Want(content={"src/model.py": b"layers = 5\n"}, changes={"modified": 1})
+
+
+@state
+def _new_submodule_not_committed(lab: Lab) -> Want:
+    other = make(lab.path("../library"))
+    lab.git("submodule", "--quiet", "add", other.top, "lib")
+    return Want(changes={"added": 2})

@@ -135,6 +135,40 @@ def test_a_linked_worktree_with_its_own_configuration(lab: Lab) -> None:
     _run_and_judge(lab, Want(changes={}), name="main-tree")
 
 
+def test_a_worktree_of_a_bare_repository(lab: Lab) -> None:
+    """Some people keep a bare repository and nothing but worktrees."""
+    lab.git("clone", "-q", "--bare", lab.top, "../store.git")
+    lab.git("--git-dir=../store.git", "worktree", "add", "-q", "../only tree", "main")
+    tree = Lab(lab.path("../only tree"))
+    tree.write("src/model.py", "layers = 7\n")
+    tree.write("new.py")
+    _run_and_judge(tree, Want(cwd="src", changes={"modified": 1, "untracked": 1}))
+    assert Lab(lab.path("../store.git")).names() == ["r"]
+
+
+def test_inside_of_a_submodule(lab: Lab) -> None:
+    """In a submodule the repository is the submodule's; the one around it is left alone."""
+    other = make(lab.path("../library"))
+    lab.git("submodule", "--quiet", "add", other.top, "lib")
+    lab.commit("with a submodule")
+    inner = Lab(lab.path("lib"))
+    inner.write("new.py")
+    _run_and_judge(inner, Want(cwd="src", changes={"untracked": 1}))
+    assert lab.names() == []
+    assert inner.names() == ["r"]
+
+
+def test_a_repository_kept_apart(lab: Lab) -> None:
+    """`git init --separate-git-dir`, and a `.git` that is a symbolic link."""
+    lab.git("init", "-q", "--separate-git-dir", "../apart")
+    lab.write("new.py")
+    _run_and_judge(lab, Want(changes={"untracked": 1}), name="a")
+    os.unlink(lab.path(".git"))
+    os.symlink("../apart", lab.path(".git"))
+    lab.git("config", "--unset", "core.worktree", check=False)
+    _run_and_judge(lab, Want(cwd="src", changes={"untracked": 1}), name="b")
+
+
 def test_the_same_name_in_two_worktrees_is_taken(lab: Lab) -> None:
     """Runs belong to the repository, not to the worktree."""
     lab.git("worktree", "add", "-q", "../other", "-b", "side")
@@ -336,21 +370,47 @@ def test_what_the_command_does_to_the_tree_is_not_in_the_snapshot(lab: Lab) -> N
 
 def test_the_second_run_of_an_unchanged_tree_has_the_same_tree(lab: Lab) -> None:
     """Caches of the first run change nothing in the second, nor does an edit in between get lost."""
-    lab.write("big/one.bin", os.urandom(100_000))
-    lab.write("big/two.bin", os.urandom(100_000))
+    size = 5 << 20  # two of them are enough for gitxp to keep an index of its own
+    lab.write("big/one.bin", b"one " * (size // 4))
+    lab.write("big/two.bin", b"two " * (size // 4))
     _run_and_judge(lab, Want(changes={"untracked": 2}), name="a")
     _run_and_judge(lab, Want(changes={"untracked": 2}), name="b")
     assert lab.tree("refs/experiments/a") == lab.tree("refs/experiments/b")
     about = os.stat(lab.path("big/one.bin"))
-    lab.write("big/one.bin", os.urandom(100_000))
+    lab.write("big/one.bin", b"ONE " * (size // 4))
     os.utime(lab.path("big/one.bin"), ns=(about.st_atime_ns, about.st_mtime_ns))
     _run_and_judge(lab, Want(changes={"untracked": 2}), name="c")
     os.unlink(lab.path("big/two.bin"))
     _run_and_judge(lab, Want(changes={"untracked": 1}), name="d")
 
 
-def test_an_untracked_file_that_is_rewritten_at_once_is_seen(lab: Lab) -> None:
+@pytest.mark.parametrize("size", [1, 9 << 20])
+@pytest.mark.parametrize("change", ["attributes", "autocrlf", "filter", "mode"])
+def test_what_git_is_to_do_with_a_file_may_change_between_two_runs(change: str, size: int, lab: Lab) -> None:
+    """An untracked file that did not change is stored anew when its attributes or git's settings did."""
+    lab.write("weights.bin", b"\0" * size)
+    lab.git("config", "filter.upper.clean", "cat")
+    lab.write(".git/info/attributes", "*.up filter=upper\n")
+    lab.write("new.txt", "one\r\n", 0o755)
+    lab.write("new.up", "one\n")
+    for path in ("new.txt", "new.up"):
+        os.utime(lab.path(path), (1_700_000_000, 1_700_000_000))
+    _run_and_judge(lab, Want(), name="a")
+    if change == "attributes":
+        lab.write(".gitattributes", "*.txt text\n")
+    elif change == "autocrlf":
+        lab.git("config", "core.autocrlf", "true")
+    elif change == "filter":
+        lab.git("config", "filter.upper.clean", "tr a-z A-Z")
+    else:
+        lab.git("config", "core.fileMode", "false")
+    _run_and_judge(lab, Want(), name="b")
+
+
+@pytest.mark.parametrize("size", [1, 9 << 20])
+def test_an_untracked_file_that_is_rewritten_at_once_is_seen(size: int, lab: Lab) -> None:
     """Same size, same tick, same inode: content is what counts (the racy-file rule of our own cache)."""
+    lab.write("weights.bin", b"\0" * size)
     for number in range(6):
         with open(lab.path("racy.txt"), "w") as file:
             file.write(f"{number}\n")
