@@ -110,7 +110,8 @@ class GitFailed(GitxpError):
 
     def __init__(self, args: Sequence[str], status: int, stderr: str, *, hint: str | None = None) -> None:
         words = stderr.strip().splitlines()
-        said = words[-1] if words else f"exit status {status}"
+        fatal = [line for line in words if line.startswith(("fatal: ", "error: "))]
+        said = (fatal or words or [f"exit status {status}"])[-1]
         end = "" if said.endswith((".", "!", "?")) else "."
         super().__init__(
             f"git {args[0] if args else ''} failed: {said}{end}",

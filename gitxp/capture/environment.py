@@ -8,12 +8,15 @@ numbers come out or where they are computed: an environment is full of secrets, 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.interpreter import Interpreter, find_interpreter
+from gitxp.capture.interpreter import TIMEOUT, find_interpreter
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from gitxp.capture.interpreter import Interpreter
 
 VARIABLES = (
     "CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER CUDA_LAUNCH_BLOCKING CUBLAS_WORKSPACE_CONFIG NVIDIA_VISIBLE_DEVICES "
@@ -28,7 +31,13 @@ _NVIDIA = "/proc/driver/nvidia"
 
 
 def environment(
-    command: Sequence[str], cwd: str, environ: Mapping[str, str], cache_path: str | None, *, root: str = "/"
+    command: Sequence[str],
+    cwd: str,
+    environ: Mapping[str, str],
+    cache_path: str | None,
+    *,
+    root: str = "/",
+    timeout: float = TIMEOUT,
 ) -> dict[str, Any]:
     """The content of environment.json for a command that is run in `cwd` with `environ`.
 
@@ -38,10 +47,10 @@ def environment(
     `variables`.
 
     `cache_path` is a folder for what interpreters said of themselves; None does without. `root` is where the files of
-    the system are looked for.
+    the system are looked for. `timeout` and `MustAsk` are as in `find_interpreter`.
     """
     found: dict[str, Any] = {"os": _system(root), "cpu": _cpu(root)}
-    interpreter = find_interpreter(command, cwd, environ, cache_path)
+    interpreter = find_interpreter(command, cwd, environ, cache_path, timeout=timeout)
     if interpreter:
         found["python"] = interpreter.to_json()
         found["packages"] = _packages(interpreter)

@@ -8,23 +8,26 @@ is kept for as long as the program is the same file.
 
 from __future__ import annotations
 
-import contextlib
-import json
+import binascii
 import os
 import select
-import signal
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.capture.launchers import is_python
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, NamedTuple
+else:
+    from gitxp.light import NamedTuple
 
 TIMEOUT = 5.0
 _MAX_ANSWER = 65_536
-_CACHE = "interpreters.json"
-_MAX_CACHED = 50
+_CACHE = "interpreters"
+_SIGKILL = 9
+# What tells version managers (pyenv, asdf, mise) which Python a folder wants.
+_VERSION_FILES = (".python-version", ".tool-versions", "mise.toml", ".mise.toml")
 _WRAPPERS = frozenset("env nice nohup time timeout setsid stdbuf".split())
 _UV = "uv"
 # Runs in the user's interpreter, which may be an old one. site is imported, not run: no .pth file is read.
@@ -68,26 +71,45 @@ class Interpreter(NamedTuple):
         return {key: value for key, value in facts.items() if value}
 
 
+class MustAsk(Exception):
+    """Only the interpreter itself knows, and it was not to be run."""
+
+
+class _Asker(NamedTuple):
+    """How an interpreter may be asked: where answers are kept, for how long it may think, in seconds (0: not at all)."""
+
+    environ: Mapping[str, str]
+    cwd: str
+    cache_path: str | None
+    timeout: float
+    is_guess: bool
+
+
 def find_interpreter(
     command: Sequence[str], cwd: str, environ: Mapping[str, str], cache_path: str | None, *, timeout: float = TIMEOUT
 ) -> Interpreter | None:
     """The Python of a command that is run in `cwd` with `environ`, or None where there is none or it does not answer.
 
-    `cache_path` is a folder for answers; None asks each time. `timeout` is in seconds.
+    `cache_path` is a folder for answers; None asks each time. `timeout` is in seconds; with 0 no interpreter is run, and
+    `MustAsk` is raised where one would have to be.
     """
     executable = _executable(command, cwd, environ)
+    is_guess = executable is None
+    executable = executable or _which("python3", cwd, environ) or _which("python", cwd, environ)
     if executable is None:
         return None
+    asker = _Asker(environ, cwd, cache_path, timeout, is_guess)
     config = _find_config(executable)
     if config is not None:
-        return _from_config(executable, *config, environ, cache_path, timeout)
-    found = _asked(executable, environ, cache_path, timeout)
+        return _from_config(executable, *config, asker)
+    found = _asked(executable, asker)
     # a shim of a version manager led to another program, maybe that of a virtual environment
     config = _find_config(found.executable) if found and found.executable != executable else None
-    return _from_config(found.executable, *config, environ, cache_path, timeout) if found and config else found
+    return _from_config(found.executable, *config, asker) if found and config else found
 
 
 def _executable(command: Sequence[str], cwd: str, environ: Mapping[str, str]) -> str | None:
+    """The Python that the command itself names; None where it names none, and the PATH must do."""
     words = list(command)
     while words and os.path.basename(words[0]) in _WRAPPERS:
         words = _unwrap(words)
@@ -104,7 +126,7 @@ def _executable(command: Sequence[str], cwd: str, environ: Mapping[str, str]) ->
             found = _which(named, cwd, environ)
             if found:
                 return found
-    return _which("python3", cwd, environ) or _which("python", cwd, environ)
+    return None
 
 
 def _unwrap(words: list[str]) -> list[str]:
@@ -166,9 +188,7 @@ def _from_config(
     executable: str,
     prefix: str,
     config: Mapping[str, str],
-    environ: Mapping[str, str],
-    cache_path: str | None,
-    timeout: float,
+    asker: _Asker,
 ) -> Interpreter | None:
     version = ".".join((config.get("version") or config.get("version_info") or "").split(".")[:3]) or None
     folders = []
@@ -179,7 +199,7 @@ def _from_config(
                 folders.append(folder)
     base = None
     if version is None or config.get("include-system-site-packages", "").lower() == "true":
-        base = _asked(executable, environ, cache_path, timeout)
+        base = _asked(executable, asker)
     if base:
         version = version or base.version
         folders += [folder for folder in base.site_packages if folder not in folders]
@@ -196,26 +216,28 @@ def _listed(folder: str) -> list[str]:
         return []
 
 
-def _asked(executable: str, environ: Mapping[str, str], cache_path: str | None, timeout: float) -> Interpreter | None:
+def _asked(executable: str, asker: _Asker) -> Interpreter | None:
     """What an interpreter says of itself, from the cache where the program is still the same file."""
     try:
         about = os.stat(executable)
     except OSError:
         return None
-    same = [about.st_mtime_ns, about.st_size, environ.get("HOME"), environ.get("PYTHONUSERBASE")]
-    if _is_script(executable):  # a shim: its answer hangs on the folder and on variables
-        cache_path = None
-    cache = _load(cache_path)
-    known = cache.get(executable)
-    facts: Any = None
-    if isinstance(known, dict) and known.get("same") == same:
-        facts = known.get("facts")
+    environ = asker.environ
+    cache_path = asker.cache_path
+    same: list[object] = [about.st_mtime_ns, about.st_size, environ.get("HOME"), environ.get("PYTHONUSERBASE")]
+    if _is_script(executable):
+        # A shim of a version manager: its answer hangs on the folder and on variables. Where the command names that
+        # Python, it is asked each time; where it is a guess from the PATH, what usually decides is good enough.
+        same += [asker.cwd, environ.get("PYENV_VERSION"), *_version_files(asker)]
+        cache_path = cache_path if asker.is_guess else None
+    facts = _load(cache_path, executable, repr(same))
     if not _is_answer(facts):
-        facts = _ask(executable, environ, timeout)
+        if not asker.timeout:
+            raise MustAsk(executable)
+        facts = _ask(executable, environ, asker.timeout)
         if not _is_answer(facts):
             return None
-        cache.pop(executable, None)
-        _save(cache_path, {**dict(list(cache.items())[-_MAX_CACHED:]), executable: {"same": same, "facts": facts}})
+        _save(cache_path, executable, repr(same), facts)
     # Python puts the user's own folder before the installation's
     sites = facts["site"] if environ.get("PYTHONNOUSERSITE") else [*facts["user"], *facts["site"]]
     return Interpreter(
@@ -226,6 +248,21 @@ def _asked(executable: str, environ: Mapping[str, str], cache_path: str | None, 
         tuple(sites),
         is_virtual=False,
     )
+
+
+def _version_files(asker: _Asker) -> Iterator[tuple[str, int]]:
+    folder = asker.cwd
+    places = [os.path.join(asker.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"), "version")]
+    while True:
+        places += [os.path.join(folder, name) for name in _VERSION_FILES]
+        if folder == os.path.dirname(folder):
+            break
+        folder = os.path.dirname(folder)
+    for place in places:
+        try:
+            yield place, os.stat(place).st_mtime_ns
+        except OSError:
+            continue
 
 
 def _is_script(path: str) -> bool:
@@ -285,39 +322,64 @@ def _ask(executable: str, environ: Mapping[str, str], timeout: float) -> Any:
         return None
     finally:
         os.close(ours)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)  # it has answered, or it had its time
-        os.waitpid(pid, 0)
+        try:
+            os.killpg(pid, _SIGKILL)  # it has answered, or it had its time
+        finally:
+            os.waitpid(pid, 0)
 
 
 def _decode(data: bytes) -> Any:
+    import json
+
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
         return None
 
 
-def _load(cache_path: str | None) -> dict[str, Any]:
+_TEXTS = ("executable", "version", "implementation", "prefix")
+_SEPARATOR = "\0"
+
+
+def _cache_file(cache_path: str, executable: str) -> str:
+    return os.path.join(cache_path, _CACHE, f"{binascii.crc32(os.fsencode(executable)):08x}")
+
+
+def _load(cache_path: str | None, executable: str, same: str) -> Any:
+    """The answer that was kept for this file. NUL-separated texts: `import json` would take longer than all the rest."""
     if cache_path is None:
-        return {}
+        return None
     try:
-        with open(os.path.join(cache_path, _CACHE), "rb") as file:
-            cache = _decode(file.read(1 << 20))
+        with open(_cache_file(cache_path, executable), encoding="utf-8", errors="surrogateescape") as file:
+            fields = file.read(_MAX_ANSWER).split(_SEPARATOR)
     except OSError:
-        return {}
-    return cache if isinstance(cache, dict) else {}
+        return None
+    if len(fields) < 7 or fields[:2] != [executable, same] or not fields[6].isdecimal():
+        return None
+    sites = 7 + int(fields[6])
+    return dict(zip(_TEXTS, fields[2:6], strict=True)) | {"site": fields[7:sites], "user": fields[sites:]}
 
 
-def _save(cache_path: str | None, cache: Mapping[str, Any]) -> None:
+def _save(cache_path: str | None, executable: str, same: str, facts: Mapping[str, Any]) -> None:
     if cache_path is None:
         return
-    path = os.path.join(cache_path, _CACHE)
+    path = _cache_file(cache_path, executable)
     temporary = f"{path}.{os.getpid()}"
+    fields = [
+        executable,
+        same,
+        *(facts[key] for key in _TEXTS),
+        str(len(facts["site"])),
+        *facts["site"],
+        *facts["user"],
+    ]
+    if any(_SEPARATOR in field for field in fields):
+        return
     try:
-        os.makedirs(cache_path, exist_ok=True)
-        with open(temporary, "w", encoding="ascii") as file:
-            json.dump(cache, file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(_SEPARATOR.join(fields))
         os.replace(temporary, path)
     except OSError:  # a cache that cannot be written is no cache
-        with contextlib.suppress(OSError):
+        if os.path.exists(temporary):
             os.unlink(temporary)

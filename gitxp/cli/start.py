@@ -127,9 +127,10 @@ def start(arguments: Mapping[str, Any]) -> int:
         report(error)
         return EXIT_NOT_STARTED
     _tell_end(outcome)
-    if outcome.signal is not None:
-        return _die_by(outcome.signal)
-    return outcome.exit_code if outcome.exit_code is not None else EXIT_NOT_STARTED
+    ending = outcome.ending
+    if ending.signal is not None:
+        return _die_by(ending.signal)
+    return ending.exit_code if ending.exit_code is not None else EXIT_NOT_STARTED
 
 
 def _die_by(number: int) -> int:
@@ -171,23 +172,23 @@ def _what(record: Mapping[str, Any]) -> str:
 def _tell_end(outcome: Outcome) -> None:
     from gitxp.render.words import duration_text
 
-    name, record = outcome.name, outcome.record
-    lines = [str(problem) for problem in (record or {}).get("problems", ())]
-    if record is None:
+    name, ending = outcome.name, outcome.ending
+    lines = list(ending.notices)
+    if ending.status is None:
         lines.append(
-            f"{name} could not be recorded to its end: {outcome.problem} "
+            f"{name} could not be recorded to its end: {ending.problem} "
             f"What is there is kept, and the next gitxp command tries again."
         )
         lines.append(f"{name}: not finished")
     else:
-        status = record["status"]
-        if "signal" in record:
-            status += f" (signal {record['signal']})"
-        elif record.get("exit_code"):
-            status += f" (exit {record['exit_code']})"
-        took = f" after {duration_text(record['duration'])}" if "duration" in record else ""
-        lines.append(f"{name}: {status}{took}")
-    _say(*lines, before="\n" if outcome.is_mid_line else "")
+        how = ""
+        if ending.signal is not None:
+            how = f" (signal {ending.signal})"
+        elif ending.exit_code:
+            how = f" (exit {ending.exit_code})"
+        took = f" after {duration_text(ending.duration)}" if ending.duration is not None else ""
+        lines.append(f"{name}: {ending.status}{how}{took}")
+    _say(*lines, before="\n" if ending.is_mid_line else "")
 
 
 def _say(*lines: str, before: str = "") -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import NamedTuple
 
     from gitxp.format import Record
+    from gitxp.recording.ending import Ending
 else:
     from gitxp.light import NamedTuple
 
@@ -43,19 +44,10 @@ class Started(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a run ended: by `signal`, or with `exit_code`, or with neither where nobody could see it.
-
-    `record` and `commit` are the final ones; None where they could not be written, for the reason in `problem`.
-    `is_mid_line`: the last thing that the command wrote to the terminal, or to stderr, was no whole line.
-    """
+    """A run that was recorded: its name, and how it ended."""
 
     name: str
-    exit_code: int | None
-    signal: int | None
-    record: Record | None
-    commit: str | None
-    problem: str | None
-    is_mid_line: bool = False
+    ending: Ending
 
 
 def run(request: Request, directory: str, version: str, on_start: Callable[[Started], None]) -> Outcome:

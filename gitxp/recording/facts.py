@@ -59,9 +59,18 @@ class Facts:
 
     def start(self, live: Live) -> None:
         """Begin with what can be known at the start."""
-        import threading
+        from gitxp.capture.interpreter import MustAsk
 
         self._journal = Journal(live.journal)
+        try:
+            self._attempt("The environment", lambda: self._keep_environment(live, may_ask=False))
+        except MustAsk:
+            pass  # it takes a while: in the thread
+        else:
+            if not self.wanted.data:
+                return
+        import threading
+
         self._thread = threading.Thread(target=self._look, args=(live,), daemon=True, name="gitxp-facts")
         self._thread.start()
 
@@ -91,16 +100,18 @@ class Facts:
             self.problems.append(f"{what} could not be recorded: {error}")
 
     def _look(self, live: Live) -> None:
-        if live.read_fact("environment") is None:
-            self._attempt("The environment", lambda: live.write_fact("environment", self._environment()))
+        self._attempt("The environment", lambda: self._keep_environment(live, may_ask=True))
         if self.wanted.data and live.read_fact("data") is None:
             self._attempt("The data", lambda: self._fingerprint(live))
 
-    def _environment(self) -> dict[str, Any]:
-        from gitxp.capture.environment import environment
+    def _keep_environment(self, live: Live, *, may_ask: bool) -> None:
+        if live.read_fact("environment") is None:
+            from gitxp.capture.environment import environment
+            from gitxp.capture.interpreter import TIMEOUT
 
-        wanted = self.wanted
-        return environment(wanted.command, wanted.cwd, wanted.environ, wanted.cache)
+            wanted, timeout = self.wanted, TIMEOUT if may_ask else 0.0
+            found = environment(wanted.command, wanted.cwd, wanted.environ, wanted.cache, timeout=timeout)
+            live.write_fact("environment", found)
 
     def _fingerprint(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint

@@ -12,15 +12,12 @@ import signal
 import sys
 import time
 
-from gitxp.errors import FormatError
-from gitxp.format import decode_json
+from gitxp.recording.ending import Ending
 from gitxp.recording.posix import become_reaper
 from gitxp.recording.recorder import Recorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from gitxp.recording.recorder import Task
     from gitxp.recording.relay import Streams
     from gitxp.recording.signals import Signals
@@ -29,8 +26,8 @@ _READ = 1 << 16
 _SHORT = 100  # ms
 
 
-def watch(task: Task, streams: Streams, signals: Signals) -> dict[str, Any]:
-    """Record the run in a process of its own and wait for its end; what `Recorder.conclude` gave."""
+def watch(task: Task, streams: Streams, signals: Signals) -> Ending:
+    """Record the run in a process of its own and wait for its end."""
     to_recorder_read, to_recorder = os.pipe()
     from_recorder, from_recorder_write = os.pipe()
     for stream in (sys.stdout, sys.stderr):
@@ -45,8 +42,8 @@ def watch(task: Task, streams: Streams, signals: Signals) -> dict[str, Any]:
     streams.close_theirs()
     front = _Front(pid, streams, signals, to_recorder, from_recorder)
     front.wait()
-    if front.outcome is not None:
-        return front.outcome
+    if front.ending is not None:
+        return front.ending
     return Recorder(task, streams, signals).take_over(front.command_pid, started)
 
 
@@ -75,7 +72,8 @@ class _Front:
         self.to_recorder = to_recorder
         self.from_recorder = from_recorder
         self.command_pid = 0
-        self.outcome: dict[str, Any] | None = None
+        self.ending: Ending | None = None
+        self._lines: list[str] = []
         self._buffer = b""
         self._is_over = False
 
@@ -127,20 +125,19 @@ class _Front:
         data = os.read(self.from_recorder, _READ)
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
-            self._on_message(line)
+            self._on_message(line.decode("ascii"))
         return bool(data)
 
-    def _on_message(self, line: bytes) -> None:
-        try:
-            message = decode_json(line)
-        except FormatError:
-            return  # torn: the recorder was killed while it wrote
-        if "pid" in message:
-            self.command_pid = message["pid"]
-        elif "deaf" in message:
-            channel = self.streams.channels[message["deaf"]]
+    def _on_message(self, line: str) -> None:
+        word, _, value = line.partition(" ")
+        if word == "pid":
+            self.command_pid = int(value)
+        elif word == "deaf":
+            channel = self.streams.channels[int(value)]
             channel.open = False
             channel.pending.clear()
             os.close(channel.source)
-        elif "outcome" in message:
-            self.outcome = message["outcome"]
+        elif word == "over":
+            self.ending = Ending.parse(self._lines)
+        else:
+            self._lines.append(line)

@@ -99,17 +99,7 @@ def launch(
     recording_git = Git(location.toplevel, own_group=True)
     recording_git.durable_for(survey.version)
     task = Task(recording_git, live, tip, executable, request.command, cwd, environ, Facts(wanted), _OUTPUT_LIMIT)
-    found = watch(task, Streams(), signals)
-    ended = found["ended"]
-    return Outcome(
-        record["name"],
-        ended.get("exit_code"),
-        ended.get("signal"),
-        found.get("record"),
-        found.get("commit"),
-        found.get("problem"),
-        bool(found.get("mid_line")),
-    )
+    return Outcome(record["name"], watch(task, Streams(), signals))
 
 
 def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:

@@ -40,6 +40,7 @@ class Live:
     def __init__(self, path: str, lock: int | None = None) -> None:
         self.path = path
         self.lock = lock
+        self._written: dict[str, Any] = {}  # saves reading, and `import json`, in the process that wrote it
 
     @property
     def name(self) -> str:
@@ -61,17 +62,13 @@ class Live:
         """The private index of the snapshot."""
         return os.path.join(self.path, "index")
 
-    def fact(self, name: str) -> str:
-        """The file for something found out while the run runs, such as `environment`."""
-        return os.path.join(self.path, f"{name}.json")
-
     def write_state(self, state: dict[str, Any]) -> None:
         """Replace the state by this one; a crash leaves the old or the new, whole."""
         self._write(_STATE, state)
 
     def read_state(self) -> dict[str, Any]:
         """The state. `FormatError` where it is missing or damaged."""
-        return _read(os.path.join(self.path, _STATE))
+        return self._written.get(_STATE) or _read(os.path.join(self.path, _STATE))
 
     def write_ended(self, ended: dict[str, Any]) -> None:
         """Keep how the command ended: from here on whoever recovers the run knows its true status."""
@@ -91,7 +88,7 @@ class Live:
     def read_ended(self) -> dict[str, Any]:
         """How the command ended; empty where nobody saw it."""
         try:
-            return _read(os.path.join(self.path, _ENDED))
+            return self._written.get(_ENDED) or _read(os.path.join(self.path, _ENDED))
         except FormatError:
             return {}
 
@@ -101,8 +98,11 @@ class Live:
 
     def read_fact(self, name: str) -> Any:
         """A fact that was kept; None where none was."""
+        file_name = f"{name}.json"
+        if file_name in self._written:
+            return self._written[file_name]
         try:
-            with open(self.fact(name), "rb") as file:
+            with open(os.path.join(self.path, file_name), "rb") as file:
                 return decode_json(file.read())
         except (OSError, FormatError):
             return None
@@ -138,6 +138,7 @@ class Live:
             self.lock = None
 
     def _write(self, name: str, value: object) -> None:
+        self._written[name] = value
         path = os.path.join(self.path, name)
         temporary = f"{path}.{os.getpid()}.tmp"
         with open(temporary, "wb") as file:

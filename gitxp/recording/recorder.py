@@ -17,7 +17,8 @@ import signal
 import time
 
 from gitxp.errors import GitxpError
-from gitxp.format import encode_json, format_time
+from gitxp.format import format_time
+from gitxp.recording.ending import Ending
 from gitxp.recording.finish import finish
 from gitxp.recording.output import OutputLog
 from gitxp.recording.posix import signal_group, spawn
@@ -66,7 +67,7 @@ class Recorder:
     """The state machine of a run from the command's start to the run's last commit.
 
     `partner` is the pipe on which the front sends the signals that it gets, `report` the one on which it is told things,
-    one JSON object a line. In the front, when it takes the recorder's place, both are None.
+    a line each: `pid 123`, `deaf 0`, the lines of an `Ending`, and `over`. In the front, when it takes the recorder's place, both are None.
     """
 
     def __init__(
@@ -89,19 +90,19 @@ class Recorder:
         self._ready: Process | None = None
         self._impatient = False
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Ending:
         """Start the command, see it to its end, and commit the run; what `conclude` gives."""
         self.relay.take_terminal()
         self._start()
         self.streams.close_theirs()
-        self._tell("pid", self.pid)
+        self._tell(f"pid {self.pid}")
         self.task.facts.start(self.task.live)
         if not self.is_over:
             self._ready = prepare(self.task.git)
             self._watch()
         return self.conclude()
 
-    def take_over(self, pid: int, started_at: float) -> dict[str, Any]:
+    def take_over(self, pid: int, started_at: float) -> Ending:
         """Go on in the place of a recorder that died; the command's process is `pid`, our child by now or nobody's."""
         self.pid = pid
         self._started = started_at
@@ -272,40 +273,49 @@ class Recorder:
             self.relay.resize()
             signal_group(self.streams.master, signal.SIGCONT)
 
-    def _tell(self, key: str, value: object) -> None:
+    def _tell(self, *lines: str) -> None:
         if self.report is not None:
             try:
-                os.write(self.report, encode_json({key: value}).replace(b"\n", b"") + b"\n")
+                os.write(self.report, "".join(f"{line}\n" for line in lines).encode("ascii"))
             except OSError:
                 self.report = None  # the front is gone; there is nobody to tell
 
     def _tell_deaf(self, channel: int) -> None:
-        self._tell("deaf", channel)
+        self._tell(f"deaf {channel}")
 
-    def conclude(self) -> dict[str, Any]:
+    def conclude(self) -> Ending:
         """After the command's end: keep what is known of it, commit it, and clear away.
 
-        Gives the final facts for whoever reports to the user: `ended`, and `record` and `commit`, or `problem` where
-        they could not be written; then the live folder stays, and a later command tries again.
+        Where the last commit could not be written, the live folder stays, and a later command tries again.
         """
         self.relay.finish()
         self.relay.give_terminal_back()
         live, facts = self.task.live, self.task.facts
-        outcome: dict[str, Any] = {"ended": self.ended, "mid_line": self.relay.is_mid_line}
+        status = commit = problem = None
+        notices: list[str] = []
         try:
             live.write_ended(self.ended)
             facts.finish(live, self._is_impatient)
-            problems = [problem for problem in (self.log.problem, *facts.problems) if problem]
-            if problems:
-                self.ended["problems"] = problems
-                live.write_ended(self.ended)
+            notices = [notice for notice in (self.log.problem, *facts.problems) if notice]
+            if notices:
+                live.write_ended({**self.ended, "problems": notices})
             record, commit = finish(self.task.git, live, self.task.tip, self._ready)
-            outcome |= {"record": record, "commit": commit}
+            status, notices = record["status"], record.get("problems", [])
             live.remove()
         except (GitxpError, OSError) as error:
-            outcome["problem"] = str(error)
-        self._tell("outcome", outcome)
-        return outcome
+            problem = str(error)
+        ending = Ending(
+            status=status,
+            exit_code=self.ended.get("exit_code"),
+            signal=self.ended.get("signal"),
+            duration=self.ended.get("duration"),
+            commit=commit,
+            problem=problem,
+            notices=tuple(notices),
+            is_mid_line=self.relay.is_mid_line,
+        )
+        self._tell(*ending.lines(), "over")
+        return ending
 
     def _is_impatient(self) -> bool:
         """Whether the user pressed Ctrl-C since the command's end: what takes long is left out then."""
