@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import sys
 import venv
@@ -165,13 +164,13 @@ def test_cache(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     first = find_interpreter([BASE], "/", os.environ, str(cache))
     assert first
-    (file,) = cache.iterdir()
-    file.write_text(file.read_text().replace(f'"version": "{VERSION}"', '"version": "9.9.9"'))
+    (file,) = (cache / "interpreters").iterdir()
+    file.write_text(file.read_text().replace(f"\0{VERSION}\0", "\0" + "9.9.9" + "\0"))
     cached = find_interpreter([BASE], "/", os.environ, str(cache))
     assert cached
     assert cached.version == "9.9.9"
-    for damage in ("{", "[]", json.dumps({BASE: 5}), json.dumps({BASE: {"facts": {}}})):
-        file.write_text(damage)
+    for damage in ("", "{", "\0" * 9, f"{BASE}\0", file.read_text().replace(BASE, "/other"), "\udcff"):
+        file.write_text(damage, errors="surrogateescape")
         assert find_interpreter([BASE], "/", os.environ, str(cache)) == first
     (tmp_path / "blocked").touch()
     assert find_interpreter([BASE], "/", os.environ, str(tmp_path / "blocked")) == first

@@ -31,6 +31,7 @@ else:
 # Over this many bytes of untracked files, their index is kept for the next run, so that git need not hash them again;
 # below it, two more git processes would cost more than the hashing.
 _KEEP_INDEX_FROM = 8 * 1024 * 1024
+_ATTRIBUTES = ".gitattributes"
 
 
 class Snapshot(NamedTuple):
@@ -68,7 +69,11 @@ def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limit
             git.run("update-index", "--force-remove", "-z", "--stdin", data=_joined(gone), index=index)
         tracked, others = [*changed, *shown, *hidden], [path for path, _ in untracked]
         if sum(size for _, size in untracked) >= _KEEP_INDEX_FROM:
-            failed = _stage(git, index, tracked) + _stage_kept(git, index, kept_index, others)
+            attributes = [path for path in others if os.path.basename(path) == _ATTRIBUTES]
+            others = [path for path in others if os.path.basename(path) != _ATTRIBUTES]
+            failed = _stage(git, index, tracked + attributes)
+            kept_index += _digest_of_rules(git, index, survey)
+            failed += _stage_kept(git, index, kept_index, others)
         else:
             failed = _stage(git, index, tracked + others)
         left_out = {path for path, _ in failed}
@@ -203,7 +208,32 @@ def _stage_kept(git: Git, index: str, kept_index: str, paths: Sequence[str]) -> 
         return _stage(git, index, paths)
     git.run("update-index", "-z", "--index-info", data=entries, index=index)
     os.replace(copy, kept_index)
+    folder, name = os.path.split(kept_index)
+    for other in os.listdir(folder):
+        if other.startswith(name.rpartition("-")[0]) and other != name:
+            _forget(os.path.join(folder, other))  # by rules that are no more
     return failed
+
+
+def _digest_of_rules(git: Git, index: str, survey: Survey) -> str:
+    """What decides how git stores a file, besides the file: attributes, and settings for line ends, modes and filters.
+
+    An index only knows whether the file changed; with other rules, what it kept is not what `git add` would make.
+    """
+    import hashlib
+
+    rules = hashlib.sha256(git.run("ls-files", "-s", "-z", "--", f":(glob)**/{_ATTRIBUTES}", index=index))
+    for key, value in sorted(survey.variables.items()):
+        if key.startswith(("core.", "filter.")):
+            rules.update(f"{key}={value}\n".encode("utf-8", "surrogateescape"))
+    elsewhere = [os.path.join(survey.location.common_dir, "info", "attributes")]
+    named = survey.variables.get("core.attributesfile")
+    elsewhere.append(os.path.expanduser(named or "~/.config/git/attributes"))
+    for path in elsewhere:
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                rules.update(file.read())
+    return f"-{rules.hexdigest()[:16]}"
 
 
 def _forget(path: str) -> None:

@@ -60,6 +60,7 @@ _SETTINGS_BEFORE_2_36 = ("core.fsyncObjectFiles=true",)
 
 
 _CHUNK = 1 << 16
+_VERSION_FILE = "git-version"
 
 
 class Answer(NamedTuple):
@@ -73,8 +74,11 @@ class Answer(NamedTuple):
 class Process:
     """A git process that works while we do something else; `gather` or `result` ends it."""
 
-    def __init__(self, args: Sequence[str], pid: int, stdin: int | None, stdout: int, stderr: int) -> None:
+    def __init__(
+        self, args: Sequence[str], directory: str, pid: int, stdin: int | None, stdout: int, stderr: int
+    ) -> None:
         self.args = args
+        self.directory = directory
         self.pid = pid
         self.stdin = stdin
         self.out = {stdout: bytearray(), stderr: bytearray()}
@@ -259,7 +263,7 @@ class Git:
         finally:
             for fd in theirs:
                 os.close(fd)
-        return Process(args, pid, ours[0] if stdin else None, *ours[-2:])
+        return Process(args, self.directory, pid, ours[0] if stdin else None, *ours[-2:])
 
     def run(self, *args: str, data: bytes = b"", index: str | None = None) -> bytes:
         """Run git to its end and give its stdout; `GitFailed` where it fails."""
@@ -281,19 +285,40 @@ class Git:
         return os.waitstatus_to_exitcode(status)
 
 
-def parse_version(text: bytes) -> tuple[int, ...]:
+def find_version(git: Git, cache: str) -> str:
+    """What `git version` says, from the folder `cache` where it is still the same program."""
+    path = next((path for folder in os.get_exec_path() if os.access(path := os.path.join(folder, "git"), os.X_OK)), "")
+    try:
+        facts = os.stat(path)
+        same = f"{path}\0{facts.st_mtime_ns}\0{facts.st_size}\0"
+        with open(os.path.join(cache, _VERSION_FILE), encoding="utf-8", errors="surrogateescape") as file:
+            kept = file.read()
+        if kept.startswith(same):
+            return kept.removeprefix(same)
+    except OSError:
+        pass  # not kept yet
+    version = git.run("version").decode("utf-8", "replace").strip()
+    try:
+        os.makedirs(cache, exist_ok=True)
+        facts = os.stat(path)
+        temporary = os.path.join(cache, f"{_VERSION_FILE}.{os.getpid()}")
+        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f"{path}\0{facts.st_mtime_ns}\0{facts.st_size}\0{version}")
+        os.replace(temporary, os.path.join(cache, _VERSION_FILE))
+    except OSError:
+        return version  # a cache that cannot be written is no cache
+    return version
+
+
+def parse_version(text: str) -> tuple[int, ...]:
     """`git version 2.39.5 (Apple Git-154)` as (2, 39, 5)."""
     numbers: list[int] = []
-    for part in _third_word(text).split("."):
+    words = text.split()
+    for part in (words[2] if len(words) > 2 else "").split("."):
         if not part.isdigit():
             break
         numbers.append(int(part))
     return tuple(numbers)
-
-
-def _third_word(text: bytes) -> str:
-    words = text.decode("ascii", "replace").split()
-    return words[2] if len(words) > 2 else ""
 
 
 def lines_of(data: bytes) -> Iterable[str]:

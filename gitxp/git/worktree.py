@@ -11,7 +11,7 @@ import os
 
 from gitxp.errors import GitFailed, NotARepository
 from gitxp.format import Oid
-from gitxp.git.program import Answer, Git, gather, lines_of, parse_version
+from gitxp.git.program import Answer, Git, find_version, gather, lines_of, parse_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +147,6 @@ class Surveyor:
         self._status, self._files = _look(git)
         self._where = git.start(*_LOCATE)
         self._variables = git.start("var", "-l")
-        self._version = git.start("version")
 
     def location(self) -> Location:
         """Where we are. `NotARepository` where that is nowhere, or where there is no working tree."""
@@ -168,7 +167,8 @@ class Surveyor:
     def survey(self) -> Survey:
         """The answers. `GitFailed` where git cannot read the index or the tree."""
         location = self.location()
-        status, files, version, variables = gather(self._status, self._files, self._version, self._variables)
+        version = find_version(self.git, os.path.join(location.common_dir, "gitxp", "cache"))
+        status, files, variables = gather(self._status, self._files, self._variables)
         for process in (self._status, self._files):
             process.check()
         branch, entries = _read_status(status.stdout)
@@ -180,8 +180,8 @@ class Surveyor:
             flagged=flagged,
             untracked=untracked,
             variables=_read_variables(variables.stdout),
-            version=parse_version(version.stdout),
-            version_text=version.stdout.decode("utf-8", "replace").strip().removeprefix("git version "),
+            version=parse_version(version),
+            version_text=version.removeprefix("git version "),
         )
 
     def survey_again(self, survey: Survey, index: str) -> Survey:
@@ -195,7 +195,7 @@ class Surveyor:
 
     def close(self) -> None:
         """End whatever still works."""
-        for process in (self._where, self._status, self._files, self._version, self._variables):
+        for process in (self._where, self._status, self._files, self._variables):
             process.close()
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import time
 
+from gitxp.recording.csignal import signal
 from gitxp.recording.ending import Ending
 from gitxp.recording.posix import become_reaper
 from gitxp.recording.recorder import Recorder

@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
 import sys
 import termios
 import tty
+
+from gitxp.recording.csignal import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 from gitxp.errors import GitxpError
 from gitxp.format import format_time
+from gitxp.recording.csignal import signal
 from gitxp.recording.ending import Ending
 from gitxp.recording.finish import finish
 from gitxp.recording.output import OutputLog
@@ -256,7 +256,10 @@ class Recorder:
 
     def _pass_on(self, number: int) -> None:
         if not self.is_over and self.pid:
-            os.kill(self.pid, number)
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return  # it is over, and its end will be seen in a moment
 
     def _suspend(self) -> None:
         """Ctrl-Z: the kernel does not stop a program that is alone on its terminal, so we do, and ourselves with it."""

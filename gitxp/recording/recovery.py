@@ -7,8 +7,10 @@ commit: the second does not get the lock.
 from __future__ import annotations
 
 import os
+import time
 
 from gitxp.errors import GitxpError
+from gitxp.format import RUN_REFS
 from gitxp.recording.finish import find_open_tip, finish
 from gitxp.recording.live import find_abandoned
 
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
 else:
     from gitxp.light import NamedTuple
+
+
+# A ref's lock is held for milliseconds. One of a run that nobody looks after, this many seconds old, was left by a git
+# that was killed together with the recorder; whoever has the live folder's lock may take it away.
+_LOCK_IS_STALE = 10.0
 
 
 class Recovered(NamedTuple):
@@ -37,6 +44,7 @@ def recover(git: Git, common_dir: str) -> list[Recovered]:
         try:
             tip = find_open_tip(git, live)
             if tip is not None:
+                _clear_ref_lock(common_dir, name)
                 record, _ = finish(git, live, tip)
                 done.append(Recovered(name, record["status"]))
             live.remove()
@@ -44,3 +52,12 @@ def recover(git: Git, common_dir: str) -> list[Recovered]:
             live.release()
             done.append(Recovered(name, None, str(error)))
     return done
+
+
+def _clear_ref_lock(common_dir: str, name: str) -> None:
+    path = os.path.join(common_dir, RUN_REFS, f"{name}.lock")
+    try:
+        if time.time() - os.stat(path).st_mtime > _LOCK_IS_STALE:
+            os.unlink(path)
+    except FileNotFoundError:
+        return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
+
+from gitxp.recording.csignal import signal
 
 # What a user or a scheduler may send to a running program, and would have it get. Not SIGTSTP: stopping is the
 # kernel's affair, and reaches the whole group.
@@ -23,7 +24,7 @@ class Signals:
         os.set_blocking(self._write, False)
         self.caught: list[int] = []
         for number in (*PASSED_ON, *_OURS):
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _note)
                 self.caught.append(number)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)

@@ -139,7 +139,21 @@ def _commit(
         process.send(b"\nget-mark :1\ndone\n")
     except BrokenPipeError:
         pass  # it died; `check` says of what
-    return Oid(process.check().decode("ascii").strip())
+    try:
+        return Oid(process.check().decode("ascii").strip())
+    except GitFailed as error:
+        _clear_crash_report(process, error.stderr)
+        raise
+
+
+def _clear_crash_report(process: Process, stderr: str) -> None:
+    """fast-import leaves a report in the user's repository whenever it fails; what is in it, its stderr says, too."""
+    _, found, path = stderr.partition("dumping crash report to ")
+    path = path.partition("\n")[0]
+    if found and os.path.basename(path) == f"fast_import_crash_{process.pid}":
+        path = os.path.join(process.directory, path)
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 def _send_file(process: Process, file: File) -> None:
