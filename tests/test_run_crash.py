@@ -343,6 +343,11 @@ def test_a_ref_that_somebody_removed_meanwhile(lab: Lab) -> None:
     assert lab.fsck() == ""
 
 
+def _litter(lab: Lab) -> list[str]:
+    """The reports that `git fast-import` leaves in the user's `.git` when it fails."""
+    return [name for name in os.listdir(lab.path(".git")) if name.startswith("fast_import_crash")]
+
+
 def test_a_ref_lock_that_was_left(lab: Lab) -> None:
     """A stale lock of the run's ref stops the recorder's last commit, not the command; the next command makes up for it."""
     process = lab.start("run", "--name", "r", "--", *as_shell("echo on; read x; exit 3"), stdin=subprocess.PIPE)
@@ -353,6 +358,7 @@ def test_a_ref_lock_that_was_left(lab: Lab) -> None:
     _, err = process.communicate(b"go\n", timeout=60)
     assert process.returncode == 3
     assert b"Traceback" not in err
+    assert _litter(lab) == []
     os.unlink(lab.path(".git/refs/experiments/r.lock"))
     assert _listed(lab)["r"]["exit_code"] == 3
     assert lab.live() == []
@@ -399,6 +405,7 @@ def test_a_disk_that_fills_up_while_it_runs(small_disk: str, tmp_path: Path) -> 
     assert done.status == 3, done.stderr
     assert "Traceback" not in done.stderr
     assert "space" in done.stderr, "the user is told"
+    assert _litter(lab) == []
     for entry in os.scandir(small_disk):
         if entry.is_file():
             os.unlink(entry.path)

@@ -272,7 +272,7 @@ def test_a_pipeline_in_a_terminal_can_be_interrupted(lab: Lab) -> None:
         terminal.type(f"{run} {sys.executable} ../counting.py | (trap '' INT; cat)\n".encode())
         terminal.expect(rb"\nready")
         terminal.type(b"\x03")
-        terminal.expect(rb"seen \[2\]")
+        terminal.expect(rb"seen \[2\](.|\n)*prompt> $")
         terminal.type(b"echo back $((40 + 2))\n")
         terminal.expect(rb"back 42")
         terminal.type(b"exit\n")

@@ -355,6 +355,18 @@ def test_data_and_out(lab: Lab) -> None:
     assert lab.blob("refs/experiments/r", ".gitxp/artifacts/build/model.bin") == b"weights"
 
 
+def test_outputs_with_equal_names(lab: Lab) -> None:
+    """Files of one name from different folders, inside of the repository and outside, are all kept and told apart."""
+    for number, path in enumerate(("../o/a/x", "../o/b/x", "build/x", "build/y/x")):
+        lab.write(path, f"{number}\n")
+    done = lab.run("run", "--name", "r", "--out", "../o", "--out", "build", "--", "true")
+    assert done.status == 0, done.stderr
+    stored = lab.say("ls-tree", "-r", "--name-only", "refs/experiments/r", ".gitxp/artifacts/").splitlines()
+    assert sorted(lab.blob("refs/experiments/r", path) for path in stored) == [b"0\n", b"1\n", b"2\n", b"3\n"]
+    outputs = lab.record("r")["outputs"]
+    assert len({item["path"] for item in outputs}) == 4
+
+
 def test_an_output_that_was_not_made(lab: Lab) -> None:
     """A missing `--out` does not change the status of a run that went well; it is told."""
     done = lab.run("run", "--name", "r", "--out", "nothing.bin", "--", "true")
