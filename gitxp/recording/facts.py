@@ -11,6 +11,8 @@ import os
 import stat
 import time
 
+from gitxp.capture.environment import environment
+from gitxp.capture.interpreter import TIMEOUT, MustAsk
 from gitxp.errors import GitxpError
 from gitxp.recording.journal import Journal
 
@@ -54,19 +56,22 @@ class Facts:
         self._journal: Journal | None = None
         self._thread: threading.Thread | None = None
         self._is_cancelled = False
+        self._environment: dict[str, Any] | None = None
         self._lost = 0
         self._before = {path: _facts_of(path) for path in wanted.metrics_from if path != STDOUT}
 
+    def look_ahead(self) -> None:
+        """Find out what takes no time. There is some, while git looks at the working tree."""
+        try:
+            self._attempt("The environment", lambda: self._find_environment(timeout=0))
+        except MustAsk:
+            return  # an interpreter has to be run for it: in the thread
+
     def start(self, live: Live) -> None:
         """Begin with what can be known at the start."""
-        from gitxp.capture.interpreter import MustAsk
-
         self._journal = Journal(live.journal)
-        try:
-            self._attempt("The environment", lambda: self._keep_environment(live, may_ask=False))
-        except MustAsk:
-            pass  # it takes a while: in the thread
-        else:
+        if self._environment is not None:
+            self._attempt("The environment", lambda: live.write_fact("environment", self._environment))
             if not self.wanted.data:
                 return
         import threading
@@ -100,18 +105,15 @@ class Facts:
             self.problems.append(f"{what} could not be recorded: {error}")
 
     def _look(self, live: Live) -> None:
-        self._attempt("The environment", lambda: self._keep_environment(live, may_ask=True))
+        if self._environment is None:
+            self._attempt("The environment", lambda: self._find_environment(timeout=TIMEOUT))
+            self._attempt("The environment", lambda: live.write_fact("environment", self._environment))
         if self.wanted.data and live.read_fact("data") is None:
             self._attempt("The data", lambda: self._fingerprint(live))
 
-    def _keep_environment(self, live: Live, *, may_ask: bool) -> None:
-        if live.read_fact("environment") is None:
-            from gitxp.capture.environment import environment
-            from gitxp.capture.interpreter import TIMEOUT
-
-            wanted, timeout = self.wanted, TIMEOUT if may_ask else 0.0
-            found = environment(wanted.command, wanted.cwd, wanted.environ, wanted.cache, timeout=timeout)
-            live.write_fact("environment", found)
+    def _find_environment(self, timeout: float) -> None:
+        wanted = self.wanted
+        self._environment = environment(wanted.command, wanted.cwd, wanted.environ, wanted.cache, timeout=timeout)
 
     def _fingerprint(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint

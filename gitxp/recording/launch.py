@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gitxp.capture.snapshot import Snapshot
     from gitxp.format import Oid, Record
     from gitxp.git.program import Process
-    from gitxp.git.worktree import Survey, Surveyor
+    from gitxp.git.worktree import Location, Survey, Surveyor
     from gitxp.recording.begin import Request
     from gitxp.recording.live import Live
 
@@ -57,6 +57,8 @@ def launch(
     assert location.toplevel is not None
     config = load_config(location.toplevel)
     params, sources, warnings = capture_params(request.command, cwd, request.params)
+    facts = Facts(_wanted(request, cwd, location, config))
+    facts.look_ahead()
     live = live_folders.create(location.common_dir)
     try:
         survey = _survey(surveyor, live, started_ns)
@@ -82,24 +84,29 @@ def launch(
         "GITXP_RUN_ID": record["id"],
         "GITXP_RUN_DIR": live.path,
     }
-    wanted = Wanted(
+    recording_git = Git(location.toplevel, own_group=True)
+    recording_git.durable_for(survey.version)
+    task = Task(recording_git, live, tip, executable, request.command, cwd, environ, facts, _OUTPUT_LIMIT)
+    return Outcome(record["name"], watch(task, Streams(), signals))
+
+
+def _wanted(request: Request, cwd: str, location: Location, config: Config) -> Wanted:
+    toplevel = location.toplevel
+    assert toplevel is not None
+    return Wanted(
         command=request.command,
         cwd=cwd,
-        toplevel=location.toplevel,
-        environ=environ,
+        toplevel=toplevel,
+        environ=os.environ,
         cache=os.path.join(location.common_dir, "gitxp", "cache"),
-        data=_paths(cwd, request.data, location.toplevel, config.data),
-        outputs=_paths(cwd, request.outputs, location.toplevel, config.outputs),
+        data=_paths(cwd, request.data, toplevel, config.data),
+        outputs=_paths(cwd, request.outputs, toplevel, config.outputs),
         metrics_from=[
             path if path == "stdout" else os.path.join(base, path)
-            for base, paths in ((cwd, request.metrics_from), (location.toplevel, config.metrics_from))
+            for base, paths in ((cwd, request.metrics_from), (toplevel, config.metrics_from))
             for path in paths
         ],
     )
-    recording_git = Git(location.toplevel, own_group=True)
-    recording_git.durable_for(survey.version)
-    task = Task(recording_git, live, tip, executable, request.command, cwd, environ, Facts(wanted), _OUTPUT_LIMIT)
-    return Outcome(record["name"], watch(task, Streams(), signals))
 
 
 def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:

@@ -64,7 +64,7 @@ class Live:
 
     def write_state(self, state: dict[str, Any]) -> None:
         """Replace the state by this one; a crash leaves the old or the new, whole."""
-        self._write(_STATE, state)
+        self._write(_STATE, state, durable=True)
 
     def read_state(self) -> dict[str, Any]:
         """The state. `FormatError` where it is missing or damaged."""
@@ -137,16 +137,19 @@ class Live:
             os.close(self.lock)
             self.lock = None
 
-    def _write(self, name: str, value: object) -> None:
+    def _write(self, name: str, value: object, *, durable: bool = False) -> None:
+        """Replace a file whole. `durable` is against a power cut; the death of any process it survives anyhow."""
         self._written[name] = value
         path = os.path.join(self.path, name)
         temporary = f"{path}.{os.getpid()}.tmp"
         with open(temporary, "wb") as file:
             file.write(encode_json(value))
             file.flush()
-            sync(file.fileno())
+            if durable:
+                sync(file.fileno())
         os.rename(temporary, path)
-        _sync_folder(self.path)
+        if durable:
+            _sync_folder(self.path)
 
 
 def create(common_dir: str) -> Live:
