@@ -30,6 +30,8 @@ else:
 STDOUT = "stdout"
 _MAX_ARTIFACT = 50 * 1024 * 1024
 _MAX_ARTIFACTS = 500 * 1024 * 1024
+# The folder of artifacts from outside of the working tree, whose absolute paths follow.
+_OUTSIDE = "@"
 
 
 class Wanted(NamedTuple):
@@ -153,16 +155,19 @@ class Facts:
         from gitxp.capture.data import fingerprint_file
 
         outputs: list[dict[str, Any]] = []
-        artifacts: list[dict[str, str]] = []
+        artifacts: list[dict[str, Any]] = []
         total = 0
         for path in self._files():
             size = os.stat(path).st_size
             name = self._name(path)
             is_stored = size <= _MAX_ARTIFACT and total + size <= _MAX_ARTIFACTS
-            outputs.append({"path": name, "size": size, "xxh3_128": fingerprint_file(path), "stored": is_stored})
+            entry = {"path": name, "size": size, "xxh3_128": fingerprint_file(path), "stored": is_stored}
+            if is_stored and os.path.isabs(name):
+                entry["artifact"] = _OUTSIDE + name
+            outputs.append(entry)
             if is_stored:
                 total += size
-                artifacts.append({"path": name, "source": path})
+                artifacts.append({"path": entry.get("artifact", name), "source": path})
             else:
                 self.problems.append(f"{name} is too large to be stored as an artifact; its fingerprint is kept.")
         live.write_fact("outputs", outputs)
@@ -188,8 +193,9 @@ class Facts:
         return list(found)
 
     def _name(self, path: str) -> str:
+        """The path from the top of the working tree; of a file outside of it, the absolute path."""
         inside = os.path.relpath(path, self.wanted.toplevel)
-        return os.path.basename(path) if inside.startswith("../") or inside == ".." else inside
+        return path if inside.startswith("../") or inside == ".." else inside
 
 
 def _facts_of(path: str) -> tuple[int, ...] | None:

@@ -25,7 +25,7 @@ else:
 
 # A ref's lock is held for milliseconds. One of a run that nobody looks after, this many seconds old, was left by a git
 # that was killed together with the recorder; whoever has the live folder's lock may take it away.
-_LOCK_IS_STALE = 10.0
+_LOCK_IS_STALE = 2.0
 
 
 class Recovered(NamedTuple):
@@ -57,7 +57,10 @@ def recover(git: Git, common_dir: str) -> list[Recovered]:
 def _clear_ref_lock(common_dir: str, name: str) -> None:
     path = os.path.join(common_dir, RUN_REFS, f"{name}.lock")
     try:
-        if time.time() - os.stat(path).st_mtime > _LOCK_IS_STALE:
-            os.unlink(path)
+        age = time.time() - os.stat(path).st_mtime
+        while 0 <= age < _LOCK_IS_STALE:
+            time.sleep(0.05)
+            age = time.time() - os.stat(path).st_mtime
+        os.unlink(path)
     except FileNotFoundError:
-        return
+        return  # there is none, as almost always, or it was somebody's and is done with
