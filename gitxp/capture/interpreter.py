@@ -8,7 +8,6 @@ is kept for as long as the program is the same file.
 
 from __future__ import annotations
 
-import binascii
 import os
 import select
 import time
@@ -342,7 +341,7 @@ _SEPARATOR = "\0"
 
 
 def _cache_file(cache_path: str, executable: str) -> str:
-    return os.path.join(cache_path, _CACHE, f"{binascii.crc32(os.fsencode(executable)):08x}")
+    return os.path.join(cache_path, _CACHE, os.fsencode(executable).hex()[-200:])  # the file says of whom it is
 
 
 def _load(cache_path: str | None, executable: str, same: str) -> Any:

@@ -246,8 +246,8 @@ class Git:
             # dup2 of a descriptor onto itself would leave it close-on-exec; ours are never 0, 1, 2 in a sane process
             actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(theirs)]
             group: dict[str, Any] = {"setpgroup": 0} if self.own_group else {}
-            pid = os.posix_spawnp(
-                "git",
+            pid = os.posix_spawn(
+                find_git(),
                 self.command(args),
                 environ,
                 file_actions=actions,
@@ -255,11 +255,10 @@ class Git:
                 setsigdef=_DEFAULT_SIGNALS,
                 **group,
             )
-        except FileNotFoundError as error:
+        except BaseException:
             for fd in ours:
                 os.close(fd)
-            msg = "git, the program, is not on the PATH."
-            raise GitxpError(msg, hint="Install git 2.34 or newer: https://git-scm.com/downloads") from error
+            raise
         finally:
             for fd in theirs:
                 os.close(fd)
@@ -280,14 +279,32 @@ class Git:
         for name in ("LC_ALL", "LANGUAGE"):
             if name in os.environ:
                 environ[name] = os.environ[name]
-        pid = os.posix_spawnp("git", command, environ, setsigdef=(_SIGPIPE,))
+        pid = os.posix_spawn(find_git(), command, environ, setsigdef=(_SIGPIPE,))
         _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status)
 
 
+_found: dict[str, str] = {}
+
+
+def find_git() -> str:
+    """The program on the PATH. `GitxpError` where there is none."""
+    search = os.environ.get("PATH", os.defpath)
+    if search not in _found:
+        for folder in search.split(os.pathsep):
+            path = os.path.join(folder or ".", "git")
+            if os.access(path, os.X_OK) and os.path.isfile(path):
+                _found[search] = path
+                break
+        else:
+            msg = "git, the program, is not on the PATH."
+            raise GitxpError(msg, hint="Install git 2.34 or newer: https://git-scm.com/downloads")
+    return _found[search]
+
+
 def find_version(git: Git, cache: str) -> str:
     """What `git version` says, from the folder `cache` where it is still the same program."""
-    path = next((path for folder in os.get_exec_path() if os.access(path := os.path.join(folder, "git"), os.X_OK)), "")
+    path = find_git()
     try:
         facts = os.stat(path)
         same = f"{path}\0{facts.st_mtime_ns}\0{facts.st_size}\0"

@@ -42,7 +42,7 @@ _LOCATE = (
     "HEAD",
     "HEAD^{tree}",
 )
-NULL_MODE = "000000"
+_SMALL_INDEX = 1 << 20
 
 
 class Location(NamedTuple):
@@ -147,6 +147,7 @@ class Surveyor:
         self._status, self._files = _look(git)
         self._where = git.start(*_LOCATE)
         self._variables = git.start("var", "-l")
+        self._version = ""
 
     def location(self) -> Location:
         """Where we are. `NotARepository` where that is nowhere, or where there is no working tree."""
@@ -164,10 +165,16 @@ class Surveyor:
             )
         return location
 
+    def version(self) -> tuple[int, ...]:
+        """The version of git."""
+        if not self._version:
+            self._version = find_version(self.git, os.path.join(self.location().common_dir, "gitxp", "cache"))
+        return parse_version(self._version)
+
     def survey(self) -> Survey:
         """The answers. `GitFailed` where git cannot read the index or the tree."""
         location = self.location()
-        version = find_version(self.git, os.path.join(location.common_dir, "gitxp", "cache"))
+        self.version()
         status, files, variables = gather(self._status, self._files, self._variables)
         for process in (self._status, self._files):
             process.check()
@@ -180,8 +187,8 @@ class Surveyor:
             flagged=flagged,
             untracked=untracked,
             variables=_read_variables(variables.stdout),
-            version=parse_version(version),
-            version_text=version.removeprefix("git version "),
+            version=parse_version(self._version),
+            version_text=self._version.removeprefix("git version "),
         )
 
     def survey_again(self, survey: Survey, index: str) -> Survey:
@@ -201,6 +208,7 @@ class Surveyor:
 
 def _look(git: Git, index: str | None = None) -> tuple[Process, Process]:
     status = git.start(
+        *_quickest(git.directory),
         "status",
         "--porcelain=v2",
         "--branch",
@@ -211,8 +219,32 @@ def _look(git: Git, index: str | None = None) -> tuple[Process, Process]:
         index=index,
     )
     # tracked files with their flags, and untracked ones, each behind a letter and a space
-    files = git.start("ls-files", "-c", "-o", "-v", "-z", "--exclude-standard", "--full-name", "--", ":/", index=index)
+    files = git.start(
+        *_quickest(git.directory),
+        "ls-files",
+        "-c",
+        "-o",
+        "-v",
+        "-z",
+        "--exclude-standard",
+        "--full-name",
+        "--",
+        ":/",
+        index=index,
+    )
     return status, files
+
+
+def _quickest(directory: str) -> tuple[str, ...]:
+    """Up to some ten thousand files, git's ten threads cost more than they win, beside other processes on few cores.
+
+    A guess from the size of the index, where that is easily seen; it changes nothing but the time it takes.
+    """
+    try:
+        is_small = os.stat(os.path.join(directory, ".git", "index")).st_size < _SMALL_INDEX
+    except OSError:
+        return ()
+    return ("-c", "core.preloadIndex=false") if is_small else ()
 
 
 def _read_status(data: bytes) -> tuple[str | None, tuple[Entry, ...]]:

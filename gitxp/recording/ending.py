@@ -27,16 +27,16 @@ class Ending(NamedTuple):
     is_mid_line: bool = False
 
     def lines(self) -> list[str]:
-        """For the pipe between two processes of ours, a key and an escaped value a line: JSON would cost an import."""
+        """For the pipe between two processes of ours, a key and a coded value a line: JSON would cost an import."""
         facts: dict[str, object] = {key: value for key, value in self._asdict().items() if value is not None}
-        notices = [f"notice {_escape(notice)}" for notice in self.notices]
-        return [f"{key} {_escape(str(value))}" for key, value in facts.items() if key != "notices"] + notices
+        notices = [f"notice {_encode(notice)}" for notice in self.notices]
+        return [f"{key} {_encode(str(value))}" for key, value in facts.items() if key != "notices"] + notices
 
     @classmethod
     def parse(cls, lines: list[str]) -> Ending:
         """What `lines` gave."""
         pairs = [line.partition(" ")[::2] for line in lines]
-        facts = {key: _unescape(value) for key, value in pairs if key != "notice"}
+        facts = {key: _decode(value) for key, value in pairs if key != "notice"}
         return cls(
             status=facts.get("status"),
             exit_code=int(facts["exit_code"]) if "exit_code" in facts else None,
@@ -44,14 +44,14 @@ class Ending(NamedTuple):
             duration=float(facts["duration"]) if "duration" in facts else None,
             commit=facts.get("commit"),
             problem=facts.get("problem"),
-            notices=tuple(_unescape(value) for key, value in pairs if key == "notice"),
+            notices=tuple(_decode(value) for key, value in pairs if key == "notice"),
             is_mid_line=facts.get("is_mid_line") == "True",
         )
 
 
-def _escape(text: str) -> str:
-    return text.encode("unicode_escape", "surrogatepass").decode("ascii")
+def _encode(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").hex()
 
 
-def _unescape(text: str) -> str:
-    return text.encode("ascii").decode("unicode_escape", "surrogatepass")
+def _decode(text: str) -> str:
+    return bytes.fromhex(text).decode("utf-8", "surrogatepass")

@@ -22,7 +22,7 @@ from gitxp.format import (
 )
 from gitxp.recording.journal import read_journal
 from gitxp.recording.output import join
-from gitxp.store.writer import File, Identity, advance
+from gitxp.store.writer import NOTHING, SMALL, File, Identity, advance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
     output, is_cut = join(live.output)
     if is_cut:
         record["problems"] = [*record.get("problems", ()), "The output was over the limit: its middle is left out."]
-    identity = Identity(*state["identity"])
-    return record, advance(git, identity, record, list(_files(live, series, output)), tip, process)
+    files = list(_files(live, series, output))
+    if process is not None and len(files) > SMALL:
+        process.result(NOTHING)
+        process = None
+    return record, advance(git, Identity(*state["identity"]), record, files, tip, process)
 
 
 def find_open_tip(git: Git, live: Live) -> Oid | None:

@@ -61,8 +61,9 @@ def launch(
     facts.look_ahead()
     live = live_folders.create(location.common_dir)
     try:
+        git.durable_for(surveyor.version())
+        importer = prepare(git, is_small=True)
         survey = _survey(surveyor, live, started_ns)
-        importer = prepare(git)
         snapshot = _capture(git, survey, live, config, is_wanted=request.snapshot)
         user, host = _user(os.environ), os.uname().nodename
         identity = Identity.of(survey.variables, os.environ, user, host)
@@ -112,7 +113,6 @@ def _wanted(request: Request, cwd: str, location: Location, config: Config) -> W
 def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:
     """What git sees. When the index changed while several processes looked at it, they look again, at one copy."""
     survey = surveyor.survey()
-    surveyor.git.durable_for(survey.version)
     try:
         changed_ns = os.stat(survey.location.index_path).st_mtime_ns
     except FileNotFoundError:
@@ -204,7 +204,7 @@ class _Writer:
         for _ in range(100):
             if self._take(make_name(os.urandom(8))):
                 try:
-                    return self._create(importer or prepare(self.git))
+                    return self._create(importer or prepare(self.git, is_small=True))
                 except NameTaken:
                     importer = None
         raise taken(self.record["name"])

@@ -10,7 +10,6 @@ import fcntl
 import os
 import sys
 import termios
-import tty
 
 from gitxp.recording.csignal import signal
 
@@ -74,6 +73,8 @@ def make_raw(fd: int) -> list[Any] | None:
     """Let every key through to the program; gives what `restore` takes, None where `fd` is no terminal any more."""
     before = _attributes(fd)
     if before is not None:
+        import tty
+
         tty.setraw(fd, termios.TCSADRAIN)
     return before
 

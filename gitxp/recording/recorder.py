@@ -24,7 +24,7 @@ from gitxp.recording.output import OutputLog
 from gitxp.recording.posix import signal_group, spawn
 from gitxp.recording.relay import Relay
 from gitxp.recording.signals import PASSED_ON
-from gitxp.store.writer import prepare
+from gitxp.store.writer import NOTHING, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,12 +93,12 @@ class Recorder:
     def run(self) -> Ending:
         """Start the command, see it to its end, and commit the run; what `conclude` gives."""
         self.relay.take_terminal()
+        self._ready = prepare(self.task.git, is_small=True)
         self._start()
         self.streams.close_theirs()
         self._tell(f"pid {self.pid}")
         self.task.facts.start(self.task.live)
         if not self.is_over:
-            self._ready = prepare(self.task.git)
             self._watch()
         return self.conclude()
 
@@ -143,7 +143,7 @@ class Recorder:
             for number in [n for n, (_, until) in self._lone.items() if until <= now]:
                 self._on_lone(number)
             if self._ready is not None and not self.is_over and now - self._started > _KEEP_READY:
-                self._ready.result(b"feature done\ndone\n")
+                self._ready.result(NOTHING)
                 self._ready = None
             if now >= tick:
                 tick = now + _TICK

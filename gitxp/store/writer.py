@@ -24,6 +24,10 @@ else:
     from gitxp.light import NamedTuple
 
 _CHUNK = 1 << 20
+# Each file is a blob and may need a folder or two of its own; from 100 objects on (`fastimport.unpackLimit`) it is a pack.
+SMALL = 25
+# What ends a prepared process that is not needed.
+NOTHING = b"feature done\ndone\n"
 
 
 class File(NamedTuple):
@@ -66,9 +70,14 @@ def _clean(text: str) -> str:
     return "".join(c for c in text if c.isprintable() and c not in "<>") or "unknown"
 
 
-def prepare(git: Git) -> Process:
-    """Start the process that will write one commit; hand it to `create` or `advance`, or `close` it."""
-    return git.start("fast-import", "--quiet", "--date-format=raw-permissive", stdin=True)
+def prepare(git: Git, *, is_small: bool = False) -> Process:
+    """Start the process that will write one commit; hand it to `create` or `advance`, or `close` it.
+
+    `is_small` promises at most `SMALL` files. Then git makes loose objects of what it first writes as a pack, and
+    the pack need not be synced.
+    """
+    extra = ("-c", "core.fsync=loose-object,reference") if is_small else ()
+    return git.start(*extra, "fast-import", "--quiet", "--date-format=raw-permissive", stdin=True)
 
 
 def create(process: Process, identity: Identity, record: Record, base: Oid | None, tree: Oid | None) -> Oid:
