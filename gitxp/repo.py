@@ -41,6 +41,7 @@ class Repo:
         self.git = Git(self.path)
         self._location: Location | None = None
         self._objects: Objects | None = None
+        self.recovered: list[Recovered] = []
 
     @property
     def location(self) -> Location:
@@ -82,7 +83,10 @@ class Repo:
         return run(request, os.path.abspath(self.path), __version__, on_start or (lambda _: None))
 
     def recover(self) -> list[Recovered]:
-        """Finish the runs whose recorder died; what was done. Every reading method has done it already."""
+        """Finish the runs whose recorder died; what was done.
+
+        Every reading method does it first, and adds what was done to `recovered`.
+        """
         live = os.path.join(self.location.common_dir, "gitxp", "live")
         if not os.path.isdir(live) or not os.listdir(live):
             return []
@@ -205,7 +209,7 @@ class Repo:
     def _index(self) -> Index:
         from gitxp.query.index import Index
 
-        self.recover()
+        self.recovered += self.recover()
         return Index(self.git, os.path.join(self.location.common_dir, "gitxp", "index.sqlite"), self._reader)
 
     def _committed_output(self, run: Run) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import GitFailed, UsageError
 from gitxp.render.safe import visible
@@ -63,9 +64,7 @@ def diff_command(
     wanted = [section for section in _SECTIONS if section in sections] or list(_SECTIONS)
     if stat and _CODE not in wanted:
         raise UsageError("--stat is about code, which was not asked for.", hint="Add --code, or leave --stat out.")
-    from gitxp.repo import Repo
-
-    with Repo() as repo:
+    with open_repo() as repo:
         run_a, run_b = repo.get(a), repo.get(b)
         options = ["--stat"] if stat else ["--name-only"] if name_only else []
         if not as_json and (name_only or wanted == [_CODE]):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
 from gitxp.render.safe import visible
@@ -64,10 +65,9 @@ def list_command(
             f"--columns and {'--all-columns' if all_columns else '--json'} exclude each other.",
             hint="--columns is for tables and --csv.",
         )
-    from gitxp.repo import Repo
 
     limit = count if count is not None else None if as_json or as_csv else _NEWEST
-    with Repo() as repo:
+    with open_repo() as repo:
         page = repo.page(limit or None)
     _tell_strange(page.strange)
     from gitxp.render import runs as rendering

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def logs_command(*, run: str, follow: bool, raw: bool, terminal: Terminal) -> No
       gitxp logs -f @
       gitxp logs calm-otter | grep loss
     """  # noqa: D301  (click wants the backspace itself)
-    from gitxp.repo import Repo
-
-    with Repo() as repo:
+    with open_repo() as repo:
         chunks = repo.logs(repo.get(run), follow=follow)
         if terminal.is_terminal and not raw:
             from gitxp.render.output import visible_output

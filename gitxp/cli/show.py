@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ def show_command(*, run: str, as_json: bool, terminal: Terminal) -> None:
       gitxp show calm-otter
       gitxp show @ --json | jq .params
     """  # noqa: D301  (click wants the backspace itself)
-    from gitxp.repo import Repo
-
-    with Repo() as repo:
+    with open_repo() as repo:
         about = repo.show(repo.get(run))
     if as_json:
         from gitxp.render.as_json import json_text

@@ -32,6 +32,7 @@ _MAX_ARTIFACT = 50 * 1024 * 1024
 _MAX_ARTIFACTS = 500 * 1024 * 1024
 # The folder of artifacts from outside of the working tree, whose absolute paths follow.
 _OUTSIDE = "@"
+_IGNORED_BY_HFS = "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
 
 
 class Wanted(NamedTuple):
@@ -181,10 +182,12 @@ class Facts:
                 self.problems.append(f"There is no {self._name(path)} to keep as an artifact.")
             elif os.path.isdir(path):
                 for folder, folders, files in os.walk(path):
-                    folders[:] = sorted(name for name in folders if name != ".git")
+                    folders[:] = sorted(name for name in folders if not _is_refused(name))
                     for name in sorted(files):
                         inner = os.path.join(folder, name)
-                        if stat.S_ISREG(os.lstat(inner).st_mode):
+                        if _is_refused(name):
+                            self.problems.append(f"{self._name(inner)} is not kept: git refuses its name.")
+                        elif stat.S_ISREG(os.lstat(inner).st_mode):
                             found[inner] = None
             elif os.path.isfile(path):
                 found[path] = None
@@ -196,6 +199,12 @@ class Facts:
         """The path from the top of the working tree; of a file outside of it, the absolute path."""
         inside = os.path.relpath(path, self.wanted.toplevel)
         return path if inside.startswith("../") or inside == ".." else inside
+
+
+def _is_refused(name: str) -> bool:
+    """Whether git takes a name for `.git` on some file system (HFS+ drops characters, NTFS ends, and short names)."""
+    plain = "".join(c for c in name if c not in _IGNORED_BY_HFS).lower().rstrip(". ").partition(":")[0]
+    return plain in {".git", "git~1", "..", "."}
 
 
 def _facts_of(path: str) -> tuple[int, ...] | None:

@@ -22,7 +22,7 @@ from gitxp.format import (
 )
 from gitxp.recording.journal import read_journal
 from gitxp.recording.output import join
-from gitxp.store.writer import NOTHING, SMALL, File, Identity, advance
+from gitxp.store.writer import SMALL, File, Identity, advance, discard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
         record["problems"] = [*record.get("problems", ()), "The output was over the limit: its middle is left out."]
     files = list(_files(live, series, output))
     if process is not None and len(files) > SMALL:
-        process.result(NOTHING)
+        discard(process)
         process = None
     return record, advance(git, Identity(*state["identity"]), record, files, tip, process)
 

@@ -24,7 +24,7 @@ from gitxp.recording.front import watch
 from gitxp.recording.recorder import Task
 from gitxp.recording.relay import Streams
 from gitxp.recording.signals import Signals
-from gitxp.store.writer import Identity, create, prepare, taken
+from gitxp.store.writer import Identity, create, discard, prepare, taken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def launch(
     facts = Facts(_wanted(request, cwd, location, config))
     facts.look_ahead()
     live = live_folders.create(location.common_dir)
+    importer: Process | None = None
     try:
         git.durable_for(surveyor.version())
         importer = prepare(git, is_small=True)
@@ -75,6 +76,8 @@ def launch(
         writer = _Writer(git, live, record, identity, tree, importer)
         tip = writer.create_made() if name is None else writer.create_named(name, location.common_dir)
     except BaseException:
+        if importer is not None:
+            discard(importer)
         live.remove()
         raise
     on_start(Started(record, warnings))

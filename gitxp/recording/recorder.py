@@ -24,7 +24,7 @@ from gitxp.recording.output import OutputLog
 from gitxp.recording.posix import signal_group, spawn
 from gitxp.recording.relay import Relay
 from gitxp.recording.signals import PASSED_ON
-from gitxp.store.writer import NOTHING, prepare
+from gitxp.store.writer import discard, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Recorder:
             for number in [n for n, (_, until) in self._lone.items() if until <= now]:
                 self._on_lone(number)
             if self._ready is not None and not self.is_over and now - self._started > _KEEP_READY:
-                self._ready.result(NOTHING)
+                discard(self._ready)
                 self._ready = None
             if now >= tick:
                 tick = now + _TICK

@@ -39,6 +39,7 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
         ("Metrics", _metrics(about), ("", "last", "min", "max", "points")),
         ("Data", _files(about, "data"), ()),
         ("Outputs", _files(about, "outputs"), ()),
+        ("Not recorded", _problems(about), ()),
         ("Environment", _environment(_mapping(about.get("environment"))), ()),
     ]
     parts = [_title(about, style)]
@@ -48,6 +49,10 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
             parts.append(title + _block(rows, columns, width, style))
     parts.append(_next_steps(about, style))
     return "\n".join(parts)
+
+
+def _problems(about: Mapping[str, Any]) -> list[list[Cell]]:
+    return [[Cell(value_text(text))] for text in _list(about.get("problems"))]
 
 
 def _title(about: Mapping[str, Any], style: Style) -> str:

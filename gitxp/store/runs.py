@@ -239,13 +239,13 @@ _RECORD: Mapping[str, Check] = {
     "branch": _text,
     "dirty": _flag,
     "changes": _object_of(_integer),
-    "skipped": _list_of(_keys("path", path=_text, reason=_text, size=_integer)),
+    "skipped": _list_of(_keys("path", path=_text, reason=_text, size=_integer, files=_integer)),
     "submodules": _list_of(_keys("path", path=_text, commit=_text, dirty=_flag)),
     "params": _object_of(_parameter),
     "param_sources": _object_of(_text),
     "metrics": _object_of(_summary),
     "data": _list_of(_fingerprint),
-    "outputs": _list_of(_keys("path", path=_text, size=_integer, xxh3_128=_text, stored=_flag)),
+    "outputs": _list_of(_keys("path", path=_text, size=_integer, xxh3_128=_text, stored=_flag, artifact=_text)),
     "host": _text,
     "user": _text,
     "git": _object_of(_text),
@@ -254,6 +254,8 @@ _RECORD: Mapping[str, Check] = {
     "note": _text,
     "parent_run": _text,
     "gitxp_version": _text,
+    "problems": _texts,
+    "snapshot": _flag,
 }
 
 

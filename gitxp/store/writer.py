@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.errors import GitFailed, NameTaken
+from gitxp.errors import GitFailed, GitxpError, NameTaken
 from gitxp.format import FOLDER, RECORD_PATH, RUN_REFS, Oid, commit_message, encode_record
 
 TYPE_CHECKING = False
@@ -26,8 +26,6 @@ else:
 _CHUNK = 1 << 20
 # Each file is a blob and may need a folder or two of its own; from 100 objects on (`fastimport.unpackLimit`) it is a pack.
 SMALL = 25
-# What ends a prepared process that is not needed.
-NOTHING = b"feature done\ndone\n"
 
 
 class File(NamedTuple):
@@ -71,13 +69,19 @@ def _clean(text: str) -> str:
 
 
 def prepare(git: Git, *, is_small: bool = False) -> Process:
-    """Start the process that will write one commit; hand it to `create` or `advance`, or `close` it.
+    """Start the process that will write one commit; hand it to `create` or `advance`, or `discard` it.
 
     `is_small` promises at most `SMALL` files. Then git makes loose objects of what it first writes as a pack, and
     the pack need not be synced.
     """
     extra = ("-c", "core.fsync=loose-object,reference") if is_small else ()
     return git.start(*extra, "fast-import", "--quiet", "--date-format=raw-permissive", stdin=True)
+
+
+def discard(process: Process) -> None:
+    """End a prepared process that is not needed after all."""
+    if process.answer is None:
+        process.result(b"feature done\ndone\n")
 
 
 def create(process: Process, identity: Identity, record: Record, base: Oid | None, tree: Oid | None) -> Oid:
@@ -176,8 +180,9 @@ def _send_file(process: Process, file: File) -> None:
         process.send(start + b"data %d\n" % left)
         while left:
             chunk = stream.read(min(left, _CHUNK))
-            if not chunk:  # it was cut short under us: what was promised must come
-                chunk = b"\0" * min(left, _CHUNK)
+            if not chunk:
+                process.close()  # it waits for bytes that were promised and are gone
+                raise GitxpError(f"{file.source} was cut short while it was stored.", hint="Let it be as it is.")
             process.send(chunk)
             left -= len(chunk)
     process.send(b"\n")
