@@ -262,6 +262,8 @@ class Git:
         finally:
             for fd in theirs:
                 os.close(fd)
+        while args[:1] == ("-c",):  # settings are not what was asked
+            args = args[2:]
         return Process(args, self.directory, pid, ours[0] if stdin else None, *ours[-2:])
 
     def run(self, *args: str, data: bytes = b"", index: str | None = None) -> bytes:

@@ -72,9 +72,9 @@ def prepare(git: Git, *, is_small: bool = False) -> Process:
     """Start the process that will write one commit; hand it to `create` or `advance`, or `discard` it.
 
     `is_small` promises at most `SMALL` files. Then git makes loose objects of what it first writes as a pack, and
-    the pack need not be synced.
+    the pack need not be synced; and for a handful of objects, syncing each is quicker than a batch (7.1 ms against 7.7).
     """
-    extra = ("-c", "core.fsync=loose-object,reference") if is_small else ()
+    extra = ("-c", "core.fsync=loose-object,reference", "-c", "core.fsyncMethod=fsync") if is_small else ()
     return git.start(*extra, "fast-import", "--quiet", "--date-format=raw-permissive", stdin=True)
 
 
