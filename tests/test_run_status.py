@@ -451,3 +451,12 @@ def test_the_command_may_commit_switch_and_run_gc(lab: Lab) -> None:
     assert lab.say("branch", "--show-current") == "other"
     assert lab.record("r")["branch"] == "main"
     assert lab.parents(lab.commits("r")[-1]) == [lab.say("rev-parse", "main")]
+
+
+def test_outputs_that_git_refuses(lab: Lab) -> None:
+    """`--out .git` costs the artifact, is told, and costs the run neither its status nor its end."""
+    done = lab.run("run", "--name", "r", "--out", ".git", "--", "sh", "-c", "exit 3")
+    assert done.status == 3
+    assert ".git is not kept" in done.stderr
+    assert lab.record("r")["status"] == "failed"
+    assert lab.live() == []

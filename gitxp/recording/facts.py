@@ -159,10 +159,14 @@ class Facts:
         artifacts: list[dict[str, Any]] = []
         total = 0
         for path in self._files():
-            size = os.stat(path).st_size
             name = self._name(path)
+            try:
+                size, digest = os.stat(path).st_size, fingerprint_file(path)
+            except OSError as error:
+                self.problems.append(f"{name} could not be kept as an artifact: {error.strerror}.")
+                continue
             is_stored = size <= _MAX_ARTIFACT and total + size <= _MAX_ARTIFACTS
-            entry = {"path": name, "size": size, "xxh3_128": fingerprint_file(path), "stored": is_stored}
+            entry = {"path": name, "size": size, "xxh3_128": digest, "stored": is_stored}
             if is_stored and os.path.isabs(name):
                 entry["artifact"] = _OUTSIDE + name
             outputs.append(entry)
@@ -180,6 +184,8 @@ class Facts:
         for path in self.wanted.outputs:
             if not os.path.exists(path):
                 self.problems.append(f"There is no {self._name(path)} to keep as an artifact.")
+            elif any(map(_is_refused, self._name(path).split("/"))):
+                self.problems.append(f"{self._name(path)} is not kept: git refuses its name.")
             elif os.path.isdir(path):
                 for folder, folders, files in os.walk(path):
                     folders[:] = sorted(name for name in folders if not _is_refused(name))

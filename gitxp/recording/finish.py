@@ -6,6 +6,8 @@ files, in the same way. Everything that is to be in it has therefore been writte
 
 from __future__ import annotations
 
+import os
+
 from gitxp.format import (
     ARTIFACTS_FOLDER,
     ENVIRONMENT_PATH,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git, Process
     from gitxp.recording.live import Live
 
+_NAMED = 10  # artifacts that a record names when they could not be stored
 _TRAILERS = "%(trailers:key=Gitxp-Id,valueonly)%x00%(trailers:key=Gitxp-Status,valueonly)"
 
 
@@ -59,6 +62,7 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
     if is_cut:
         record["problems"] = [*record.get("problems", ()), "The output was over the limit: its middle is left out."]
     files = list(_files(live, series, output))
+    files += _artifacts(live, record)
     if process is not None and len(files) > SMALL:
         discard(process)
         process = None
@@ -87,5 +91,24 @@ def _files(live: Live, series: dict[str, list[Point]], output: str | None) -> It
         yield File(metric_path(metric), b"".join(encode_point(*point) for point in points))
     if output is not None:
         yield File(OUTPUT_PATH, source=output)
+
+
+def _artifacts(live: Live, record: Record) -> list[File]:
+    """The artifacts that are still there. One that went away meanwhile costs itself, and never the rest of the run."""
+    files: list[File] = []
+    gone: set[str] = set()
     for artifact in live.read_fact("artifacts") or ():
-        yield File(f"{ARTIFACTS_FOLDER}/{artifact['path']}", source=artifact["source"])
+        if os.path.isfile(artifact["source"]):
+            files.append(File(f"{ARTIFACTS_FOLDER}/{artifact['path']}", source=artifact["source"]))
+        else:
+            gone.add(artifact["path"])
+    if gone:
+        record["outputs"] = [
+            {**entry, "stored": entry["stored"] and entry.get("artifact", entry["path"]) not in gone}
+            for entry in record.get("outputs", ())
+        ]
+        said = [f"{path} was gone before it could be stored as an artifact." for path in sorted(gone)[:_NAMED]]
+        if len(gone) > _NAMED:
+            said.append(f"So were {len(gone) - _NAMED:,} more.")
+        record["problems"] = [*record.get("problems", ()), *said]
+    return files
