@@ -53,7 +53,8 @@ def open_terminal(like: int) -> tuple[int, int]:
     """A pseudo-terminal of the size and settings of the terminal `like`: (our end, the child's end)."""
     master, slave = os.openpty()
     copy_window_size(like, master)
-    attributes = _attributes(like)
+    # in the background, the settings are those of the shell that edits its next command line
+    attributes = _attributes(like) if is_foreground(like) else None
     if attributes is not None:
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
     os.set_blocking(master, False)
@@ -103,6 +104,14 @@ def is_foreground(fd: int) -> bool:
         return os.tcgetpgrp(fd) == os.getpgrp()
     except OSError:
         return False
+
+
+def foreground_of(terminal: int) -> int:
+    """The group of processes in a terminal's foreground, 0 where there is none."""
+    try:
+        return os.tcgetpgrp(terminal)
+    except OSError:
+        return 0
 
 
 def suspend_key(master: int) -> bytes:

@@ -5,8 +5,8 @@ the recorder, the front's child and the command's parent. Either can be killed: 
 the run; the front takes the recorder's place. Both hold the pipes, so the command notices neither.
 
 They also tell apart the signals that were meant for one process from those that reached the whole group: what only one
-of the two got is passed on to the command, what both got the command got as well. (With a terminal of its own it is in
-no group of ours; then it is given each signal once.)
+of the two got is passed on to the command, what both got the command got as well. (With a session of its own, which it
+has when the user types into its terminal through us, it is in no group of ours; then it is given each signal once.)
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ _TICK = 5.0  # seconds between two syncs of what was logged: what a power cut ma
 _PARTNER = 0.05  # a signal to the whole group reaches both processes within this many seconds
 _QUIET = 0.2  # after the command's end: how long to wait for more from others who hold its output open
 _DRAIN = 2.0  # … and how long at the most
+_LOOK = 0.25  # how often to look whether we have come to the foreground
 _KEEP_READY = 1.0  # how long the process that is to write the last commit waits for a short command
 _FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
@@ -96,6 +97,7 @@ class Recorder:
         self._ready = prepare(self.task.git, is_small=True)
         self._start()
         self.streams.close_theirs()
+        self.relay.command_pid = self.pid
         self._tell(f"pid {self.pid}")
         self.task.facts.start(self.task.live)
         if not self.is_over:
@@ -104,7 +106,7 @@ class Recorder:
 
     def take_over(self, pid: int, started_at: float) -> Ending:
         """Go on in the place of a recorder that died; the command's process is `pid`, our child by now or nobody's."""
-        self.pid = pid
+        self.pid = self.relay.command_pid = pid
         self._started = started_at
         self.ended = self.task.live.read_ended()
         self.is_over = bool(self.ended)
@@ -125,7 +127,7 @@ class Recorder:
                 task.cwd,
                 task.environ,
                 self.streams.child,
-                own_terminal=self.streams.master is not None,
+                own_terminal=self.streams.relays_input,
                 caught=self.signals.caught,
             )
         except OSError as error:  # 127 and 126, as shells have it
@@ -140,6 +142,7 @@ class Recorder:
         while not self._is_done():
             self._wait(self._patience(tick))
             now = time.monotonic()
+            self.relay.take_terminal()  # a shell that brings us to its foreground does not say so
             for number in [n for n, (_, until) in self._lone.items() if until <= now]:
                 self._on_lone(number)
             if self._ready is not None and not self.is_over and now - self._started > _KEEP_READY:
@@ -182,13 +185,14 @@ class Recorder:
             until.append(self._started + _KEEP_READY)
         if self.is_over:
             until.append(now + _QUIET / 4)
+        if self.relay.waits_for_terminal:
+            until.append(now + _LOOK)
         return max(0.0, (min(until) - now) * 1000)
 
     def _on_tick(self) -> None:
         self.log.sync()
         self.task.facts.sync()
         self.task.live.touch()
-        self.relay.take_terminal()  # we may have been brought to the foreground
         if not self.is_over:
             self._reap()
 
@@ -241,7 +245,7 @@ class Recorder:
         other, until = self._lone.pop(number, (from_front, 0.0))
         if other != from_front and now <= until:
             return  # both of us got it: it went to the whole group, or has been passed on already
-        if self.streams.master is not None:
+        if self.streams.relays_input:
             self._pass_on(number)
             self._lone[number] = (from_front, now + _PARTNER)
         elif self.partner is None and number in _FROM_KEYBOARD:
@@ -251,7 +255,7 @@ class Recorder:
 
     def _on_lone(self, number: int) -> None:
         del self._lone[number]
-        if self.streams.master is None:
+        if not self.streams.relays_input:
             self._pass_on(number)
 
     def _pass_on(self, number: int) -> None:
@@ -271,9 +275,9 @@ class Recorder:
         self._resume()
 
     def _resume(self) -> None:
-        if self.streams.master is not None:
+        self.relay.resize()
+        if self.streams.master is not None and self.streams.relays_input:
             self.relay.take_terminal()
-            self.relay.resize()
             signal_group(self.streams.master, signal.SIGCONT)
 
     def _tell(self, *lines: str) -> None:

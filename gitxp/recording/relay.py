@@ -16,6 +16,7 @@ import stat
 from gitxp.recording.posix import (
     copy_window_size,
     end_of_input,
+    foreground_of,
     is_foreground,
     make_raw,
     open_terminal,
@@ -53,8 +54,10 @@ class Channel:
 class Streams:
     """What the command gets as stdin, stdout and stderr (`child`), and our ends of them.
 
-    stdin is the user's own, unless both it and the output are a terminal. Where the user's stdout and stderr are one
-    file, so are the command's, or their order would be lost.
+    stdin is the user's own, unless both it and the output are a terminal (`relays_input`). It stays the user's own where
+    stdout is a pipe, too: the terminal is shared then with the other programs of a pipeline, such as a pager, whose keys
+    and line ends are not ours. Where the user's stdout and stderr are one file, so are the command's, or their order
+    would be lost.
     """
 
     def __init__(self) -> None:
@@ -71,7 +74,7 @@ class Streams:
             for fd in terminals:
                 self.child[fd] = slave
             self.channels.append(Channel(self.master, self.user_terminal, terminal=True, is_stdout=1 in terminals))
-            if os.isatty(0):
+            if os.isatty(0) and not _is_pipe(1):
                 self.child[0] = slave
                 self.relays_input = True
         for fd in (1, 2):
@@ -115,6 +118,7 @@ class Relay:
         self._attributes: list[object] | None = None
         self._to_child = bytearray()
         self._has_input = streams.relays_input
+        self.command_pid = 0
 
     def take_terminal(self) -> None:
         """Put the user's terminal into raw mode, if we are in its foreground; otherwise leave it alone."""
@@ -136,6 +140,11 @@ class Relay:
         """The user's window has another size."""
         if self.streams.master is not None:
             copy_window_size(self.streams.user_terminal, self.streams.master)
+
+    @property
+    def waits_for_terminal(self) -> bool:
+        """Whether we would read from the user, but are in the background."""
+        return self._has_input and self._attributes is None
 
     @property
     def is_open(self) -> bool:
@@ -255,7 +264,9 @@ class Relay:
             if self.streams.master is not None:
                 self._to_child += end_of_input(self.streams.master)
             return
-        key = suspend_key(self.streams.master) if self.streams.master is not None else b""
+        # where a shell runs in there and has put a job into its foreground, the kernel stops that job
+        is_alone = self.streams.master is not None and foreground_of(self.streams.master) == self.command_pid
+        key = suspend_key(self.streams.master) if self.streams.master is not None and is_alone else b""
         if key and key in keys:
             before, _, after = keys.partition(key)
             self._to_child += before
@@ -274,6 +285,11 @@ class Relay:
             self._to_child.clear()
             return
         del self._to_child[:written]
+
+
+def _is_pipe(fd: int) -> bool:
+    mode = os.fstat(fd).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _is_writable(fd: int) -> bool:
