@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any, Self
 
+    from gitxp.capture.config import Config
     from gitxp.format import Point
     from gitxp.git.objects import Objects
     from gitxp.git.worktree import Location
@@ -93,6 +94,14 @@ class Repo:
         from gitxp.recording.recovery import recover
 
         return recover(Git(self.location.git_dir, own_group=True), self.location.common_dir)
+
+    @property
+    def config(self) -> Config:
+        """What gitxp.yaml says, or the defaults; those in a bare repository, too. Raises `ConfigError`."""
+        from gitxp.capture.config import Config, load_config
+
+        toplevel = self.location.toplevel
+        return Config() if toplevel is None else load_config(toplevel)
 
     def page(self, limit: int | None = None) -> Page:
         """The newest runs, at most `limit` of them (None: all), and how many there are in all."""

@@ -407,3 +407,67 @@ def test_tools_that_start_gitxp_with_odd_environments(lab: Lab) -> None:
     done = subprocess.run([*command, "run", "--name", "r", "--", "true"], cwd=lab.top, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--data", "--out", "--metrics-from", "--tag", "--group"])
+def test_an_empty_value(option: str, lab: Lab) -> None:
+    """`--data "$DATA"` with DATA not set is a mistake, and not the current folder."""
+    done = lab.run("run", option, "", "--", "touch", "started")
+    _is_refused(done, 2)
+    assert option in done.stderr
+    assert not os.path.exists(lab.path("started"))
+    assert lab.names() == ["calm-otter", "calm-owl"]
+
+
+def test_data_that_is_not_there(lab: Lab) -> None:
+    """A slip of the pen in `--data` is told when there is still time to press Ctrl-C."""
+    done = lab.run("run", "--name", "r", "--data", "typo", "--", "true")
+    assert done.status == 0
+    assert "typo" in done.stderr
+    assert lab.record("r")["data"] == [{"path": "typo", "kind": "missing"}]
+
+
+def test_metrics_that_are_not_there(lab: Lab) -> None:
+    """A source of metrics that gives none is told, and shown later."""
+    lab.write("../code.py", "open('m.json', 'w').write('{\"a\": \"x\"}')\n")
+    done = lab.run(
+        "run", "--name", "r", "--metrics-from", "stdout", "--metrics-from", "m.json", "--", sys.executable, "../code.py"
+    )
+    assert "on stdout" in done.stderr
+    assert "m.json" in done.stderr
+    assert len(lab.record("r")["problems"]) == 2
+    assert "m.json" in lab.run("show", "r").stdout.decode()
+
+
+def test_columns_of_the_configuration(lab: Lab) -> None:
+    """`list.columns` in gitxp.yaml is as good as `--columns`, and its mistakes are told as well."""
+    lab.run("run", "--name", "r", "--", "true")
+    lab.write("gitxp.yaml", "list:\n  columns: [name, status]\n")
+    assert lab.run("list").stdout.decode().split("\n")[0].split() == ["name", "status"]
+    assert "duration" in lab.run("list", "--columns", "duration").stdout.decode()
+    lab.write("gitxp.yaml", "list:\n  columns: [nope]\n")
+    _is_refused(lab.run("list"), 2)
+
+
+def test_a_run_without_a_snapshot_is_no_clean_run(lab: Lab) -> None:
+    """What is not known of a `--no-snapshot` run is not shown as if it were: in show, list and diff."""
+    lab.write("new.py", "x = 1\n")
+    lab.run("run", "--name", "bare", "--no-snapshot", "--", "true")
+    lab.run("run", "--name", "full", "--", "true")
+    assert "not recorded" in lab.run("show", "bare").stdout.decode()
+    assert any(line.split()[:2] == ["bare", "?"] for line in lab.run("list").stdout.decode().splitlines())
+    assert "bare has no snapshot" in lab.run("diff", "bare", "full").stderr
+
+
+def test_notes_are_not_lost(lab: Lab) -> None:
+    """Of two `--note`s both are kept, as `git commit -m` does."""
+    lab.run("run", "--name", "r", "--note", "one", "--note", "two", "--", "true")
+    assert lab.record("r")["note"] == "one\n\ntwo"
+
+
+def test_a_run_by_a_revision(lab: Lab) -> None:
+    """What git calls a commit of a run, `gitxp show` takes for the run; another commit is none."""
+    lab.run("run", "--name", "r", "--", "true")
+    for text in ("experiments/r~1", "refs/experiments/r^", "r"):
+        assert lab.run("show", text).stdout.startswith(b"r  completed")
+    _is_refused(lab.run("show", "HEAD"), 4)

@@ -278,3 +278,51 @@ def test_a_pipeline_in_a_terminal_can_be_interrupted(lab: Lab) -> None:
         terminal.type(b"exit\n")
         terminal.wait()
     assert lab.record("r")["exit_code"] == 7
+
+
+def test_a_pipeline_in_a_terminal_shares_it(lab: Lab) -> None:
+    """In `gitxp run … | cat` the terminal is not ours alone: the lines that cat writes begin at the left edge."""
+    run = " ".join([*GITXP, "run", "--name", "r", "--"])
+    with _bash(lab) as terminal:
+        terminal.type(f"{run} sh -c 'echo one; echo two; sleep .3' | cat\n".encode())
+        terminal.expect(rb"completed(.|\n)*prompt> $")
+        assert b"one\r\ntwo\r\n" in terminal.seen
+        terminal.type(b"exit\n")
+        terminal.wait()
+
+
+def test_a_background_run_that_is_brought_to_the_foreground(lab: Lab) -> None:
+    """After `gitxp run cat &`, `fg`, the keyboard is the command's, and a line is a line."""
+    run = " ".join([*GITXP, "run", "--name", "r", "--"])
+    with _bash(lab) as terminal:
+        terminal.type(f"{run} cat &\n".encode())
+        terminal.expect(rb"snapshot of")
+        terminal.type(b"fg\n")
+        terminal.expect(rb"fg\r\n.*\n")
+        terminal.type(b"hello\n")
+        terminal.expect(rb"hello\r\nhello\r\n")
+        terminal.type(b"\x04")
+        terminal.expect(rb"r: completed(.|\n)*prompt> $")
+        terminal.type(b"exit\n")
+        terminal.wait()
+    assert lab.output("r") == b"hello\nhello\n"
+
+
+def test_ctrl_z_in_an_inner_shell(lab: Lab) -> None:
+    """In `gitxp run bash`, Ctrl-Z stops the inner shell's job and not the run."""
+    if not shutil.which("bash"):
+        pytest.skip("there is no bash, whose job control this test needs")
+    command = ["bash", "--norc", "--noprofile", "-i"]
+    with Terminal("run", "--name", "r", "--", *command, cwd=lab.top, env={"PS1": "$ "}) as terminal:
+        terminal.expect(rb"snapshot of")
+        terminal.type(b"PS1='inner> '\n")
+        terminal.expect(rb"inner> $")
+        terminal.type(b"sh -c 'echo up; exec sleep 60'\n")
+        terminal.expect(rb"\nup\r\n")
+        terminal.type(b"\x1a")
+        terminal.expect(rb"Stopped(.|\n)*inner> $")
+        terminal.type(b"kill -9 %1; sleep .3; echo $((40 + 2))\n")
+        terminal.expect(rb"\n42(.|\n)*inner> $")
+        terminal.type(b"exit 4\n")
+        assert terminal.wait() == 4
+    assert lab.record("r")["exit_code"] == 4

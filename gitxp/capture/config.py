@@ -6,11 +6,12 @@ snapshot:
   exclude: ["*.ckpt", "runs/*"]  # untracked files never taken; globs against the path and against the file's name
   secrets: ["*.token"]       # more names that are likely to hold secrets
   allow: [".env.example"]    # names that look like secrets and are none
+# paths are from the top of the working tree, wherever the run is started
 data: [data/train]           # fingerprinted in every run, as with --data
 outputs: [model.pkl]         # kept as artifacts of every run, as with --out
 metrics_from: [metrics.json] # as with --metrics-from
 list:
-  columns: [lr, acc]         # the columns of `gitxp list`, as with --columns
+  columns: [lr, acc]         # the columns of `gitxp list` and `list --md`, as with --columns
 ```
 
 A key that means nothing is an error and not ignored: a limit with a slip of the pen in its name would be no limit.

@@ -131,6 +131,9 @@ class _Patterns:
         )
 
 
+_KINDS: dict[type, str] = {list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
+
+
 def from_json_file(path: str) -> dict[str, float]:
     """The numbers in a JSON file by dotted names: `{"test": {"acc": 0.9}}` gives `test.acc`; items of lists by index.
 
@@ -153,7 +156,8 @@ def from_json_file(path: str) -> dict[str, float]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{shown} is not JSON: {error}.", hint=hint) from error
     if not isinstance(document, dict):
-        raise ConfigError(f"{shown} has no object at its top, but a {type(document).__name__}.", hint=hint)
+        kind = _KINDS.get(type(document), "a number")
+        raise ConfigError(f"{shown} has no object at its top, but {kind}.", hint=hint)
     found: dict[str, float] = {}
     for name, value in _numbers(document):
         if len(found) == MAX_METRICS:

@@ -89,6 +89,10 @@ def _compare(
 
     comparison = repo.diff(a, b, paths)
     for run in (a, b):
+        if run.record.get("snapshot") is False and _CODE in wanted:
+            sys.stderr.write(
+                f"Warning: {run.name} has no snapshot: of its code, only the commit HEAD was at is known.\n"
+            )
         if run.problem:
             sys.stderr.write(f"Warning: the record of {run.name} cannot be read: {visible(run.problem)}\n")
     if as_json:

@@ -69,6 +69,8 @@ def list_command(
     limit = count if count is not None else None if as_json or as_csv else _NEWEST
     with open_repo() as repo:
         page = repo.page(limit or None)
+        if columns is None and not (all_columns or as_json or as_csv):
+            columns = ",".join(repo.config.list_columns)
     _tell_strange(page.strange)
     from gitxp.render import runs as rendering
 

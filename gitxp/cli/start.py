@@ -39,7 +39,7 @@ class Option(NamedTuple):
 
 OPTIONS = (
     Option("--name", "name", "NAME", "The run's name; without it, one is made that is easy to say and to type."),
-    Option("--note", "note", "TEXT", "What this run is about."),
+    Option("--note", "note", "TEXT", "What this run is about. May be repeated: each is a paragraph.", multiple=True),
     Option("--tag", "tags", "TAG", "A tag to find it by. May be repeated.", multiple=True),
     Option("--group", "group", "GROUP", "The group of runs that it belongs to."),
     Option(
@@ -118,7 +118,8 @@ def start(arguments: Mapping[str, Any]) -> int:
     try:
         from gitxp.repo import Repo
 
-        outcome = Repo(".").run(**arguments, on_start=_tell_start)
+        note = "\n\n".join(arguments.get("note") or ()) or None
+        outcome = Repo(".").run(**{**arguments, "note": note}, on_start=_tell_start)
     except KeyboardInterrupt:
         return _die_by(_SIGINT)
     except (UsageError, CommandNotFound) as error:

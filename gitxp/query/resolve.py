@@ -37,7 +37,7 @@ def resolve(text: str, git: Git, objects: Objects, index: Index) -> Run:
             return read_run(objects, where)
     runs = index.find(wanted)
     exact = [run for run in runs if wanted.lower() in {run.id, run.commit}]
-    runs = exact or runs or _find_by_commit(wanted, git, objects, index)
+    runs = exact or runs or _find_by_commit(wanted, git, objects, index) or _find_by_revision(text, git, objects, index)
     if len(runs) == 1:
         return runs[0]
     if runs:
@@ -76,6 +76,14 @@ def _find_by_commit(text: str, git: Git, objects: Objects, index: Index) -> list
         for run in _find_owner(Oid(oid), git, objects, index):
             found[run.name] = run
     return list(found.values())
+
+
+def _find_by_revision(text: str, git: Git, objects: Objects, index: Index) -> list[Run]:
+    """The run of which the commit is one that git means by the text, such as `experiments/tuned~1`."""
+    if text.startswith("-"):
+        return []
+    answer = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+    return [] if answer.status else _find_owner(Oid(answer.stdout.decode("ascii").strip()), git, objects, index)
 
 
 def _find_owner(oid: Oid, git: Git, objects: Objects, index: Index) -> list[Run]:

@@ -26,10 +26,10 @@ def find_executable(command: Sequence[str], cwd: str, environ: Mapping[str, str]
         if os.access(path, os.X_OK) and not os.path.isdir(path):
             return path
     if there:
-        why = "is a folder" if os.path.isdir(there[0]) else "may not be executed"
+        is_folder = os.path.isdir(there[0])
         raise CommandNotFound(
-            f"{there[0]} {why}; nothing was run and nothing was recorded.",
-            hint=f"Name a program, or make it one: chmod +x {there[0]}",
+            f"{there[0]} {'is a folder' if is_folder else 'may not be executed'}; nothing was run or recorded.",
+            hint="Name a program." if is_folder else f"Name a program, or make it one: chmod +x {there[0]}",
             executable=False,
         )
     hint = (

@@ -61,6 +61,7 @@ class Facts:
         self._is_cancelled = False
         self._environment: dict[str, Any] | None = None
         self._lost = 0
+        self._found = 0
         self._before = {path: _facts_of(path) for path in wanted.metrics_from if path != STDOUT}
 
     def look_ahead(self) -> None:
@@ -92,6 +93,8 @@ class Facts:
         if self._lines is not None:
             self._log(self._lines.close())
         self._attempt("The metrics", self._read_metrics)
+        if self.feed is not None and not self._found:
+            self.problems.append("No metrics were found on stdout, such as 'loss: 0.1' or 'acc=0.9'.")
         if self._lost:
             self.problems.append(f"{self._lost:,} metric values could not be kept.")
         if self.wanted.outputs:
@@ -138,6 +141,7 @@ class Facts:
         assert self._journal is not None
         now = round(time.time(), 3)
         for metric, step, value in found:
+            self._found += 1
             try:
                 self._journal.append(metric, step, now, value)
             except OSError:
@@ -150,7 +154,10 @@ class Facts:
                 continue
             from gitxp.capture.metrics import from_json_file
 
-            self._log((metric, 0, value) for metric, value in from_json_file(path).items())
+            metrics = from_json_file(path)
+            if not metrics:
+                self.problems.append(f"No metrics were found in {self._name(path)}: it holds no numbers.")
+            self._log((metric, 0, value) for metric, value in metrics.items())
 
     def _take_outputs(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint_file

@@ -12,7 +12,7 @@ import time
 from gitxp.capture.config import load_config
 from gitxp.capture.params import capture_params
 from gitxp.capture.snapshot import capture, copy_index
-from gitxp.errors import NameTaken
+from gitxp.errors import NameTaken, UsageError
 from gitxp.format import FORMAT, RUN_REFS, RUNNING, format_time, make_id
 from gitxp.git.program import Git
 from gitxp.names import RunName, check_name, make_name
@@ -51,6 +51,7 @@ def launch(
     """
     git = surveyor.git
     cwd = git.directory
+    _check_words(request)
     executable = find_executable(request.command, cwd, os.environ)
     name = check_name(request.name) if request.name is not None else None
     location = surveyor.location()
@@ -80,7 +81,7 @@ def launch(
             discard(importer)
         live.remove()
         raise
-    on_start(Started(record, warnings))
+    on_start(Started(record, [*warnings, *_missing(facts.wanted)]))
     environ = {
         **os.environ,
         **({} if cwd == os.getcwd() else {"PWD": cwd}),
@@ -92,6 +93,26 @@ def launch(
     recording_git.durable_for(survey.version)
     task = Task(recording_git, live, tip, executable, request.command, cwd, environ, facts, _OUTPUT_LIMIT)
     return Outcome(record["name"], watch(task, Streams(), signals))
+
+
+def _check_words(request: Request) -> None:
+    """An empty word is what a variable that is not set leaves; nobody means the current folder by it."""
+    given = {
+        "--tag": request.tags,
+        "--data": request.data,
+        "--out": request.outputs,
+        "--metrics-from": request.metrics_from,
+        "--group": () if request.group is None else (request.group,),
+    }
+    for option, words in given.items():
+        if "" in words:
+            raise UsageError(f"{option} is empty.", hint=f"Give {option} a value, or leave it out.")
+
+
+def _missing(wanted: Wanted) -> list[str]:
+    return [
+        f"there is no {path} to take a fingerprint of (--data)" for path in wanted.data if not os.path.lexists(path)
+    ]
 
 
 def _wanted(request: Request, cwd: str, location: Location, config: Config) -> Wanted:

@@ -66,8 +66,8 @@ def default_columns(runs: Sequence[Run], now: float) -> list[Column]:
     known = _builtin(now)
     names = ["name", "status", "age", "duration", "command"]
     chosen = [known[name] for name in names]
-    if any(run.record.get("dirty") for run in runs):
-        chosen.insert(1, Column("", lambda run: run.record.get("dirty"), 0, 1, cells=_marks))
+    if any(map(_mark, runs)):
+        chosen.insert(1, Column("", _mark, 0, 1, cells=_marks))
     return chosen + _both(_changed(runs), _common(runs), known)
 
 
@@ -216,7 +216,14 @@ def _durations(values: Sequence[Any]) -> list[Cell]:
 
 
 def _marks(values: Sequence[Any]) -> list[Cell]:
-    return [Cell("*" if value else "", "odd") for value in values]
+    return [Cell(value, "odd") for value in values]
+
+
+def _mark(run: Run) -> str:
+    """`*` for a run with changes that were not committed, `?` for one without a snapshot."""
+    if run.record.get("snapshot") is False:
+        return "?"
+    return "*" if run.record.get("dirty") else ""
 
 
 def _short_oids(values: Sequence[Any]) -> list[Cell]:

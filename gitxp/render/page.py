@@ -52,7 +52,7 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
 
 
 def _problems(about: Mapping[str, Any]) -> list[list[Cell]]:
-    return [[Cell(value_text(text))] for text in _list(about.get("problems"))]
+    return [[Cell("-"), Cell(value_text(text))] for text in _list(about.get("problems"))]
 
 
 def _title(about: Mapping[str, Any], style: Style) -> str:
@@ -95,6 +95,8 @@ def _base(base: Any, branch: Any) -> str:
 
 
 def _changes(about: Mapping[str, Any]) -> str:
+    if about.get("snapshot") is False:
+        return "not recorded (--no-snapshot)"
     changes = _mapping(about.get("changes"))
     kinds = [kind for kind in ("modified", "added", "deleted", "untracked") if changes.get(kind)]
     if kinds:
