@@ -26,8 +26,6 @@ else:
 
 FORMAT = 1
 RUN_REFS = "refs/experiments/"
-REMOTE_REFS = "refs/gitxp/remotes/"
-TRASH_REFS = "refs/gitxp/trash/"
 
 FOLDER = ".gitxp"
 RECORD_PATH = f"{FOLDER}/run.json"
@@ -35,7 +33,6 @@ ENVIRONMENT_PATH = f"{FOLDER}/environment.json"
 OUTPUT_PATH = f"{FOLDER}/output.log"
 METRICS_FOLDER = f"{FOLDER}/metrics"
 ARTIFACTS_FOLDER = f"{FOLDER}/artifacts"
-ANNOTATIONS_FOLDER = f"{FOLDER}/annotations"
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 INTERRUPTED, KILLED, LOST = "interrupted", "killed", "lost"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,21 +11,7 @@ from gitxp.query.compare import flatten
 from gitxp.repo import Repo
 from run_factory import Factory, encode
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def factory(repo: str) -> Factory:
-    """Makes runs in the test's repository."""
-    return Factory(repo)
-
-
-@pytest.fixture
-def here(repo: str) -> Iterator[Repo]:
-    """The test's repository."""
-    with Repo(repo) as opened:
-        yield opened
+pytest_plugins = ("run_fixtures",)
 
 
 def compare(here: Repo, *paths: str) -> Comparison:

@@ -14,21 +14,9 @@ from gitxp.repo import Repo
 from run_factory import Factory, encode, make_record, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture
-def factory(repo: str) -> Factory:
-    """Makes runs in the test's repository."""
-    return Factory(repo)
-
-
-@pytest.fixture
-def here(repo: str) -> Iterator[Repo]:
-    """The test's repository."""
-    with Repo(repo) as opened:
-        yield opened
+pytest_plugins = ("run_fixtures",)
 
 
 def output(repo: Repo, name: str) -> bytes:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -8,21 +8,7 @@ from gitxp.errors import AmbiguousRun, NotARepository, UnknownRun
 from gitxp.repo import Repo
 from run_factory import Factory, make_id, make_record
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def factory(repo: str) -> Factory:
-    """Makes runs in the test's repository."""
-    return Factory(repo)
-
-
-@pytest.fixture
-def here(repo: str) -> Iterator[Repo]:
-    """The test's repository."""
-    with Repo(repo) as opened:
-        yield opened
+pytest_plugins = ("run_fixtures",)
 
 
 def test_every_way_to_name_a_run(factory: Factory, here: Repo) -> None:

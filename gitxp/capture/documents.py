@@ -19,7 +19,6 @@ from gitxp.capture.scalars import Scalar, plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 32
 _MAX_NODES = 20_000

@@ -12,6 +12,7 @@ any that people make. What is larger can be streamed.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gitxp.errors import FormatError
@@ -114,7 +115,7 @@ def open_objects(git: Git, common_dir: str, *, expected: int = 1) -> Objects:
     return CatFile(git)
 
 
-class _Reader:
+class _Reader(ABC):
     """What both readers have in common: everything that follows from reading one object as it is stored.
 
     Replacements (`git replace`) are not followed: a run is what was recorded, and libgit2 does not know them.
@@ -123,13 +124,13 @@ class _Reader:
     def __init__(self, git: Git) -> None:
         self._git = git
 
+    @abstractmethod
     def _read(self, oid: Oid, limit: int | None = None) -> tuple[str, bytes]:
         """Kind and bytes of an object. There is no limit for commits and trees: git itself holds them in memory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def get_size(self, oid: Oid) -> int:
         """How many bytes an object has."""
-        raise NotImplementedError
 
     def _read_as(self, kind: str, oid: Oid, limit: int | None = None) -> bytes:
         found, data = self._read(oid, limit)

@@ -109,16 +109,14 @@ def _refusal(answer: Answer, directory: str) -> NotARepository | GitFailed:
 class Entry(NamedTuple):
     """A path of the index that differs from HEAD or from the working tree (`git status --porcelain=v2`).
 
-    `staged` and `worktree` are git's letters, `.` for no difference, `U` for a conflict; `submodule` is git's field
-    (`N...`, or `S` with `C`, `M`, `U` for: other commit, modified, untracked); `index_mode` and `index_oid` are what
-    the index holds (None in a conflict).
+    `worktree` is git's letter, `.` for no difference between index and disk, `U` for a conflict; `submodule` is git's
+    field (`N...`, or `S` with `C`, `M`, `U` for: other commit, modified, untracked); `index_oid` is what the index holds
+    (None in a conflict).
     """
 
     path: str
-    staged: str
     worktree: str
     submodule: str
-    index_mode: str | None
     index_oid: Oid | None
 
 
@@ -253,11 +251,11 @@ def _read_status(data: bytes) -> tuple[str | None, tuple[Entry, ...]]:
     for line in lines_of(data):
         kind = line[0]
         if kind == "1":
-            _, letters, submodule, _, mode, _, _, oid, path = line.split(" ", 8)
-            entries.append(Entry(path, letters[0], letters[1], submodule, mode, Oid(oid)))
+            _, letters, submodule, _, _, _, _, oid, path = line.split(" ", 8)
+            entries.append(Entry(path, letters[1], submodule, Oid(oid)))
         elif kind == "u":
             _, _, submodule, *_, path = line.split(" ", 10)
-            entries.append(Entry(path, "U", "U", submodule, None, None))
+            entries.append(Entry(path, "U", submodule, None))
         elif line.startswith("# branch.head "):
             branch = line.removeprefix("# branch.head ")
     return (None if branch == "(detached)" else branch), tuple(entries)
