@@ -40,6 +40,9 @@ STATUSES = (RUNNING, COMPLETED, FAILED, INTERRUPTED, KILLED, LOST)
 
 # A record is a few KB. What is larger than this is damage or malice, and is not decoded.
 MAX_RECORD = 16 * 1024 * 1024
+# As many digits as every 64-bit float can have before its point: what is longer would overflow wherever it is used.
+MAX_DIGITS = 308
+_MAX_INT = 1 << 63
 _SIGINT = 2
 _SUBJECT_WIDTH = 100
 
@@ -109,10 +112,18 @@ def decode_json(data: bytes) -> Any:
         msg = f"a JSON file of {len(data):,} bytes is over the limit of {MAX_RECORD:,}"
         raise FormatError(msg)
     try:
-        return json.loads(data)
+        return json.loads(data, parse_int=_whole_number)
     except (ValueError, RecursionError) as error:
         msg = f"it is not JSON: {error}"
         raise FormatError(msg) from error
+
+
+def _whole_number(text: str) -> int:
+    digits = len(text) - text.startswith("-")
+    if digits > MAX_DIGITS:
+        msg = f"there is a whole number of {digits:,} digits, and {MAX_DIGITS} are the most"
+        raise FormatError(msg)
+    return int(text)
 
 
 def encode_number(value: float) -> float | str:
@@ -123,12 +134,17 @@ def encode_number(value: float) -> float | str:
 
 
 def decode_number(value: object) -> float:
-    """What `encode_number` made, as a number again; `FormatError` for anything else."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    """What `encode_number` made, as a number again; `FormatError` for anything else.
+
+    A whole number outside 64 bits is the nearest float: other programs write 1e20 as 100000000000000000000.
+    """
+    if isinstance(value, float):
         return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -_MAX_INT <= value < _MAX_INT else float(value)
     if isinstance(value, str) and value in {"nan", "inf", "-inf"}:
         return float(value)
-    msg = f"{value!r} is no number"
+    msg = f"a {type(value).__name__} is no number"
     raise FormatError(msg)
 
 
@@ -152,7 +168,8 @@ def decode_record(data: bytes) -> Record:
         raise FormatError(msg)
     found = value.get("format")
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        msg = f"the record's format is {found!r}, and a whole number from 1 is needed"
+        shown = found if isinstance(found, (int, float)) else f"a {type(found).__name__}"
+        msg = f"the record's format is {shown}, and a whole number from 1 is needed"
         raise FormatError(msg)
     if found > FORMAT:
         raise NewerFormat(found, FORMAT)
@@ -254,14 +271,21 @@ def format_time(ns: int) -> str:
 
 
 def parse_time(text: str) -> float:
-    """RFC 3339 as unix time in seconds; `FormatError` for anything else."""
+    """RFC 3339 as unix time in seconds; `FormatError` for anything else: a day alone, a time without its offset."""
     import datetime
 
     try:
-        return datetime.datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError) as error:
-        msg = f"{text!r} is no time"
-        raise FormatError(msg) from error
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    # ISO 8601 has weeks and days of the year as well, and Python takes any character between day and hour
+    if moment is None or moment.tzinfo is None or (text[4], text[7], text[10], text[13]) not in _RFC_3339:
+        msg = f"{text[:40]!r} is no time"
+        raise FormatError(msg)
+    return moment.timestamp()
+
+
+_RFC_3339 = {("-", "-", between, ":") for between in "Tt "}
 
 
 def make_id(ns: int, random: bytes) -> str:
@@ -281,6 +305,14 @@ def status_of(exit_code: int | None, signal: int | None) -> str:
     if signal is not None:
         return INTERRUPTED if signal == _SIGINT else KILLED
     return COMPLETED if exit_code == 0 else FAILED
+
+
+def contradicts(record: Mapping[str, Any]) -> bool:
+    """Whether the status of a record is not the one that its exit code or signal gives, or it has both of them."""
+    exit_code, signal = record.get("exit_code"), record.get("signal")
+    if exit_code is None and signal is None:
+        return False
+    return None not in (exit_code, signal) or status_of(exit_code, signal) != record.get("status")
 
 
 def command_line(command: Sequence[str]) -> str:

@@ -69,7 +69,10 @@ class Run:
         return self.record.get("duration")
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `gitxp list --json` prints: the record, plus where it was found and what people said of it."""
+        """The object that `gitxp list --json` prints: the record, plus where it was found and what people said of it.
+
+        `notes` begins with the record's `note`, which is not there a second time.
+        """
         about: dict[str, Any] = {
             "name": self.name,
             "ref": self.ref,
@@ -79,7 +82,11 @@ class Run:
         }
         if self.problem:
             about |= {"status": self.status, "problem": self.problem}
-        return {**self.record, **about}
+        return {**{key: value for key, value in self.record.items() if key not in _SAID_HERE}, **about}
+
+
+# Keys that the object for users has a meaning of its own for: a record cannot say them (docs/format.md).
+_SAID_HERE = frozenset({"note", "notes", "ref", "commit", "problem", "environment", "series"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 class Counting:
     """An index on a repository, and how many commits it had to read."""
 
-    def __init__(self, repo: str, path: str | None) -> None:
+    def __init__(self, repo: str, path: str | None, now: float | None = None) -> None:
         self.read = 0
         self._repo = repo
         self._git = Git(repo)
         self._opened: list[Objects] = []
-        self.index = Index(self._git, path, self._open)
+        self.index = Index(self._git, path, self._open, time.time if now is None else lambda: now)
 
     def _open(self, expected: int) -> Objects:
         self.read += expected
@@ -58,8 +59,8 @@ def opened(repo: str, path: str) -> Iterator[Any]:
     """Makes indexes on the file, as many as a test wants; each is as a new process would have it."""
     made: list[Counting] = []
 
-    def make(where: str | None = path) -> Counting:
-        made.append(Counting(repo, where))
+    def make(where: str | None = path, now: float | None = None) -> Counting:
+        made.append(Counting(repo, where, now))
         return made[-1]
 
     yield make
@@ -87,6 +88,78 @@ def test_times_of_other_zones_and_precision_sort_as_times(repo: str, opened: Any
     factory.make("first", started_at="2026-01-01T12:30:00.000+01:00")
     factory.make("third", started_at="2026-01-01T12:00:00.000123Z")
     assert opened().newest() == ["third", "second", "first"]
+
+
+DAY = 86_400
+NOW = START + 1000 * DAY
+
+
+def stamp(at: float) -> str:
+    """A unix time as records have it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(at))
+
+
+def forge(factory: Factory, name: str, *, started: str, committed: float) -> None:
+    """A run that says it began then, in a commit that says it was made then."""
+    record = encode(make_record(name, started_at=started))
+    factory.commit(f"refs/experiments/{name}", {".gitxp/run.json": record}, parent=None, at=int(committed))
+
+
+def test_no_run_is_the_newest_before_it_began(repo: str, opened: Any) -> None:
+    """A run that says it begins more than a day from now stands at the time of its commit, or last where that is to come."""
+    factory = Factory(repo)
+    forge(factory, "old", started=stamp(NOW - 2 * DAY), committed=NOW)
+    forge(factory, "forged", started="9999-12-31T23:59:59.999Z", committed=NOW - DAY)
+    forge(factory, "new", started=stamp(NOW - 60), committed=NOW)
+    forge(factory, "ahead", started=stamp(NOW + DAY - 60), committed=NOW)
+    forge(factory, "wholly", started="9999-01-01T00:00:00.000Z", committed=NOW + 9 * DAY)
+    forge(factory, "more", started=stamp(NOW + 8 * DAY), committed=NOW + 9 * DAY)
+    expected = ["ahead", "new", "forged", "old", "wholly", "more"]
+    for _ in range(2):  # read now, and from the file
+        mine = opened(now=NOW)
+        assert mine.newest() == expected
+        assert [mine.newest(1, skip) for skip in range(7)] == [[name] for name in expected] + [[]]
+        assert [mine.newest(3, skip) for skip in (0, 2, 3, 4, 5, 99)] == [
+            expected[at : at + 3] for at in (0, 2, 3, 4, 5, 99)
+        ]
+        assert mine.index.names() == expected
+        assert names(mine.index.find("w")) == ["wholly"]
+    assert opened(now=NOW + 8 * DAY).newest() == ["wholly", "more", *expected[:4]]
+
+
+def test_an_unreadable_run_of_tomorrow_is_last(repo: str, opened: Any) -> None:
+    """Neither a forged time in a record that cannot be read nor that of its commit makes it the newest."""
+    factory = Factory(repo)
+    forge(factory, "good", started=stamp(NOW), committed=NOW)
+    bad = encode(make_record("bad", started_at="9999-01-01T00:00:00.000Z", status="exploded"))
+    factory.commit("refs/experiments/bad", {".gitxp/run.json": bad}, parent=None, at=int(NOW - DAY))
+    factory.commit("refs/experiments/worse", {".gitxp/run.json": b"{"}, parent=None, at=int(NOW + 9 * DAY))
+    assert opened(now=NOW).newest() == ["good", "bad", "worse"]
+
+
+def test_where_our_clock_is_behind_the_order_stays(repo: str, opened: Any) -> None:
+    """With a clock that was set back, all runs are to come, and are listed by their start as ever."""
+    factory = Factory(repo)
+    for name in ("one", "two", "three"):
+        factory.make(name)
+    assert opened(now=START - 9 * DAY).newest() == ["three", "two", "one"]
+    assert opened().newest(2, skip=1) == ["two", "one"]
+
+
+def test_a_symbolic_ref_is_no_second_run(repo: str, git: Any, opened: Any) -> None:
+    """Another name that git has for a run makes no row; one that leads elsewhere is told as a strange ref."""
+    factory = Factory(repo)
+    factory.make("real")
+    git("symbolic-ref", "refs/experiments/alias", "refs/experiments/real")
+    git("symbolic-ref", "refs/experiments/chain", "refs/experiments/alias")
+    git("symbolic-ref", "refs/experiments/branch", "refs/heads/main")
+    for _ in range(2):
+        page = opened().index.newest()
+        assert (names(page.runs), page.total, page.strange) == (["real"], 1, ("refs/experiments/branch",))
+    git("update-ref", "--no-deref", "refs/experiments/alias", git("rev-parse", "refs/experiments/real"))
+    assert opened().newest() == ["alias", "real"]
+    git("symbolic-ref", "refs/experiments/alias", "refs/experiments/real")
+    assert opened().newest() == ["real"]
 
 
 def test_a_commit_is_read_once(repo: str, opened: Any) -> None:

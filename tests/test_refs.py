@@ -68,6 +68,27 @@ def test_find_ref_takes_the_exact_name_only(repo: str, git: Any) -> None:
 
 
 @pytest.mark.damaged
+def test_a_symbolic_ref_is_another_name(repo: str, git: Any) -> None:
+    """A symbolic ref leads to its run, through others, too; one to a branch, to nothing or to itself leads nowhere."""
+    commit = Factory(repo).make("real")
+    for name, target in {
+        "alias": "experiments/real",
+        "chain": "experiments/alias",
+        "branch": "heads/main",
+        "nothing": "experiments/gone",
+        "loop": "experiments/loop",
+    }.items():
+        git("symbolic-ref", f"refs/experiments/{name}", f"refs/{target}")
+    listing = list_refs(Git(repo))
+    assert [run.name for run in listing.runs()] == ["real"]
+    assert listing.strange() == ["refs/experiments/branch"]
+    for name in ("real", "alias", "chain"):
+        assert find_ref(Git(repo), RunName(name)) == ("real", "refs/experiments/real", commit)
+    for name in ("branch", "nothing", "loop"):
+        assert find_ref(Git(repo), RunName(name)) is None
+
+
+@pytest.mark.damaged
 def test_a_broken_ref_hides_no_other(repo: str) -> None:
     """A ref file with garbage in it is left out by git, and the others are listed."""
     Factory(repo).make("fine")

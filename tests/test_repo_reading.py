@@ -43,7 +43,7 @@ def test_show(factory: Factory, here: Repo) -> None:
         files={".gitxp/environment.json": encode({"python": {}}), ".gitxp/metrics/a/b.tsv": "0\t1.0\t2.0\n"},
     )
     assert here.show(here.get("one")) == {
-        **make_record("one", 1, tags=["good"], note="why"),
+        **make_record("one", 1, tags=["good"]),
         "ref": "refs/experiments/one",
         "commit": commit,
         "notes": ["why"],

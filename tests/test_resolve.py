@@ -95,6 +95,34 @@ def test_two_runs_of_one_id_are_ambiguous(factory: Factory, here: Repo, git: Any
             here.get(text)
         assert sorted(info.value.candidates) == ["one", "two"]
     assert here.get("two").name == "two"
+    assert sorted(run.name for run in here.runs()) == ["one", "two"]
+
+
+def test_a_forged_id_hides_no_run(factory: Factory, here: Repo) -> None:
+    """A stranger's run with the id of another is a row beside it, and the id alone then means neither."""
+    factory.make("mine")
+    factory.make("theirs", id=make_id(1))
+    assert [(run.name, run.id) for run in here.runs()] == [("theirs", make_id(1)), ("mine", make_id(1))]
+    with pytest.raises(AmbiguousRun):
+        here.get(make_id(1))
+    assert here.get("mine").name == "mine"
+
+
+def test_a_symbolic_ref_means_its_run(factory: Factory, here: Repo, git: Any) -> None:
+    """What the user named with `git symbolic-ref` means that run, before any name that begins so; its name stays."""
+    commit = factory.make("calm-otter")
+    factory.make("best-of-all")
+    git("symbolic-ref", "refs/experiments/best", "refs/experiments/calm-otter")
+    for text in ("best", "experiments/best", "calm", make_id(1), commit[:9]):
+        assert here.get(text).name == "calm-otter"
+    assert here.get("best-").name == "best-of-all"
+
+
+def test_a_run_of_the_year_9999_is_not_at(factory: Factory, here: Repo) -> None:
+    """`@` is the newest run that has begun, whatever a stranger's record says of its time."""
+    factory.make("forged", started_at="9999-12-31T23:59:59.999Z")
+    factory.make("mine")
+    assert (here.get("@").name, here.get("@~1").name) == ("mine", "forged")
 
 
 def test_a_run_is_known_by_each_of_its_commits(factory: Factory, here: Repo, git: Any) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitxp.errors import FormatError, UsageError
-from gitxp.format import Oid, encode_json
+from gitxp.format import Oid, contradicts, encode_json
 from gitxp.git.objects import CatFile, Objects
 from gitxp.git.program import Git
 from gitxp.git.refs import find_ref
@@ -125,7 +125,7 @@ def test_a_key_of_the_wrong_type_is_named(key: str) -> None:
         ({"status": "exploded"}, "none of running"),
         ({"metrics": {"m": {"last": "much"}}}, "'last' is no number"),
         ({"metrics": {"m": {"min": 1}}}, "without 'last'"),
-        ({"metrics": {"m": {"last": 10**400}}}, "too large a number"),
+        ({"metrics": {"m": {"last": 10**400}}}, "a whole number of 401 digits"),
         ({"metrics": {"m": {"last": [1]}}}, "'last' is no number"),
         ({"exit_code": 2**70}, "too large a number"),
         ({"duration": float("inf")}, "JSON does not have|JSON has"),
@@ -133,6 +133,14 @@ def test_a_key_of_the_wrong_type_is_named(key: str) -> None:
         ({"unknown": {"x": [float("nan")]}}, "JSON does not have"),
         ({"params": {"x": [[float("-inf")]]}}, "JSON does not have"),
         ({"duration": "nan"}, "no number"),
+        ({"duration": -0.001}, "'duration' is below zero"),
+        ({"duration": -(10**300)}, "'duration' is below zero"),
+        ({"exit_code": 2**63}, "'exit_code' is too large a number"),
+        ({"data": [{"path": "x", "files": -1}]}, "'files' is below zero"),
+        ({"metrics": {"m": {"last": 1, "count": -1}}}, "'count' is below zero"),
+        ({"started_at": "2026-01-02T03:04:05.000"}, "'started_at' is no time"),
+        ({"started_at": "2026-01-02x03:04:05Z"}, "'started_at' is no time"),
+        ({"finished_at": "20260102T030405Z"}, "'finished_at' is no time"),
     ],
 )
 def test_values_that_make_no_sense_are_a_problem(keys: dict[str, Any], words: str) -> None:
@@ -142,6 +150,70 @@ def test_values_that_make_no_sense_are_a_problem(keys: dict[str, Any], words: st
     _, problem = store.decode_run(encode({**make_record("x"), **keys}))
     assert problem is not None
     assert re.search(words, problem)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"exit_code": 2**63 - 1, "signal": -(2**63)},
+        {"duration": 0, "changes": {"modified": 0}, "data": [{"path": "x", "size": 2**63 - 1}]},
+        {"duration": 10**300, "metrics": {"m": {"last": 10**307, "min": -(10**307), "step": -1}}},
+        {"params": {"seed": 2**64 - 1}, "future": [10**307, None]},
+        {"started_at": "0001-01-01T00:00:00+23:59", "finished_at": "9999-12-31 23:59:59.999999-23:59"},
+    ],
+    ids=range(5),
+)
+def test_odd_values_within_the_format_are_taken(keys: dict[str, Any]) -> None:
+    """What a reader can hold is read, digit for digit; of a metric's value it makes the nearest float."""
+    record, problem = store.decode_run(encode({**make_record("x"), **keys}))
+    assert (problem, {key: record[key] for key in keys}) == (None, keys)
+    run = store.make_run(RunName("x"), "refs/experiments/x", Oid("a" * 40), record, problem)  # type: ignore[arg-type]
+    use(run)
+    assert all(isinstance(value, float) for value in run.metrics.values())
+
+
+def test_a_parameter_of_null_is_none() -> None:
+    """There is no null in the format; a parameter that has it in place of a value is one that is not there."""
+    record, problem = store.decode_run(encode(make_record("x", params={"a": None, "b": [None], "c": 1})))
+    run = store.make_run(RunName("x"), "refs/experiments/x", Oid("a" * 40), record, problem)  # type: ignore[arg-type]
+    assert run.params == {"b": [None], "c": 1}
+    assert run.to_json()["params"] == run.params
+
+
+def test_a_record_cannot_say_what_gitxp_says_of_it() -> None:
+    """Keys that the object for users has of its own are never the record's, and the note is there once, in `notes`."""
+    own = {"ref": "x", "commit": "y", "notes": 1, "problem": "z", "environment": {}, "series": [], "future": 1}
+    record, problem = store.decode_run(encode(make_record("x", note="why", tags=["t"], **own)))
+    run = store.make_run(RunName("x"), "refs/experiments/x", Oid("a" * 40), record, problem)  # type: ignore[arg-type]
+    about = {"ref": "refs/experiments/x", "commit": "a" * 40, "tags": ["t"], "notes": ["why"], "future": 1}
+    assert run.to_json() == {**make_record("x"), **about}
+    assert run.record["note"] == "why"
+
+
+@pytest.mark.parametrize(
+    ("status", "keys", "wrong"),
+    [
+        ("completed", {"exit_code": 0}, False),
+        ("completed", {}, False),
+        ("completed", {"exit_code": 1}, True),
+        ("completed", {"signal": 9}, True),
+        ("failed", {"exit_code": 3}, False),
+        ("failed", {"exit_code": 0}, True),
+        ("interrupted", {"signal": 2}, False),
+        ("interrupted", {"exit_code": 130}, True),
+        ("killed", {"signal": 9}, False),
+        ("killed", {"signal": 9, "exit_code": 137}, True),
+        ("killed", {}, False),
+        ("lost", {}, False),
+        ("lost", {"exit_code": 0}, True),
+        ("running", {"exit_code": 0}, True),
+    ],
+)
+def test_a_status_that_its_end_contradicts(status: str, keys: dict[str, int], wrong: bool) -> None:
+    """A status is doubtful where the exit code or the signal beside it would give another; it is kept as it is."""
+    record = {**make_record("x", exit_code=None), "status": status, **keys}
+    assert store.decode_run(encode(record)) == (record, None)
+    assert contradicts(record) is wrong
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 git is asked for object ids and names only: `%(objecttype)` would make it open every object, and takes 280 ms instead of
 115 for 10,000 loose refs (24 instead of 12 for packed ones). That a ref leads to a commit is found when it is read.
+`%(symref)` costs nothing that can be measured: a symbolic ref is another name for a run, and no run of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from gitxp.git.program import Git
 
-_FORMAT = "--format=%(objectname) %(refname)"
+_FORMAT = "--format=%(objectname) %(refname) %(symref)"
 _CUT = len(RUN_REFS)
 
 
@@ -38,26 +39,50 @@ class Listing(NamedTuple):
 
     def names(self, known: Container[str] = ()) -> dict[RunName, Oid]:
         """The runs by name, in git's order (by bytes). Names in `known` are taken for legal without a look."""
-        return {RunName(name): Oid(oid) for oid, name in self._split() if name in known or is_name(name)}
+        return {
+            RunName(name): Oid(oid)
+            for oid, name, target in self._split()
+            if not target and (name in known or is_name(name))
+        }
 
     def runs(self) -> list[RunRef]:
         """The runs, in git's order (by bytes of the name)."""
         return [run_ref(name, oid) for name, oid in self.names().items()]
 
     def strange(self, known: Container[str] = ()) -> list[RefName]:
-        """Refs that name no run: made by hand, or by a later gitxp. Names that begin with `@` are gitxp's own: not here."""
+        """Refs that name no run: made by hand, or by a later gitxp. Names that begin with `@` are gitxp's own: not here.
+
+        Nor are symbolic refs that lead to a run.
+        """
         return [
             RefName(RUN_REFS + name)
-            for _, name in self._split()
-            if name not in known and not name.startswith("@") and not is_name(name)
+            for _, name, target in self._split()
+            if name not in known
+            and not name.startswith("@")
+            and not (is_name(name) if not target else _find_target(target))
         ]
 
-    def _split(self) -> Iterable[tuple[str, str]]:
+    def aliases(self) -> dict[RunName, RunRef]:
+        """The symbolic refs that lead to runs: their names, and the run that git finds there."""
+        return {
+            RunName(name): run_ref(run, Oid(oid))
+            for oid, name, target in self._split()
+            if target and is_name(name) and (run := _find_target(target))
+        }
+
+    def _split(self) -> Iterable[tuple[str, str, str]]:
+        """Object id, name, and the whole ref that a symbolic one leads to in the end."""
         text = self.raw.decode("utf-8", "surrogateescape")
         for line in text.splitlines() if text.isascii() else text.split("\n"):
-            oid, _, ref = line.partition(" ")
+            oid, _, rest = line.partition(" ")
+            ref, _, target = rest.partition(" ")
             if ref:
-                yield oid, ref[_CUT:]
+                yield oid, ref[_CUT:], target
+
+
+def _find_target(ref: str) -> RunName | None:
+    name = ref.removeprefix(RUN_REFS)
+    return RunName(name) if name != ref and is_name(name) else None
 
 
 def run_ref(name: RunName, commit: Oid) -> RunRef:
@@ -71,8 +96,7 @@ def list_refs(git: Git) -> Listing:
 
 
 def find_ref(git: Git, name: RunName) -> RunRef | None:
-    """The run of exactly this name, or None."""
+    """The run of exactly this name, or that to which a symbolic ref of this name leads; or None."""
     # for-each-ref takes the name of a folder, too: `refs/experiments/a` also lists `refs/experiments/a/b`
-    return next(
-        (run for run in Listing(git.run("for-each-ref", _FORMAT, RUN_REFS + name)).runs() if run.name == name), None
-    )
+    listing = Listing(git.run("for-each-ref", _FORMAT, RUN_REFS + name))
+    return next((run for run in listing.runs() if run.name == name), None) or listing.aliases().get(name)

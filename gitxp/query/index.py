@@ -5,6 +5,10 @@ git lists them afresh each time; where its answer is, byte for byte, the one of 
 `refs` table is their mirror and SQL answers alone. Else the mirror is brought up to date, and only commits that the
 index has never seen are read. So a plain `git fetch`, or deleting the file, needs no command to be noticed.
 
+Runs are sorted by the start that their record tells, and a stranger's record can tell any. One that has yet to begin
+(more than a day from now: clocks differ) is put at the time of its commit; where that is still to come as well, it
+comes after all others. So nobody's run stays the newest for ever.
+
 Nothing here may fail because of the file: what is damaged, of another version, locked, on a full or read-only disk is
 rebuilt, or left as it is and its content copied into memory. Processes that work at once are kept apart by SQLite; the long part
 (reading records) is done outside of the lock.
@@ -17,6 +21,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
     from gitxp.git.refs import Listing
 
 # Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE records (commit_id TEXT PRIMARY KEY, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT);
 CREATE INDEX records_by_id ON records (id);
@@ -46,6 +51,8 @@ CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _ROWS = "SELECT refs.name, refs.commit_id, records.record, records.problem FROM refs JOIN records USING (commit_id)"
 _NEWEST = "ORDER BY refs.started DESC, refs.name"
+# How far another machine's clock may be ahead of ours, in seconds.
+_AHEAD = 86_400
 # How long another process may hold the lock before we go on without the file, in seconds.
 _PATIENCE = 2.0
 # Rows in one transaction while the index is built: what a kill in the middle can cost.
@@ -67,22 +74,41 @@ class Index:
     """The runs of one repository, found quickly.
 
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
-    be read, where there are some; what it gives is closed after that.
+    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds.
     """
 
-    def __init__(self, git: Git, path: str | None, open_objects: Callable[[int], Objects]) -> None:
+    def __init__(
+        self,
+        git: Git,
+        path: str | None,
+        open_objects: Callable[[int], Objects],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._git = git
         self._path = path
         self._open_objects = open_objects
+        self._clock = clock
 
     def newest(self, limit: int | None = None, skip: int = 0) -> Page:
-        """The newest runs (by their start, then by name), at most `limit` of them after the first `skip`."""
+        """The newest runs (by their start, then by name), at most `limit` of them after the first `skip`.
+
+        Those that have yet to begin come last.
+        """
+        latest = self._latest()
 
         def select(database: sqlite3.Connection) -> Page:
-            rows = database.execute(f"{_ROWS} {_NEWEST} LIMIT ? OFFSET ?", (-1 if limit is None else limit, skip))
-            runs = tuple(_decode_row(*row) for row in rows)
             (total,) = database.execute("SELECT count(*) FROM refs").fetchone()
-            return Page(runs, total, tuple(RefName(ref) for ref in json.loads(_get_fact(database, "strange") or "[]")))
+            (to_come,) = database.execute("SELECT count(*) FROM refs WHERE started > ?", (latest,)).fetchone()
+            begun = total - to_come
+            end = total if limit is None else min(skip + limit, total)
+            runs: list[Run] = []
+            # two questions, since each can be answered along refs_by_time and both together cannot
+            for having, first, last in (("<=", skip, min(end, begun)), (">", max(skip - begun, 0), end - begun)):
+                if first < last:
+                    sql = f"{_ROWS} WHERE refs.started {having} ? {_NEWEST} LIMIT ? OFFSET ?"
+                    runs += [_decode_row(*row) for row in database.execute(sql, (latest, last - first, first))]
+            strange = json.loads(_get_fact(database, "strange") or "[]")
+            return Page(tuple(runs), total, tuple(RefName(ref) for ref in strange))
 
         return self._query(select)
 
@@ -101,21 +127,27 @@ class Index:
         if len(text) >= 8:
             parts.append("SELECT name FROM refs JOIN records USING (commit_id) WHERE id >= ? AND id < ?")
             values += [low, low + _END]
-        sql = f"{_ROWS} WHERE refs.name IN ({' UNION '.join(parts)}) {_NEWEST}"
+        sql = f"{_ROWS} WHERE refs.name IN ({' UNION '.join(parts)}) ORDER BY refs.started > ?, refs.started DESC, refs.name"
+        latest = self._latest()
 
         def select(database: sqlite3.Connection) -> list[Run]:
-            return [_decode_row(*row) for row in database.execute(sql, values)]
+            return [_decode_row(*row) for row in database.execute(sql, (*values, latest))]
 
         return self._query(select)
 
     def names(self) -> list[RunName]:
         """All names, newest first."""
+        latest = self._latest()
 
         def select(database: sqlite3.Connection) -> list[RunName]:
-            names = database.execute("SELECT name FROM refs ORDER BY started DESC, name")
+            names = database.execute("SELECT name FROM refs ORDER BY started > ?, started DESC, name", (latest,))
             return [RunName(name) for (name,) in names]
 
         return self._query(select)
+
+    def _latest(self) -> float:
+        """The last moment at which a run may say that it began, as unix time."""
+        return self._clock() + _AHEAD
 
     def _query(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """What `select` makes of tables that are as the refs are now: of the file's, or of a copy in memory."""
@@ -191,12 +223,14 @@ class Index:
                 database.executemany(_INSERT, chunk)
 
     def _read(self, commits: list[Oid]) -> Iterator[Row]:
+        latest = self._latest()
         with contextlib.closing(self._open_objects(len(commits))) as objects:
             for commit, data in objects.read_files(commits, RECORD_PATH):
                 record, problem = decode_run(data)
                 kept = data if isinstance(data, bytes) and problem is None else json.dumps(record).encode("ascii")
                 id_ = record.get("id", "").lower()
-                yield commit, id_ if id_.isascii() else None, _time_of(record, objects, commit), kept, problem
+                started = _time_of(record, objects, commit, latest)
+                yield commit, id_ if id_.isascii() else None, started, kept, problem
 
     def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
         """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
@@ -227,12 +261,16 @@ def _decode_row(name: str, commit: str, data: bytes, problem: str | None) -> Run
         raise _Damaged(f"the row of {commit} is damaged") from error
 
 
-def _time_of(record: Mapping[str, str], objects: Objects, commit: Oid) -> float:
-    """When a run started, to sort by: what its record says, or the time of its commit."""
+def _time_of(record: Mapping[str, str], objects: Objects, commit: Oid, latest: float) -> float:
+    """When a run started, to sort by: what its record says; where that is nothing or after `latest`, its commit's time."""
+    says = parse_time(record["started_at"]) if "started_at" in record else None
+    if says is not None and says <= latest:
+        return says
     try:
-        return parse_time(record["started_at"]) if "started_at" in record else objects.read_commit(commit).time
+        committed = objects.read_commit(commit).time
     except FormatError:
-        return 0.0
+        committed = 0
+    return float(committed if says is None else min(says, committed))
 
 
 @contextlib.contextmanager

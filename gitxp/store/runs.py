@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 # 40 bytes a point: thirteen million points.
 MAX_SERIES = 512 * 1024 * 1024
 _MAX_DEPTH = 64
-_MAX_INTEGER = 1 << 63
+# Names among which one that is near to a mistyped one is looked for: it takes a millisecond for each ten.
+_MANY = 2000
+_MAX_INT = 1 << 63
 # What is kept of a record with a problem elsewhere, where it is sound: enough to know the run by.
 _KEPT = ("id", "command", "started_at")
 
@@ -44,7 +46,10 @@ def read_run(objects: Objects, where: RunRef) -> Run:
 
 
 def make_run(name: RunName, ref: RefName, commit: Oid, record: fmt.Record, problem: str | None) -> Run:
-    """A run from its place and its checked record."""
+    """A run from its place and its checked record. Parameters that are null are left out."""
+    params = record.get("params")
+    if params and None in params.values():  # there is no null in the format; others write it for what is not known
+        record = {**record, "params": {key: value for key, value in params.items() if value is not None}}
     note = record.get("note")
     return Run(name, ref, commit, record, problem, tuple(record.get("tags", ())), (note,) if note else ())
 
@@ -93,10 +98,10 @@ def read_series(objects: Objects, commit: Oid, metric: str) -> list[Point]:
         import difflib
 
         names = list_series(objects, commit)
-        near = difflib.get_close_matches(metric, names, 3) or names[:10]
+        near = difflib.get_close_matches(metric, names[:_MANY], 3) or names[:10]
         raise UsageError(
             f"There is no series of a metric {metric!r}.",
-            hint=f"There are: {', '.join(near)}" if near else "This run logged no metrics.",
+            hint=f"There are: {', '.join(_cut(name, 80) for name in near)}" if near else "This run logged no metrics.",
         )
     return fmt.decode_series(data)
 
@@ -124,23 +129,25 @@ def _flag(value: Any) -> str | None:
 def _integer(value: Any) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return "no whole number"
-    return None if -_MAX_INTEGER < value < _MAX_INTEGER else "too large a number"
+    return None if -_MAX_INT <= value < _MAX_INT else "too large a number"
+
+
+def _count(value: Any) -> str | None:
+    return _integer(value) or ("below zero" if value < 0 else None)
 
 
 def _number(value: Any) -> str | None:
     if type(value) is float:  # by far the usual case
         return None if math.isfinite(value) else "no number that JSON has"
     try:
-        math.isfinite(fmt.decode_number(value))
+        fmt.decode_number(value)
     except FormatError:
         return "no number"
-    except OverflowError:
-        return "too large a number"
     return None
 
 
 def _seconds(value: Any) -> str | None:
-    return "no number" if isinstance(value, str) else _number(value)
+    return "no number" if isinstance(value, str) else _number(value) or ("below zero" if value < 0 else None)
 
 
 def _time(value: Any) -> str | None:
@@ -221,8 +228,10 @@ def _keys(needed: str, **checks: Check) -> Check:
 
 
 _texts = _list_of(_text)
-_summary = _keys("last", last=_number, min=_number, max=_number, count=_integer, step=_integer)
-_fingerprint = _keys("path", path=_text, kind=_text, size=_integer, files=_integer, xxh3_128=_text, changed=_flag)
+_summary = _keys("last", last=_number, min=_number, max=_number, count=_count, step=_integer)
+_fingerprint = _keys(
+    "path", path=_text, kind=_text, size=_count, files=_count, xxh3_128=_text, changed=_flag, unreadable=_count
+)
 # docs/format.md has the same table in words. Keys that are not here are kept as they are.
 _RECORD: Mapping[str, Check] = {
     "id": _text,
@@ -238,14 +247,14 @@ _RECORD: Mapping[str, Check] = {
     "base": _text,
     "branch": _text,
     "dirty": _flag,
-    "changes": _object_of(_integer),
-    "skipped": _list_of(_keys("path", path=_text, reason=_text, size=_integer, files=_integer)),
+    "changes": _object_of(_count),
+    "skipped": _list_of(_keys("path", path=_text, reason=_text, size=_count, files=_count)),
     "submodules": _list_of(_keys("path", path=_text, commit=_text, dirty=_flag)),
     "params": _object_of(_parameter),
     "param_sources": _object_of(_text),
     "metrics": _object_of(_summary),
     "data": _list_of(_fingerprint),
-    "outputs": _list_of(_keys("path", path=_text, size=_integer, xxh3_128=_text, stored=_flag, artifact=_text)),
+    "outputs": _list_of(_keys("path", path=_text, size=_count, xxh3_128=_text, stored=_flag, artifact=_text)),
     "host": _text,
     "user": _text,
     "git": _object_of(_text),
@@ -267,4 +276,8 @@ def _find_problem(record: fmt.Record) -> str | None:
 
 
 def _short(key: str) -> str:
-    return repr(key if len(key) <= 40 else key[:39] + "…")
+    return repr(_cut(key, 40))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
