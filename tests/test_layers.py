@@ -38,7 +38,7 @@ FLOORS = {
     "web": 8,
     "integrations": 8,
 }
-FOUNDATION = {"errors", "format", "light", "model", "names"}
+FOUNDATION = {"errors", "format", "light", "model", "names", "series"}
 # What stands lower and is none of their business all the same.
 STRANGERS = {
     "render": {"git"},
