@@ -101,7 +101,22 @@ def test_size_is_total(text: str) -> None:
         ("max_files: 1", "max_files", "snapshot.max_files"),
         ("xyzzy: 1", "xyzzy", "Known keys"),
         ("7: 1", "7", "Known keys"),
-        ("[a]: 1", "not YAML", None),
+        ("[a]: 1", "list or a map for a key (line 1)", None),
+        ("data: a\nlist: {}\ndata: b\n", "the key 'data' in line 1 and again in line 3", None),
+        ("snapshot:\n  max_files: 1\n  max_files: 2\n", "the key 'max_files' in line 2 and again in line 3", None),
+        ("data:\n\t- a\n", "a tab stands where YAML wants spaces (line 2)", None),
+        ("data: a\n\nlist: \0\n", "the character U+0000 (line 3)", None),
+        ("data: a".encode("utf-16-le"), "the character U+0000 (line 1)", None),
+        (b"data: a\n\xff\xfe: b\n", "no UTF-8 text (line 2)", None),
+        (b"\xff\xfedata", "the whole file is", None),
+        (b"\xff\xfedata:", "no UTF-16 text (line 1)", None),
+        ("data: *x", "alias to 'x'", None),
+        ("data: &x [*x]", "alias to 'x'", None),
+        ("data: !!bool maybe\nlist: [", "not YAML", None),
+        ("snapshot: {max_files: !!int lots}", "max_files is 'lots'", None),
+        ("[" * 1000, "nested more than 32 deep (line 1)", None),
+        ("data:\n" + "".join(" " * i + "a:\n" for i in range(1, 40)), "nested more than 32 deep", None),
+        ("#" * (1 << 20) + "\n", "1,048,576 is the most", None),
         ("snapshot: 5", "snapshot is 5", None),
         ("- a", "the whole file", None),
         ("snapshot: {max_file_size: lots}", "max_file_size is 'lots', and must be a size", None),
@@ -116,8 +131,8 @@ def test_size_is_total(text: str) -> None:
         ("data: [" + "aaaaaaaaaa, " * 40 + "1]", "...", None),
         ("data: [a\nb: 1", "line 2", None),
         ("a: b: c", "line 1", None),
-        (b"data: \xff\xfe", "not YAML", None),
-        ("a: 1\n---\nb: 2", "single document", None),
+        (b"data: \xff\xfe", "no UTF-8 text (line 1)", None),
+        ("a: 1\n---\nb: 2", "more than one document (line 3)", None),
     ],
 )
 def test_errors(tmp_path: Path, text: str | bytes, words: str, hint: str | None) -> None:
@@ -133,9 +148,52 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
     """A folder or a FIFO of that name is an error, and neither blocks."""
     path = tmp_path / FILE_NAME
     path.mkdir()
-    with pytest.raises(ConfigError, match="no regular file"):
+    with pytest.raises(ConfigError, match="it is a folder"):
         load_config(str(tmp_path))
     path.rmdir()
     os.mkfifo(path)
     with pytest.raises(ConfigError, match="no regular file"):
         load_config(str(tmp_path))
+
+
+def test_links(tmp_path: Path) -> None:
+    """A link is followed; one that leads nowhere, or in a circle, is an error and not the defaults."""
+    path = tmp_path / FILE_NAME
+    (tmp_path / "team.yaml").write_text("data: x")
+    path.symlink_to("team.yaml")
+    assert load_config(str(tmp_path)).data == ("x",)
+    for target in ("nowhere.yaml", FILE_NAME):
+        path.unlink()
+        path.symlink_to(target)
+        with pytest.raises(ConfigError, match=f"a link to {target}"):
+            load_config(str(tmp_path))
+
+
+def test_byte_order_mark(tmp_path: Path) -> None:
+    """What Windows' editors put in front of a text is none of it."""
+    assert load(tmp_path, b"\xef\xbb\xbfdata: x").data == ("x",)
+    assert load(tmp_path, "data: x\n".encode("utf-16")).data == ("x",)
+
+
+def test_alias_bomb(tmp_path: Path) -> None:
+    """What nine levels of nine aliases would multiply to is refused, and not written out in the error."""
+    bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)
+    )
+    with pytest.raises(ConfigError, match=r"more than 20,000 values \(line \d\)"):
+        load(tmp_path, bomb)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f"data: [&a {'x' * 100_000}, {'*a, ' * 10_000}1]")
+    assert len(caught.value.message) < 300
+
+
+@given(st.binary(max_size=80) | st.text(alphabet="datlis:[]{}\n -\t'\"*&!", max_size=80).map(str.encode))
+def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    """Whatever stands in the file, it is a configuration or one sentence with a hint."""
+    said, hint = "", ""
+    try:
+        load(tmp_path_factory.mktemp("any"), data)
+    except ConfigError as error:
+        said, hint = error.message, error.hint or ""
+    assert bool(said) == bool(hint)
+    assert "\n" not in said

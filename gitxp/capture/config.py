@@ -14,8 +14,8 @@ list:
   columns: [lr, acc]         # the columns of `gitxp list` and `list --md`, as with --columns
 ```
 
-A key that means nothing is an error and not ignored: a limit with a slip of the pen in its name would be no limit.
-Without the file nothing is imported and nothing but one failing `open` happens.
+A key that means nothing, or stands twice, is an error and not ignored: a limit with a slip of the pen in its name would
+be no limit. Without the file nothing is imported, and nothing happens but a failing `stat` and a look for a broken link.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ _UNITS: dict[str, int] = {
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtp", 1)},
 }
 _HINT = "Every key is in docs/cli.md; without the file, the defaults hold."
+_MEND = "Mend it, or move it away: without the file, the defaults hold. Every key is in docs/cli.md."
 
 
 class Config(NamedTuple):
@@ -56,24 +57,29 @@ class Config(NamedTuple):
 def load_config(toplevel: str) -> Config:
     """The configuration of the repository with this working tree.
 
-    Raises `ConfigError` with the key or the line where the file cannot be read, is no YAML, has an unknown key or a
-    value of a wrong kind.
+    Raises `ConfigError` with the key or the line where the file cannot be read, is no YAML, has an unknown key, a key
+    twice, or a value of a wrong kind.
     """
     path = os.path.join(toplevel, FILE_NAME)
     try:
         os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return Config()
     except OSError as error:
-        raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}.", hint=_HINT) from error
+        if os.path.islink(path):
+            raise ConfigError(
+                f"{FILE_NAME} is a link to {os.readlink(path)}, which cannot be read: {error.strerror}.",
+                hint="Mend the link, or take it away: without the file, the defaults hold.",
+            ) from error
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return Config()
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}.", hint=_MEND) from error
     from gitxp.capture.documents import DocumentError, read_document
 
     try:
         document = read_document(path)
     except OSError as error:
-        raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}.", hint=_HINT) from error
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}.", hint=_MEND) from error
     except DocumentError as error:
-        raise ConfigError(f"{FILE_NAME} cannot be read: {error}.", hint=_HINT) from error
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error}.", hint=_MEND) from error
     return decode_config(document)
 
 
@@ -123,7 +129,9 @@ def _unknown(prefix: str, key: str, known: Mapping[str, object]) -> NoReturn:
 
 
 def _refuse(key: str, found: Any, wanted: str) -> NoReturn:
-    shown = repr(found)
+    import reprlib  # what a few aliases multiplied is not written out
+
+    shown = reprlib.repr(found)
     if len(shown) > 60:
         shown = shown[:57] + "..."
     raise ConfigError(f"{FILE_NAME}: {key} is {shown}, and must be {wanted}.", hint=_HINT)

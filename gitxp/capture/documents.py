@@ -1,15 +1,15 @@
-"""YAML, TOML and JSON files as values, and those values as flat parameters. The one home of yaml.
+"""YAML, TOML and JSON files as values, and those values as flat parameters.
 
-Files named in a command were written by anybody, so nothing in them may run, hang, or fill the memory: no tags that
-build objects, limits on size, depth, aliases and count. What PyYAML's rules would turn into surprises is turned off,
-as OmegaConf does it: dates stay text, `1:30` is no number, `1e-4` is one. `yes` and `on` stay booleans here, because
-the program that reads the file (with PyYAML, nearly always) sees booleans.
+Files named in a command were written by anybody, so nothing in them may run, hang, or fill the memory: limits on size,
+depth and count, and no tags that build objects. What stands in a YAML file means what it means on a command line
+(scalars.py); TOML and JSON have types of their own. A file that is no such document costs one clause of a sentence.
 
 yaml, json and tomllib are imported when a file of that kind is decoded, and not before.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from gitxp.capture.scalars import Scalar, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAX_BYTES = 1024 * 1024
-_MAX_DEPTH = 32
-_MAX_NODES = 20_000
-_MAX_MERGES = 100
-_loader: Any = None
+MAX_DEPTH = 32
+MAX_NODES = 20_000
+_MAX_NAME = 1_000
+_ENCODINGS = {codecs.BOM_UTF8: "UTF-8", codecs.BOM_UTF16_LE: "UTF-16-LE", codecs.BOM_UTF16_BE: "UTF-16-BE"}
 
 
 class DocumentError(Exception):
@@ -35,8 +35,8 @@ class DocumentError(Exception):
         self.line = line
 
 
-def read_document(path: str) -> Any:
-    """The value of a YAML, TOML or JSON file, by its suffix.
+def read_document(path: str, remarks: list[str] | None = None) -> Any:
+    """The value of a YAML, TOML or JSON file, by its suffix; for `remarks`, see `decode_yaml`.
 
     Raises `DocumentError` for a broken, too large or special file and `OSError` for one that cannot be read.
     """
@@ -45,38 +45,42 @@ def read_document(path: str) -> Any:
     try:
         about = os.fstat(fd)
         if not stat.S_ISREG(about.st_mode):
-            msg = "it is no regular file"
-            raise DocumentError(msg)
+            raise DocumentError("it is a folder" if stat.S_ISDIR(about.st_mode) else "it is no regular file")
         if about.st_size > MAX_BYTES:
-            msg = f"it has {about.st_size:,} bytes, and {MAX_BYTES:,} is the most"
-            raise DocumentError(msg)
-        pieces = []
-        while piece := os.read(fd, MAX_BYTES):
-            pieces.append(piece)
-            if sum(map(len, pieces)) > MAX_BYTES:
-                msg = f"it grew over {MAX_BYTES:,} bytes while it was read"
-                raise DocumentError(msg)
+            raise DocumentError(f"it has {about.st_size:,} bytes, and {MAX_BYTES:,} is the most")
+        data = b""
+        while piece := os.read(fd, MAX_BYTES + 1):
+            data += piece
+            if len(data) > MAX_BYTES:
+                raise DocumentError(f"it grew over {MAX_BYTES:,} bytes while it was read")
     finally:
         os.close(fd)
-    data = b"".join(pieces)
     lowered = path.lower()
     if lowered.endswith(".json"):
-        return decode_json(data)
-    return decode_toml(data) if lowered.endswith(".toml") else decode_yaml(data)
+        return decode_json(data, remarks)
+    return decode_toml(data) if lowered.endswith(".toml") else decode_yaml(data, remarks)
 
 
-def decode_json(data: bytes) -> Any:
-    """The value of a JSON document, or `DocumentError`."""
+def decode_json(data: bytes, remarks: list[str] | None = None) -> Any:
+    """The value of a JSON document, or `DocumentError`; for `remarks`, see `decode_yaml`."""
     import json
 
+    def to_map(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    on_repeated(f"it has the key {short(key)} twice", remarks)
+                seen.add(key)
+        return found
+
     try:
-        return json.loads(data)
+        return json.loads(_text(data), object_pairs_hook=to_map)
     except json.JSONDecodeError as error:
-        msg = f"it is not JSON: {error.msg}"
-        raise DocumentError(msg, error.lineno) from error
+        raise DocumentError(f"it is not JSON: {error.msg}", error.lineno) from error
     except (ValueError, RecursionError) as error:
-        msg = f"it is not JSON: {_first_line(error)}"
-        raise DocumentError(msg) from error
+        raise DocumentError(f"it is not JSON: {_first_line(error)}") from error
 
 
 def decode_toml(data: bytes) -> Any:
@@ -84,125 +88,91 @@ def decode_toml(data: bytes) -> Any:
     import tomllib
 
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(_text(data))
     except (ValueError, RecursionError) as error:  # tomllib's message ends with the line
-        msg = f"it is not TOML: {_first_line(error)}"
-        raise DocumentError(msg) from error
+        raise DocumentError(f"it is not TOML: {_first_line(error)}") from error
 
 
-def decode_yaml(data: bytes) -> Any:
-    """The value of the one document in a YAML stream (None for an empty one), or `DocumentError`."""
-    import yaml
+def decode_yaml(data: bytes, remarks: list[str] | None = None) -> Any:
+    """The value of the one document in a YAML stream (None for an empty one), or `DocumentError`.
 
-    if data.count(b"[") + data.count(b"{") > _MAX_NODES or b"- " * 500 in data:
-        msg = "it is nested too deeply"
-        raise DocumentError(msg)
-    try:
-        return yaml.load(data, Loader=_yaml_loader())  # noqa: S506  (a subclass of the safe loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        msg = f"it is not YAML: {', '.join(filter(None, (error.context, error.problem)))}"
-        raise DocumentError(msg, mark.line + 1 if mark else None) from error
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        msg = f"it is not YAML: {_first_line(error)}"
-        raise DocumentError(msg) from error
+    A key that stands twice in one map is an error. With `remarks`, which gets a clause for it, the last one counts, as
+    it does for most programs that read such files.
+    """
+    from gitxp.capture.yaml_values import build
+
+    return build(_text(data), remarks)
+
+
+def on_repeated(clause: str, remarks: list[str] | None) -> None:
+    """What a decoder does about a key that stands twice in one map."""
+    if remarks is None:
+        raise DocumentError(clause)
+    remarks.append(f"{clause}: the last one counts")
+
+
+def short(text: str) -> str:
+    """A key as it may stand in a sentence."""
+    return repr(text if len(text) <= 60 else text[:59] + "…")
 
 
 def flatten(document: Any) -> Iterator[tuple[str, Scalar | list[Scalar]]]:
     """The scalars of a document by dotted names: `{"a": {"b": 1}}` gives `a.b`, 1.
 
     A list of scalars stays a list; in any other list the items go by their index. null is the text `null`. Empty maps
-    and values that have no text (binary ones) are left out. Raises `DocumentError` where the document is nested too
-    deeply or has too many values, as a few aliases can make it.
+    are left out. Raises `DocumentError` where the document is nested too deeply, has too many values, as a few aliases
+    can make it, or a name that is none.
     """
-    stack: list[tuple[str, Any, int]] = [("", document, 0)]
+    # iterators, so that a thousand long names of one map are never there at once
+    stack: list[Iterator[tuple[str, Any]]] = [iter([("", document)])]
     seen = 0
     while stack:
-        name, thing, depth = stack.pop()
-        seen += 1
-        if seen > _MAX_NODES:
-            msg = f"it has more than {_MAX_NODES:,} values"
-            raise DocumentError(msg)
-        if depth > _MAX_DEPTH:
-            msg = f"it is nested more than {_MAX_DEPTH} deep"
-            raise DocumentError(msg)
-        if isinstance(thing, dict):
-            dotted = [(f"{name}.{_key(key)}" if name else _key(key), child, depth + 1) for key, child in thing.items()]
-            stack.extend(reversed(dotted))
+        name, thing = next(stack[-1], (None, None))
+        if name is None:
+            stack.pop()
             continue
-        if isinstance(thing, set):
-            thing = sorted(thing, key=repr)
-        if isinstance(thing, list | tuple):
-            seen += len(thing)
-            scalars = [plain(item) for item in thing[:_MAX_NODES]]
-            items = [item for item in scalars if item is not None]
-            if len(items) == len(thing):
-                if name:
-                    yield name, items
-            else:
-                indexed = [(f"{name}.{i}" if name else str(i), item, depth + 1) for i, item in enumerate(thing)]
-                stack.extend(reversed(indexed))
+        seen += 1 + (len(thing) if isinstance(thing, list) else 0)
+        _check(name, seen, len(stack) - 1)
+        if isinstance(thing, dict):
+            stack.append(_named(name, thing.items()))
+            continue
+        if isinstance(thing, list):
+            scalars = [scalar for scalar in map(plain, thing) if scalar is not None]
+            if len(scalars) < len(thing):
+                stack.append(_named(name, enumerate(thing)))
+            elif name:
+                yield name, scalars
             continue
         single = plain(thing)
         if single is not None and name:
             yield name, single
 
 
-def _key(key: object) -> str:
-    if isinstance(key, str):
-        return key
-    return str(key).lower() if isinstance(key, bool) else str(plain(key))
+def _check(name: str, seen: int, depth: int) -> None:
+    if seen > MAX_NODES:
+        raise DocumentError(f"it has more than {MAX_NODES:,} values")
+    if depth > MAX_DEPTH:
+        raise DocumentError(f"it is nested more than {MAX_DEPTH} deep")
+    if len(name) > _MAX_NAME:
+        raise DocumentError(f"it has names of more than {_MAX_NAME:,} characters, such as {short(name)}")
+
+
+def _named(prefix: str, children: Iterable[tuple[object, Any]]) -> Iterator[tuple[str, Any]]:
+    return ((f"{prefix}.{key}" if prefix else str(key), child) for key, child in children)
+
+
+def _text(data: bytes) -> str:
+    """The bytes of a document as text: UTF-8, or UTF-16 that says so in its first two bytes."""
+    bom, encoding = next(((bom, name) for bom, name in _ENCODINGS.items() if data.startswith(bom)), (b"", "UTF-8"))
+    try:
+        return data[len(bom) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            f"it is no {encoding[:6].rstrip('-')} text", data.count(b"\n", 0, error.start) + 1
+        ) from error
 
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     return str(error).split("\n", 1)[0]
-
-
-def _yaml_loader() -> Any:
-    """The loader class, made once: libyaml's where PyYAML was built with it."""
-    global _loader  # noqa: PLW0603  (a class that costs an import to make)
-    if _loader is not None:
-        return _loader
-    import re
-
-    import yaml
-
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    merge = "tag:yaml.org,2002:merge"
-
-    class Loader(base):  # type: ignore[misc]
-        def flatten_mapping(self, node: yaml.MappingNode) -> None:
-            # `<<: [*a, *a, …]` copies what it names, level by level: the one alias bomb that a safe loader builds
-            merges = 0
-            for key, child in node.value:
-                if key.tag == merge:
-                    merges += len(child.value) if isinstance(child, yaml.SequenceNode) else 1
-            if merges > _MAX_MERGES or len(node.value) > _MAX_NODES:
-                raise yaml.constructor.ConstructorError(None, None, "too many merged maps", node.start_mark)
-            super().flatten_mapping(node)
-
-        def construct_unknown(self, _suffix: str, node: yaml.Node) -> Any:
-            if isinstance(node, yaml.ScalarNode):
-                return self.construct_scalar(node)
-            if isinstance(node, yaml.SequenceNode):
-                return self.construct_sequence(node, deep=True)
-            return self.construct_mapping(node, deep=True)
-
-    numbers = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp"
-    Loader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in numbers]
-        for first, resolvers in base.yaml_implicit_resolvers.items()
-    }
-    whole = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,399})$")
-    real = re.compile(
-        r"(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-    )
-    Loader.add_implicit_resolver(numbers[0], whole, list("-+0123456789"))
-    Loader.add_implicit_resolver(numbers[1], real, list("-+0123456789."))
-    Loader.add_multi_constructor("!", Loader.construct_unknown)
-    Loader.add_multi_constructor("tag:", Loader.construct_unknown)
-    _loader = Loader
-    return Loader

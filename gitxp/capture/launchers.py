@@ -33,6 +33,10 @@ class Launcher(NamedTuple):
     assignments: bool = False
 
 
+# Launchers within launchers; each costs a copy of the words, and a command may have a hundred thousand.
+_DEEPEST = 20
+
+
 def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -124,13 +128,13 @@ def program_arguments(command: Sequence[str], cwd: str) -> list[str]:
     `cwd` is not searched for anything but a script that has the name of a launcher.
     """
     words = list(command)
-    while words:
-        launcher = _find(words[0], cwd)
+    for _ in range(_DEEPEST):
+        launcher = _find(words[0], cwd) if words else None
         rest = _after(launcher, words[1:]) if launcher else None
         if rest is None:
-            return words[1:]
+            break
         words = rest
-    return []
+    return words[1:]
 
 
 def _find(word: str, cwd: str) -> Launcher | None:

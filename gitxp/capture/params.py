@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 MAX_PARAMS = 1_000
 MAX_TEXT = 2_000
+MAX_IN_ALL = 256 * 1024
 _MAX_NAME = 200
+_NAMED = 3  # of what is left out, in one warning
 _SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 # Files that a command names and that hold no parameters: of package managers, and what a run writes for the next one
 # to find (`--out metrics.json`): last time's results are not this time's parameters.
@@ -77,7 +79,8 @@ def from_command(command: Sequence[str], cwd: str) -> tuple[Params, Sources, lis
     """Parameters from a command and from the YAML, JSON and TOML files that it names; `cwd` is where it runs.
 
     Returns (params, sources, warnings). A source is `argv`, or `config:<path as the command has it>`; argv is above
-    the files, and of two files the later. At most `MAX_PARAMS` are kept, argv's first.
+    the files, and of two files the later. At most `MAX_PARAMS` with `MAX_IN_ALL` characters are kept, argv's first, each
+    of at most `MAX_TEXT` characters or items: a record is small.
     """
     arguments = _Arguments(program_arguments(command, cwd))
     warnings: list[str] = []
@@ -90,19 +93,33 @@ def from_command(command: Sequence[str], cwd: str) -> tuple[Params, Sources, lis
             del found[key]
     params: Params = {}
     sources: Sources = {}
-    left_out = 0
+    long: list[str] = []
+    left_out = room_taken = 0
     named = [(name, thing, "argv") for name, thing in arguments.params.items()]
     named += [(name, thing, origins[name]) for name, thing in found.items() if name not in arguments.params]
     for name, thing, source in named:
-        if _is_long(thing):
-            warnings.append(f"parameter {name[:_MAX_NAME]!r} is longer than {MAX_TEXT:,} characters and is left out")
-        elif len(params) == MAX_PARAMS:
+        size = _size(thing)
+        if size > MAX_TEXT or len(name) > _MAX_NAME:
+            long.append(name)
+        elif len(params) == MAX_PARAMS or room_taken + size > MAX_IN_ALL:
             left_out += 1
         else:
             params[name], sources[name] = thing, source
+            room_taken += size
+    if long:
+        warnings.append(f"{_listed(long)} left out of the parameters: longer than {MAX_TEXT:,} characters")
     if left_out:
-        warnings.append(f"{left_out:,} parameters over the limit of {MAX_PARAMS:,} are left out")
+        warnings.append(
+            f"{left_out:,} parameters over the limit of {MAX_PARAMS:,}, or of {MAX_IN_ALL:,} characters, are left out"
+        )
     return params, sources, warnings
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few names of several, with their verb."""
+    shown = ", ".join(repr(name if len(name) <= 60 else name[:59] + "…") for name in names[:_NAMED])
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{shown}{more} {'is' if len(names) == 1 else 'are'}"
 
 
 class _Arguments:
@@ -171,8 +188,11 @@ class _Arguments:
         new: Scalar | list[Any] = flag if not values else values if len(values) > 1 else values[0]
         if name in self.params and not isinstance(new, bool):
             old = self.params[name]
-            new = (old if isinstance(old, list) else [old]) + (new if isinstance(new, list) else [new])
-        self.params[name] = new
+            if not isinstance(old, list):
+                old = self.params[name] = [old]
+            old.extend(new if isinstance(new, list) else [new])
+        else:
+            self.params[name] = new
 
 
 def _is_option(word: str) -> bool:
@@ -203,10 +223,11 @@ def _writes(name: str) -> bool:
     return not _WRITTEN.isdisjoint(name.lower().replace("-", "_").replace(".", "_").replace("/", "_").split("_"))
 
 
-def _is_long(thing: Any) -> bool:
+def _size(thing: Any) -> int:
+    """Characters of a text, or of all items of a list; a number or a boolean counts as one."""
     if isinstance(thing, list):
-        return len(thing) > MAX_TEXT or sum(len(item) for item in thing if isinstance(item, str)) > MAX_TEXT
-    return isinstance(thing, str) and len(thing) > MAX_TEXT
+        return sum(map(_size, thing), len(thing))
+    return len(thing) if isinstance(thing, str) else 1
 
 
 def _config_files(command: Sequence[str], arguments: _Arguments) -> list[str]:
@@ -227,8 +248,9 @@ def _config_files(command: Sequence[str], arguments: _Arguments) -> list[str]:
 def _add_config(path: str, cwd: str, found: Params, origins: Sources, warnings: list[str]) -> None:
     from gitxp.capture.documents import DocumentError, flatten, read_document
 
+    remarks: list[str] = []
     try:
-        document = read_document(os.path.join(cwd, path))
+        document = read_document(os.path.join(cwd, path), remarks)
         pairs = list(flatten(document)) if isinstance(document, dict) else []
     except (FileNotFoundError, NotADirectoryError):
         return  # the program may be about to write it
@@ -238,6 +260,9 @@ def _add_config(path: str, cwd: str, found: Params, origins: Sources, warnings: 
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         warnings.append(f"no parameters from {path}: {getattr(error, 'strerror', None) or error}")
         return
+    warnings += [f"{path}: {remark}" for remark in remarks[:_NAMED]]
+    if len(remarks) > _NAMED:
+        warnings.append(f"{path}: it has {len(remarks) - _NAMED:,} more keys that stand twice")
     for name, thing in pairs:
         found[name] = thing
         origins[name] = f"config:{path}"
