@@ -168,6 +168,8 @@ def test_a_repository_of_somebody_else(lab: Lab) -> None:
     os.chown(lab.top, 12345, 12345)
     os.chown(lab.path(".git"), 12345, 12345)
     for command, status in ((("run", "--", "true"), 125), (("list",), 3), (("show", "calm-otter"), 3)):
+        if lab.git("rev-parse", "--git-dir", check=False):
+            pytest.skip("this git, older than 2.34.3, refuses nobody's repository")
         done = lab.run(*command)
         _is_refused(done, status)
         assert "safe.directory" in done.stderr

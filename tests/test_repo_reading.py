@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitxp.errors import FormatError, NotARepository, UsageError
+from gitxp.git.program import Git
 from gitxp.recording import live
 from gitxp.repo import Repo
 from run_factory import Factory, encode, make_record, names
@@ -211,6 +212,8 @@ def test_the_repository_of_another_user(factory: Factory, repo: str) -> None:
     for folder in (repo, f"{repo}/.git"):
         os.chown(folder, 12345, 12345)
     try:
+        if Git(repo).ask("rev-parse", "--git-dir").status == 0:
+            pytest.skip("this git, older than 2.34.3, refuses nobody's repository")
         with pytest.raises(NotARepository, match="another user") as info:
             Repo(repo).runs()
         assert "safe.directory" in str(info.value.hint)

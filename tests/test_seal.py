@@ -30,7 +30,7 @@ def test_inside(repo, git):
     assert git("config", "--get", "poison.well", check=False) == ""
     assert git("rev-parse", "--show-toplevel") == os.path.realpath(repo)
     assert git("rev-parse", "HEAD") == {head!r}
-    assert git("log", "-1", "--format=%an %ae %cI") == "Tester tester@example.com 2026-01-02T03:04:05+00:00"
+    assert git("log", "-1", "--format=%an %ae %ci") == "Tester tester@example.com 2026-01-02 03:04:05 +0000"
     config = pygit2.Config.get_global_config()
     assert config["user.name"] == "Tester"
     for find in (pygit2.Config.get_system_config, pygit2.Config.get_xdg_config):
