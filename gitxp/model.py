@@ -55,8 +55,13 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The last value of each metric."""
+        """The last value of each metric. Made anew each time: `metric` is for one of thousands."""
         return {name: decode_number(summary["last"]) for name, summary in (self.record.get("metrics") or {}).items()}
+
+    def metric(self, name: str) -> float | None:
+        """The last value of one metric; None where the run has no such metric."""
+        summary = (self.record.get("metrics") or {}).get(name)
+        return None if summary is None else decode_number(summary["last"])
 
     @property
     def started_at(self) -> str | None:

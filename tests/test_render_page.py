@@ -87,6 +87,55 @@ def test_page_has_it_all() -> None:
         assert line in lines
 
 
+@pytest.mark.parametrize("width", [30, 34, 40, 60, 80])
+def test_a_page_fits(width: int) -> None:
+    """No line of a page is wider than the terminal, down to thirty columns; a name that is longer stays whole."""
+    long = {
+        "params": {"a.very.long.name." * 9: "x" * 99, "b": "日本" * 99},
+        "param_sources": {"b": "config:" + "deep/" * 30 + "a.yaml"},
+        "metrics": {"train/loss/" * 20: {"last": 1, "min": 0.1234567, "max": 2, "count": 3}},
+        "outputs": [{"path": "out/" * 40, "size": 10, "xxh3_128": "e" * 32, "stored": False}],
+        "problems": ["something could not be recorded " * 5],
+    }
+    lines = render_page({**ABOUT, **long}, width=width, now=NOW).splitlines()
+    command = "git show experiments/calm-otter:PATH"
+    assert [line for line in lines if width_of(line) > width and line.strip() != command] == []
+
+
+def test_a_page_is_bounded() -> None:
+    """Of what a stranger has without end, a page shows the beginning, into a pipe as well."""
+    many = [f"{i}" for i in range(5000)]
+    about = {
+        **ABOUT,
+        "skipped": [{"path": text, "reason": text} for text in many],
+        "submodules": [{"path": text, "commit": "c" * 40, "dirty": False} for text in many],
+        "tags": many,
+        "problems": many,
+        "params": {"p" * 100_000: "v" * 100_000},
+        "metrics": {"m" * 100_000: {"last": 10**300}},
+        "command": ["x" * 100_000],
+        "environment": {"memory": 10**300, "cpu": {"model": "m" * 100_000, "cores": 10**300}},
+    }
+    page = render_page(about, width=None, now=NOW)
+    assert page.count("and 4,980 more") == 4
+    assert max(map(len, page.splitlines())) < 11_000
+
+
+@pytest.mark.parametrize(
+    ("keys", "title"),
+    [
+        ({"status": "completed", "exit_code": 0}, "x  completed"),
+        ({"status": "completed", "exit_code": 1}, "x  completed (exit 1)"),
+        ({"status": "failed", "exit_code": 0}, "x  failed (exit 0)"),
+        ({"status": "killed", "exit_code": None, "signal": 9}, "x  killed (signal 9)"),
+        ({"status": "killed", "exit_code": 0, "signal": 9}, "x  killed (exit 0, signal 9)"),
+    ],
+)
+def test_the_title_tells_how_it_ended(keys: dict[str, Any], title: str) -> None:
+    """The status is as it was recorded; an exit code or signal that says more, or otherwise, stands beside it."""
+    assert render_page(make_record("x", **keys), width=80, now=NOW).splitlines()[0] == title
+
+
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_a_long_command_is_wrapped_not_cut(width: int) -> None:
     """A long command is on the page whole, in lines that fit."""

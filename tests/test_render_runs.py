@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -40,7 +41,14 @@ def table(*runs: Run, names: tuple[str, ...] = (), every: bool = False, width: i
 
 TWO = (
     make_run("one", params={"lr": 0.1, "opt": "adam"}, metrics={"acc": summary(0.91)}),
-    make_run("two", params={"lr": 0.2, "opt": "adam"}, metrics={"acc": summary("nan")}, dirty=True, status="failed"),
+    make_run(
+        "two",
+        params={"lr": 0.2, "opt": "adam"},
+        metrics={"acc": summary("nan")},
+        dirty=True,
+        status="failed",
+        exit_code=1,
+    ),
 )
 
 
@@ -149,8 +157,8 @@ def test_no_escape_sequence_reaches_a_table() -> None:
         text = render_table(runs, Wish(every=every), width=None, now=NOW).text
         assert all(line.isprintable() for line in text.splitlines())
         assert len(text.splitlines()) == 4
-    assert all(line.isprintable() for line in render_markdown(runs, Wish(), now=NOW).splitlines())
-    assert all(line.isprintable() for line in render_csv(runs, Wish(), now=NOW).splitlines())
+    assert all(line.isprintable() for line in render_markdown(runs, Wish(), now=NOW).text.splitlines())
+    assert all(line.isprintable() for line in render_csv(runs, Wish(), now=NOW, safe=True).text.splitlines())
     assert all(line.isprintable() for line in "".join(render_json(runs)).splitlines())
 
 
@@ -169,15 +177,76 @@ def test_colour_only_where_wanted() -> None:
 def test_csv_is_exact() -> None:
     """Comma-separated values have all columns, exact numbers and times, and can be read back."""
     third = 1 / 3
-    rows = list(
-        csv.DictReader(
-            io.StringIO(render_csv([*TWO, make_run("x", params={"lr": third, "l": [1, "a,b"]})], Wish(), now=NOW))
-        )
-    )
+    runs = [*TWO, make_run("x", params={"lr": third, "l": [1, "a,b"]})]
+    rows = list(csv.DictReader(io.StringIO(render_csv(runs, Wish(), now=NOW, safe=False).text)))
     assert rows[0]["started_at"] == "2023-11-14T22:13:20.000Z"
     assert rows[1]["acc"] == "nan"
     assert (float(rows[2]["lr"]), json.loads(rows[2]["l"])) == (third, [1, "a,b"])
     assert "age" not in rows[0]
+
+
+def test_csv_has_what_there_is_and_a_terminal_sees_it() -> None:
+    """Into a file goes every character that the record has; for a terminal, what would act on it is written out."""
+    text = 'a\rb\n\x1b[2J,"q" \u202e'
+    runs = [make_run("one", params={text: text}, command=["sh", "-c", text], tags=[text])]
+    wish = Wish(("command", text))
+    exact = render_csv(runs, wish, now=NOW, safe=False).text
+    heading, row = csv.reader(io.StringIO(exact, newline=""))
+    assert heading == ["command", text]
+    assert (shlex.split(row[0]), row[1]) == (["sh", "-c", text], text)
+    assert all(line.isprintable() for line in render_csv(runs, wish, now=NOW, safe=True).text.splitlines())
+    (row,) = csv.DictReader(io.StringIO(render_csv(runs, wish, now=NOW, safe=True).text))
+    assert list(row.values())[1] == 'a\\rb\\n\\x1b[2J,"q" \\u202e'
+
+
+def test_texts_that_only_look_alike_differ() -> None:
+    """A newline and its escape are two values of a parameter, and the table shows that it differs."""
+    assert "text" in table(make_run("one", params={"text": "a\n"}), make_run("two", params={"text": "a\\n"}))[0]
+
+
+def test_a_status_that_its_end_contradicts_is_marked() -> None:
+    """A table has the status as it was recorded, with the end that contradicts it; CSV and JSON have both apart."""
+    runs = [
+        make_run("a", exit_code=1),
+        make_run("b", status="failed"),
+        make_run("c", status="lost", exit_code=None, signal=9),
+        make_run("d", status="failed", exit_code=2),
+    ]
+    found = [row[1] for row in table(*runs)[1:]]
+    assert found == ["completed (exit 1)", "failed (exit 0)", "lost (signal 9)", "failed"]
+    rows = list(csv.DictReader(io.StringIO(render_csv(runs, Wish(), now=NOW, safe=False).text)))
+    assert [row["status"] for row in rows] == ["completed", "failed", "lost", "failed"]
+    assert [run["status"] for run in json.loads("".join(render_json(runs)))] == [run.status for run in runs]
+
+
+def test_more_columns_than_anybody_reads() -> None:
+    """A table has a hundred columns at most, CSV four thousand: what most runs have stays, and the rest is counted."""
+    many = make_run(
+        "many", params={f"p{i:06}": i for i in range(9000)}, metrics={f"m{i}": summary(i) for i in range(9)}
+    )
+    runs = [many, make_run("one", params={"lr": 1}), make_run("two", params={"lr": 2})]
+    for width in (None, 80, 100_000):
+        listing = render_table(runs, Wish(), width=width, now=NOW)
+        headings = listing.text.splitlines()[0].split()
+        assert len(headings) <= 100
+        assert len(headings) + len(listing.left_out) == 5 + 9001 + 9
+        assert {"name", "lr", "m0"} <= set(headings)
+    assert render_markdown(runs, Wish(), now=NOW).text.splitlines()[0].count("|") <= 101
+    listing = render_csv(runs, Wish(), now=NOW, safe=False)
+    headings = next(csv.reader(io.StringIO(listing.text)))
+    assert 3990 <= len(headings) <= 4000
+    assert {"name", "lr", "m0", "id"} <= set(headings)
+    assert not set(headings) & set(listing.left_out)
+
+
+def test_a_name_of_a_hundred_thousand_characters() -> None:
+    """Neither a heading nor what is said of an unknown column is as long as a stranger's name for a parameter."""
+    runs = [make_run("one", params={"n" * 100_000: 1}), make_run("two")]
+    for text in (render_table(runs, Wish(), width=None, now=NOW).text, render_markdown(runs, Wish(), now=NOW).text):
+        assert max(map(len, text.splitlines())) < 300
+    with pytest.raises(UsageError) as caught:
+        table(*runs, names=("nope",))
+    assert len(caught.value.hint or "") < 500
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x", "@SUM(A1)", "-1+2", "=", "+"])

@@ -11,7 +11,9 @@ import click
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
+from gitxp.render.measure import shorten, width_of, wrap
 from gitxp.render.safe import visible
+from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _NEWEST = 20
 _NAMED = 3  # strange refs that are named; the others are counted
+_LONGEST_REF = 80
 
 
 @click.command("list", short_help="The newest runs, side by side.")
@@ -29,7 +32,9 @@ _NAMED = 3  # strange refs that are named; the others are counted
 @click.option("--columns", metavar="C,…", help="These columns: gitxp's own, parameters, metrics.")
 @click.option("--all-columns", is_flag=True, help="Every parameter and metric, and branch, base, host, user, …")
 @click.option("--json", "as_json", is_flag=True, help="The records, exact, as a JSON array (all, unless -n is given).")
-@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, exact (all runs, unless -n is given).")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Comma-separated values, not rounded (all runs, unless -n is given)."
+)
 @click.option("--md", "as_markdown", is_flag=True, help="A Markdown table.")
 @terminal_options
 def list_command(
@@ -71,7 +76,7 @@ def list_command(
         page = repo.page(limit or None)
         if columns is None and not (all_columns or as_json or as_csv):
             columns = ",".join(repo.config.list_columns)
-    _tell_strange(page.strange)
+    _tell_strange(page.strange, terminal.width)
     from gitxp.render import runs as rendering
 
     if as_json:
@@ -81,29 +86,36 @@ def list_command(
     wish = rendering.Wish(names, every=all_columns)
     now = time.time()
     if as_csv:
-        terminal.print_exact([rendering.render_csv(page.runs, wish, now=now)])
+        listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
+        terminal.print_exact([listing.text])
     elif not page.runs:
-        sys.stderr.write("There are no runs yet. The first is made by: gitxp run python train.py\n")
+        _tell("There are no runs yet. The first is made by", "gitxp run python train.py", terminal.width)
+        return
     elif as_markdown:
-        terminal.print_exact([rendering.render_markdown(page.runs, wish, now=now)])
-        _tell(page.total - len(page.runs), 0)
+        listing = rendering.render_markdown(page.runs, wish, now=now)
+        terminal.print_exact([listing.text])
     else:
         listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
         terminal.print(listing.text, chop=bool(names or all_columns))
-        _tell(page.total - len(page.runs), len(listing.left_out))
+    more = page.total - len(page.runs)
+    if more and not as_csv:
+        _tell(f"… and {count_text(more, 'more run')}", "gitxp list -n 0", terminal.width)
+    if listing.left_out:
+        every = "--json" if all_columns or as_csv else "--all-columns"
+        _tell(f"… and {count_text(len(listing.left_out), 'more column')}", f"gitxp list {every}", terminal.width)
 
 
-def _tell_strange(refs: Sequence[str]) -> None:
+def _tell_strange(refs: Sequence[str], width: int | None) -> None:
     """Say which refs stand where runs do and are none: somebody made them by hand."""
     if refs:
-        named = ", ".join(map(visible, refs[:_NAMED]))
+        named = ", ".join(shorten(visible(ref), _LONGEST_REF) for ref in refs[:_NAMED])
         more = f" and {len(refs) - _NAMED:,} more" if len(refs) > _NAMED else ""
-        sys.stderr.write(f"Not listed, since they can be no runs: {named}{more}\n")
+        text = f"Not listed, since they can be no runs: {named}{more}"
+        sys.stderr.write("".join(f"{line}\n" for line in ([text] if width is None else wrap(text, width))))
 
 
-def _tell(runs: int, columns: int) -> None:
-    """Say what was left out, and how to see it."""
-    if runs > 0:
-        sys.stderr.write(f"… and {runs:,} more run{'s' if runs > 1 else ''}: gitxp list -n 0\n")
-    if columns > 0:
-        sys.stderr.write(f"… and {columns:,} more column{'s' if columns > 1 else ''}: gitxp list --all-columns\n")
+def _tell(words: str, command: str, width: int | None) -> None:
+    """Say what there is besides, and the command that shows it: on a line of its own where both do not fit."""
+    line = f"{words}: {command}"
+    lines = [line] if width is None or width_of(line) <= width else [*wrap(f"{words}:", width), f"  {command}"]
+    sys.stderr.write("".join(f"{line}\n" for line in lines))

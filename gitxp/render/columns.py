@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import UsageError
+from gitxp.format import contradicts
+from gitxp.render.measure import shorten
 from gitxp.render.safe import visible
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import Cell
@@ -18,6 +20,7 @@ from gitxp.render.words import (
     age_text,
     command_text,
     duration_text,
+    ending_text,
     exact_text,
     find_time,
     is_number,
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     from gitxp.model import Run
 
 _LEAST_TEXT = 8  # columns below which a shortened text says nothing any more
+_LONGEST = 1000  # characters of a value that are looked at: a cell is never as wide
 _SHORT_OID = 10
+_NAMES = 2000  # among which a mistyped one is looked for
 _COUNTERS = frozenset({"epoch", "step", "global_step", "iter", "iteration"})  # numbers that measure nothing
 
 
@@ -39,7 +44,7 @@ _COUNTERS = frozenset({"epoch", "step", "global_step", "iter", "iteration"})  # 
 class Column:
     """One column: its heading, the exact value of a run, and the cells of all runs together.
 
-    `rank` tells how soon the column gives way where there is no room (0 stays); `shortest` is the least width of its
+    `shown` is what a table has in place of the value, for all runs or none. `rank` tells how soon the column gives way where there is no room (0 stays); `shortest` is the least width of its
     cells, None where a cell that was cut would lie (numbers).
     """
 
@@ -49,12 +54,13 @@ class Column:
     shortest: int | None = None
     right: bool = False
     cells: Callable[[Sequence[Any]], list[Cell]] | None = None
+    shown: Callable[[Run], Any] | None = None
     measured: bool = False  # a parameter or a metric: its heading comes from a stranger, and its end says most
 
     def render(self, runs: Sequence[Run]) -> list[Cell]:
         """The cells of these runs, top to bottom."""
-        values = [self.value(run) for run in runs]
-        return self.cells(values) if self.cells else [Cell(value_text(value)) for value in values]
+        values = [(self.shown or self.value)(run) for run in runs]
+        return self.cells(values) if self.cells else [Cell(value_text(value, _LONGEST)) for value in values]
 
     def aligned_right(self, runs: Iterable[Run]) -> bool:
         """Whether it is a column of numbers."""
@@ -101,8 +107,9 @@ def named_columns(runs: Sequence[Run], names: Sequence[str], now: float) -> list
         if name in params and name in metrics and name not in known:
             raise UsageError(f"{name!r} is a parameter and a metric.", hint=f"Say params.{name} or metrics.{name}.")
         if name not in by_name:
-            near = difflib.get_close_matches(name, by_name, 5, 0.5)
-            there = ", ".join(near) if near else ", ".join([*known, *list(params)[:10], *list(metrics)[:10]])
+            near = difflib.get_close_matches(name, [*known, *list(by_name)[:_NAMES]], 5, 0.5)
+            names = near or [*known, *list(params)[:10], *list(metrics)[:10]]
+            there = ", ".join(shorten(one, 60, keep_end=True) for one in dict.fromkeys(names))
             raise UsageError(
                 f"No run here has a column {name!r}.", hint=f"{'Near it' if near else 'There'} are: {there}."
             )
@@ -128,7 +135,7 @@ def _builtin(now: float) -> dict[str, Column]:
 
     columns = [
         Column("name", lambda run: run.name, 0, 16),
-        Column("status", lambda run: run.status, 1, 11, cells=_statuses),
+        Column("status", lambda run: run.status, 1, 11, cells=_statuses, shown=_status),
         Column("age", of("started_at"), 5, right=True, cells=ages),
         Column("started_at", of("started_at"), 20),
         Column("finished_at", of("finished_at"), 50),
@@ -170,7 +177,7 @@ def _measured(kind: str, names: Sequence[str], taken: Collection[str] = ()) -> l
 def _lookup(kind: str, name: str) -> Callable[[Run], Any]:
     if kind == "params":
         return lambda run: run.params.get(name)
-    return lambda run: run.metrics.get(name)
+    return lambda run: run.metric(name)
 
 
 def _both(params: Sequence[str], metrics: Sequence[str], builtin: Collection[str]) -> list[Column]:
@@ -204,11 +211,18 @@ def _command_or_problem(run: Run) -> Any:
 
 
 def _commands(values: Sequence[Any]) -> list[Cell]:
-    return [Cell(visible(v), "bad") if isinstance(v, str) else Cell(command_text(v)) for v in values]
+    return [
+        Cell(value_text(v, _LONGEST), "bad") if isinstance(v, str) else Cell(command_text(v, _LONGEST)) for v in values
+    ]
+
+
+def _status(run: Run) -> str:
+    """The status as it was recorded; where the run's end contradicts it, with that: `completed (exit 1)`."""
+    return f"{run.status} ({ending_text(run.record)})" if contradicts(run.record) else run.status
 
 
 def _statuses(values: Sequence[Any]) -> list[Cell]:
-    return [Cell(visible(value), ink_of_status(value)) for value in values]
+    return [Cell(visible(value), ink_of_status(value) or "odd") for value in values]
 
 
 def _durations(values: Sequence[Any]) -> list[Cell]:
@@ -231,11 +245,11 @@ def _short_oids(values: Sequence[Any]) -> list[Cell]:
 
 
 def _joined(values: Sequence[Any]) -> list[Cell]:
-    return [Cell(", ".join(visible(item) for item in value or ())) for value in values]
+    return [Cell(value_text(", ".join(value or ()), _LONGEST)) for value in values]
 
 
 def _values(values: Sequence[Any]) -> list[Cell]:
     """Cells of a parameter or a metric: rounded together where all of them are numbers."""
     if all(value is None or is_number(value) for value in values):
         return [Cell(text) for text in number_texts(values)]
-    return [Cell(value_text(value)) for value in values]
+    return [Cell(value_text(value, _LONGEST)) for value in values]

@@ -29,6 +29,7 @@ SECTIONS = {
     "environment": "Environment",
 }
 _SHORT_DIGEST = 10
+_WIDEST = 1000  # no cell is wider, into a pipe or a file either: --json has the whole
 _NONE = "-"  # one of the two has no such thing
 
 
@@ -40,7 +41,7 @@ def render_section(comparison: Comparison, section: str, *, width: int | None, s
     style = style or Style()
     names = sorted(pairs)
     headings = ["", visible(comparison.a.name), visible(comparison.b.name)]
-    rows = [[Cell(visible(name)), *_cells(section, *pairs[name])] for name in names]
+    rows = [[_clipped(cell) for cell in (Cell(visible(name)), *_cells(section, *pairs[name]))] for name in names]
     if section == "metrics":
         headings.append("difference")
         for row, cell in zip(rows, _differences([pairs[name] for name in names]), strict=True):
@@ -100,6 +101,10 @@ def _cells(section: str, a: Any, b: Any) -> list[Cell]:
         Cell(_NONE, "faint") if value is None else Cell(text, ink)
         for value, text, ink in zip((a, b), texts, ("bad", "good"), strict=True)
     ]
+
+
+def _clipped(cell: Cell) -> Cell:
+    return Cell(shorten(cell.text, _WIDEST), cell.ink)
 
 
 def _data_text(value: Any) -> str:

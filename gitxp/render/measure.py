@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 ELLIPSIS = "…"
 
 
@@ -17,19 +21,42 @@ def width_of(text: str) -> int:
 
 
 def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
-    """The text, or as much of its beginning (or end) as fits into `width` columns with an ellipsis."""
-    if len(text) * 2 <= width or width_of(text) <= width:
+    """The text, or as much of its beginning (or end) as fits into `width` columns with an ellipsis.
+
+    Marks that take no column are counted all the same: a stranger can heap up thousands of them.
+    """
+    most = 4 * width + 16
+    if len(text) > most:
+        text = text[-most:] if keep_end else text[:most]
+    elif len(text) * 2 <= width or width_of(text) <= width:
         return text
-    room = width - 1
+    if keep_end:
+        return ELLIPSIS + "".join(reversed(_fitting(reversed(text), width - 1)))
+    return "".join(_fitting(text, width - 1)) + ELLIPSIS
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """Pieces of the text, each at most `width` columns (but where one character is wider), cut at spaces if possible."""
+    while shorten(text, width) != text:
+        piece = "".join(_fitting(text[: 4 * width + 16], width)) or text[0]
+        cut = piece.rfind(" ")
+        if text[len(piece) : len(piece) + 1] != " " and cut > 0:
+            piece = piece[:cut]
+        yield piece.rstrip()
+        text = text[len(piece) :].lstrip(" ")
+    if text:
+        yield text
+
+
+def _fitting(characters: Iterable[str], room: int) -> list[str]:
+    """As many of the first characters as there is room for, in columns."""
     kept: list[str] = []
-    for character in reversed(text) if keep_end else text:
+    for character in characters:
         room -= _width(character)
         if room < 0:
             break
         kept.append(character)
-    if keep_end:
-        return ELLIPSIS + "".join(reversed(kept))
-    return "".join(kept) + ELLIPSIS
+    return kept
 
 
 def fit(naturals: list[int], shortest: list[int], ranks: list[int], width: int, *, gap: int, drop: bool) -> list[int]:
@@ -41,18 +68,17 @@ def fit(naturals: list[int], shortest: list[int], ranks: list[int], width: int, 
     """
     widths = [min(pair) for pair in zip(naturals, shortest, strict=True)]
     by_rank = sorted(range(len(widths)), key=lambda i: ranks[i])
-
-    def room() -> int:
-        taken = [w for w in widths if w]
-        return width - sum(taken) - gap * (len(taken) - 1)
-
+    room = width - sum(widths) - gap * (len(widths) - 1)
     for i in reversed(by_rank[1:]):
-        if not drop or room() >= 0:
+        if not drop or room >= 0:
             break
+        room += widths[i] + gap
         widths[i] = 0
     for i in by_rank:
         if widths[i]:
-            widths[i] += max(0, min(naturals[i] - widths[i], room()))
+            more = max(0, min(naturals[i] - widths[i], room))
+            widths[i] += more
+            room -= more
     return widths
 
 

@@ -6,16 +6,18 @@ the form that docs/format.md gives to it is left out here (`--json` has it as it
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from gitxp.render.measure import shorten, width_of
-from gitxp.render.safe import visible
+from gitxp.format import contradicts
+from gitxp.render.measure import fit, shorten, width_of, wrap
 from gitxp.render.style import Style, ink_of_status
 from gitxp.render.table import GAP, Cell, text_table
 from gitxp.render.words import (
     command_text,
     count_text,
     duration_text,
+    ending_text,
     is_number,
     size_text,
     time_text,
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _SHORT_OID = 10
-_MANY = 20  # files of one kind that a page names; the others are counted
+_MANY = 20  # files or sentences of one kind that a page names; the others are counted
+_LONGEST = 10_000  # characters of one value; --json has it whole
+_WIDEST_NAME = 200
 _INDENT = "  "
+_LEAST = 12  # columns that a metric's name has, however narrow the terminal
 
 
 def render_page(about: Mapping[str, Any], *, width: int | None, now: float, style: Style | None = None) -> str:
@@ -47,21 +52,21 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
         if rows:
             title = style.paint(heading, "heading") + "\n" if heading else ""
             parts.append(title + _block(rows, columns, width, style))
-    parts.append(_next_steps(about, style))
+    parts.append(_next_steps(about, width, style))
     return "\n".join(parts)
 
 
 def _problems(about: Mapping[str, Any]) -> list[list[Cell]]:
-    return [[Cell("-"), Cell(value_text(text))] for text in _list(about.get("problems"))]
+    problems = _list(about.get("problems"))
+    rows = [[Cell("-"), Cell(_text(text))] for text in problems[:_MANY]]
+    return [*rows, [Cell("-"), Cell(f"and {len(problems) - _MANY:,} more", "faint")]] if problems[_MANY:] else rows
 
 
 def _title(about: Mapping[str, Any], style: Style) -> str:
-    status = value_text(about.get("status"))
-    if is_number(about.get("signal")):
-        status += f" (signal {about['signal']})"
-    elif about.get("exit_code"):
-        status += f" (exit {value_text(about['exit_code'])})"
-    name = style.paint(value_text(about.get("name")), "heading")
+    status, ending = _text(about.get("status")), ending_text(about)
+    if ending and (ending != "exit 0" or contradicts(about)):
+        status += f" ({ending})"
+    name = style.paint(_text(about.get("name")), "heading")
     return f"{name}  {style.paint(status, ink_of_status(str(about.get('status'))))}\n"
 
 
@@ -70,28 +75,28 @@ def _facts(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
     started, duration, base = about.get("started_at"), about.get("duration"), about.get("base")
     where = [f"{about[key]}" for key in ("user", "host") if isinstance(about.get(key), str)]
     facts = {
-        "problem": value_text(about.get("problem")),
-        "command": command_text(command),
-        "folder": value_text(about.get("cwd")) if about.get("cwd") != "." else "",
+        "problem": _text(about.get("problem")),
+        "command": command_text(command, _LONGEST),
+        "folder": _text(about.get("cwd")) if about.get("cwd") != "." else "",
         "started": time_text(started, now) if isinstance(started, str) else "",
         "took": duration_text(duration) if is_number(duration) and duration is not None else "",
         "base": _base(base, about.get("branch")) if base or about.get("branch") else "",
         "changes": _changes(about) if base else "",
         "left out": _skipped(about.get("skipped")),
-        "submodules": ", ".join(_submodule(item) for item in _mappings(about.get("submodules"))),
-        "by": visible("@".join(where)),
-        "group": value_text(about.get("group")),
-        "tags": ", ".join(map(value_text, _list(about.get("tags")))),
-        **{f"note {i}" if i > 1 else "note": value_text(n) for i, n in enumerate(_list(about.get("notes")), 1)},
-        "commit": value_text(about.get("commit")),
-        "id": value_text(about.get("id")),
+        "submodules": _some([_submodule(item) for item in _mappings(about.get("submodules"))], ", "),
+        "by": _text("@".join(where)),
+        "group": _text(about.get("group")),
+        "tags": _some([_text(tag) for tag in _list(about.get("tags"))], ", "),
+        **{f"note {i}" if i > 1 else "note": _text(n) for i, n in enumerate(_list(about.get("notes")), 1)},
+        "commit": _text(about.get("commit")),
+        "id": _text(about.get("id")),
     }
     return [[Cell(key, "faint"), Cell(text, "bad" if key == "problem" else "")] for key, text in facts.items() if text]
 
 
 def _base(base: Any, branch: Any) -> str:
-    commit = value_text(base)[:_SHORT_OID] or "no commit yet"
-    return f"{commit} on {value_text(branch)}" if branch else f"{commit} (no branch)"
+    commit = _text(base)[:_SHORT_OID] or "no commit yet"
+    return f"{commit} on {_text(branch)}" if branch else f"{commit} (no branch)"
 
 
 def _changes(about: Mapping[str, Any]) -> str:
@@ -100,7 +105,7 @@ def _changes(about: Mapping[str, Any]) -> str:
     changes = _mapping(about.get("changes"))
     kinds = [kind for kind in ("modified", "added", "deleted", "untracked") if changes.get(kind)]
     if kinds:
-        return ", ".join(f"{value_text(changes[kind])} {kind}" for kind in kinds)
+        return ", ".join(f"{_text(changes[kind])} {kind}" for kind in kinds)
     return "uncommitted changes" if about.get("dirty") else "none"
 
 
@@ -108,22 +113,31 @@ def _skipped(skipped: Any) -> str:
     """Why how many files are not in the snapshot, and the first of them."""
     by_reason: dict[str, list[str]] = {}
     for item in _mappings(skipped):
-        by_reason.setdefault(value_text(item.get("reason")), []).append(value_text(item.get("path")))
-    return "; ".join(
-        f"{', '.join(paths[:3])}{f' and {len(paths) - 3:,} more' if len(paths) > 3 else ''} ({reason})"
-        for reason, paths in by_reason.items()
+        by_reason.setdefault(_text(item.get("reason")), []).append(_text(item.get("path")))
+    return _some(
+        [
+            f"{', '.join(paths[:3])}{f' and {len(paths) - 3:,} more' if len(paths) > 3 else ''} ({reason})"
+            for reason, paths in by_reason.items()
+        ],
+        "; ",
     )
+
+
+def _some(texts: Sequence[str], between: str) -> str:
+    """The first of them, and how many there are besides."""
+    more = [f"and {len(texts) - _MANY:,} more"] if len(texts) > _MANY else []
+    return between.join([*texts[:_MANY], *more])
 
 
 def _submodule(item: Mapping[str, Any]) -> str:
     dirty = " (with changes that are not in the snapshot)" if item.get("dirty") else ""
-    return f"{value_text(item.get('path'))} at {value_text(item.get('commit'))[:_SHORT_OID]}{dirty}"
+    return f"{_text(item.get('path'))} at {_text(item.get('commit'))[:_SHORT_OID]}{dirty}"
 
 
 def _params(about: Mapping[str, Any]) -> list[list[Cell]]:
     params, sources = _mapping(about.get("params")), _mapping(about.get("param_sources"))
     return [
-        [Cell(visible(name)), Cell(value_text(params[name])), Cell(value_text(sources.get(name)), "faint")]
+        [Cell(_text(name)), Cell(_text(params[name])), Cell(_text(sources.get(name)), "faint")]
         for name in sorted(params)
     ]
 
@@ -131,16 +145,16 @@ def _params(about: Mapping[str, Any]) -> list[list[Cell]]:
 def _metrics(about: Mapping[str, Any]) -> list[list[Cell]]:
     metrics = _mapping(about.get("metrics"))
     names = [name for name in sorted(metrics) if isinstance(metrics[name], dict)]
-    columns = [[value_text(metrics[name].get(key)) for name in names] for key in ("last", "min", "max", "count")]
+    columns = [[_text(metrics[name].get(key)) for name in names] for key in ("last", "min", "max", "count")]
     return [
-        [Cell(visible(name)), *(Cell(text) for text in texts)]
+        [Cell(_text(name)), *(Cell(text) for text in texts)]
         for name, texts in zip(names, zip(*columns, strict=True), strict=True)
     ]
 
 
 def _files(about: Mapping[str, Any], key: str) -> list[list[Cell]]:
     items = _mappings(about.get(key))
-    rows = [[Cell(value_text(item.get("path"))), *map(Cell, _file_facts(item))] for item in items[:_MANY]]
+    rows = [[Cell(_text(item.get("path"))), *map(Cell, _file_facts(item))] for item in items[:_MANY]]
     if len(items) > _MANY:
         rows.append([Cell(f"and {len(items) - _MANY:,} more", "faint"), Cell(""), Cell(""), Cell("")])
     return rows
@@ -159,8 +173,8 @@ def _file_facts(item: Mapping[str, Any]) -> tuple[str, str, str]:
     if item.get("stored") is False:
         remarks.append("not stored")
     elif isinstance(item.get("stored"), str):
-        remarks.append(value_text(item["stored"]))
-    digest = value_text(item.get("xxh3_128"))[:_SHORT_OID]
+        remarks.append(_text(item["stored"]))
+    digest = _text(item.get("xxh3_128"))[:_SHORT_OID]
     return (size_text(size) if is_number(size) and size is not None else "", digest, ", ".join(remarks))
 
 
@@ -168,13 +182,13 @@ def _environment(environment: Mapping[str, Any]) -> list[list[Cell]]:
     python, system, cpu = (_mapping(environment.get(key)) for key in ("python", "os", "cpu"))
     packages, memory = _mapping(environment.get("packages")), environment.get("memory")
     machine = [
-        value_text(cpu.get("model")),
-        f"{value_text(cpu['cores'])} cores" if cpu.get("cores") else "",
+        _text(cpu.get("model")),
+        f"{_text(cpu['cores'])} cores" if cpu.get("cores") else "",
         f"{size_text(memory)} of memory" if is_number(memory) and memory is not None else "",
     ]
     facts = {
         "python": _joined([python.get("implementation"), python.get("version")]),
-        "at": value_text(python.get("executable")),
+        "at": _text(python.get("executable")),
         "packages": f"{len(packages):,}" if packages else "",
         "system": _joined([system.get(key) for key in ("distribution", "system", "release", "machine")]),
         "machine": ", ".join(text for text in machine if text),
@@ -182,54 +196,77 @@ def _environment(environment: Mapping[str, Any]) -> list[list[Cell]]:
     return [[Cell(key, "faint"), Cell(text)] for key, text in facts.items() if text]
 
 
-def _next_steps(about: Mapping[str, Any], style: Style) -> str:
-    name = value_text(about.get("name"))
+def _next_steps(about: Mapping[str, Any], width: int | None, style: Style) -> str:
+    """What to type next; on a narrow terminal without what it is good for."""
+    name = _text(about.get("name"))
     steps = [
         [Cell(f"gitxp logs {name}"), Cell("what it printed", "faint")],
         [Cell(f"git show experiments/{name}:PATH"), Cell("a file as it was when it ran", "faint")],
         [Cell(f"gitxp diff {name} @"), Cell("what differs from the newest run", "faint")],
     ]
+    if width is not None and len(_INDENT) + sum(_widths(steps)) + GAP > width:
+        steps = [row[:1] for row in steps]
     return style.paint("Next", "heading") + "\n" + _block(steps, (), None, style)
 
 
 def _block(rows: Sequence[Sequence[Cell]], headings: Sequence[str], width: int | None, style: Style) -> str:
-    """An indented table whose last wide column gives way where it would not fit."""
-    right = [bool(headings) and i > 0 for i in range(len(rows[0]))]
-    if width is not None and not headings:
+    """An indented table that fits: of names the end is kept, facts are wrapped, and the last columns of numbers go."""
+    if headings:
+        rows, headings = _numbers(rows, headings, width)
+    elif width is not None:
         rows = _squeezed(rows, width - len(_INDENT))
+    else:
+        rows = [[Cell(shorten(row[0].text, _WIDEST_NAME), row[0].ink), *row[1:]] for row in rows]
+    right = [bool(headings) and i > 0 for i in range(len(rows[0]))]
     table = text_table(headings, rows, right=right, style=style)
     return "".join(f"{_INDENT}{line}\n" for line in table.splitlines())
 
 
+def _numbers(
+    rows: Sequence[Sequence[Cell]], headings: Sequence[str], width: int | None
+) -> tuple[list[list[Cell]], Sequence[str]]:
+    """Names and numbers: a number that was cut would lie, so that it stays or goes."""
+    room = _WIDEST_NAME
+    if width is not None:
+        widths = _widths([[Cell(text) for text in headings], *rows])
+        count = len(headings)
+        while count > 2 and len(_INDENT) + sum(widths[1:count]) + GAP * (count - 1) > width - _LEAST:
+            count -= 1
+        headings, rows = headings[:count], [row[:count] for row in rows]
+        room = max(_LEAST, width - len(_INDENT) - sum(widths[1:count]) - GAP * (count - 1))
+    return [[Cell(shorten(row[0].text, room, keep_end=True), row[0].ink), *row[1:]] for row in rows], headings
+
+
 def _squeezed(rows: Sequence[Sequence[Cell]], width: int) -> list[list[Cell]]:
-    """The rows with their second column wrapped where facts are long, so that nothing of a command is lost."""
-    widths = [max(width_of(row[i].text) for row in rows) for i in range(len(rows[0]))]
-    rest = [w + GAP for w in widths[2:] if w]
-    room = max(16, width - min(widths[0], width // 2) - GAP - sum(rest))
+    """The rows with all but their first cell wrapped, so that nothing of a command is lost."""
+    widths = _widths(rows)
+    room = width - GAP * (len(widths) - 1)
+    if sum(widths) > room:
+        most = [width // 2, width, *(width // 3 for _ in widths[2:])]
+        ranks = [0, len(widths), *range(1, len(widths) - 1)]  # the second has what the others leave
+        shortest = [max(1, room // len(widths))] * len(widths)
+        widths = fit(list(map(min, widths, most)), shortest, ranks, width, gap=GAP, drop=False)
     squeezed: list[list[Cell]] = []
     for row in rows:
-        first, *others = (Cell(shorten(row[0].text, max(16, width // 2)), row[0].ink), *row[1:])
-        lines = list(_wrapped(others[0].text, room)) or [""]
-        squeezed.append([first, Cell(lines[0], others[0].ink), *others[1:]])
-        squeezed += [[Cell(""), Cell(line, others[0].ink), *(Cell("") for _ in others[1:])] for line in lines[1:]]
+        columns = [[shorten(row[0].text, widths[0])]]
+        columns += [list(wrap(cell.text, max(1, w))) for cell, w in zip(row[1:], widths[1:], strict=True)]
+        squeezed += [
+            [Cell(text, cell.ink) for text, cell in zip(texts, row, strict=True)]
+            for texts in zip_longest(*columns, fillvalue="")
+        ]
     return squeezed
 
 
-def _wrapped(text: str, width: int) -> Iterable[str]:
-    """Pieces of the text, each at most `width` columns, cut at spaces where there are some."""
-    while width_of(text) > width:
-        piece = shorten(text, width + 1)[:-1]
-        cut = piece.rfind(" ")
-        if text[len(piece) : len(piece) + 1] != " " and cut > 0:
-            piece = piece[:cut]
-        yield piece.rstrip()
-        text = text[len(piece) :].lstrip(" ")
-    if text:
-        yield text
+def _widths(rows: Sequence[Sequence[Cell]]) -> list[int]:
+    return [max(width_of(row[i].text) for row in rows) for i in range(len(rows[0]))]
+
+
+def _text(value: Any) -> str:
+    return value_text(value, _LONGEST)
 
 
 def _joined(values: Iterable[Any]) -> str:
-    return " ".join(value_text(value) for value in values if value)
+    return " ".join(_text(value) for value in values if value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

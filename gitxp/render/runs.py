@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import shlex
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.render.as_json import json_array
 from gitxp.render.columns import all_columns, default_columns, named_columns
 from gitxp.render.measure import fit, shorten, width_of
 from gitxp.render.safe import visible
 from gitxp.render.table import GAP, Cell, csv_table, markdown_table, text_table
-from gitxp.render.words import command_text, exact_text
+from gitxp.render.words import exact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gitxp.render.style import Style
 
 _WIDEST = 200  # no cell of a table is wider, whatever the terminal: the rest is for `gitxp show`
+_MOST, _MOST_WISHED = 100, 4000  # columns of a table, and of one with every column: a record has room for a million
 _WIDEST_HEADING = 14  # a longer name of a parameter gives way to its values
 _SHARE = 8  # a name or a command is not cut below this part of a wide terminal
 _SHORTEST_VALUE = 12  # a parameter that is text may be cut to this
@@ -45,6 +47,16 @@ class Wish(NamedTuple):
             return all_columns(runs, now, exact=exact)
         return default_columns(runs, now)
 
+    def choose(self, runs: Sequence[Run], now: float, *, exact: bool = False) -> tuple[list[Column], list[str]]:
+        """As many of `columns` as a table may have, and the headings of the others."""
+        columns = self.columns(runs, now, exact=exact)
+        most = len(columns) if self.names else _MOST_WISHED if self.every or exact else _MOST
+        if len(columns) <= most:
+            return columns, []
+        last = sorted(column.rank for column in columns)[most]
+        chosen = [column for column in columns if column.rank < last]
+        return chosen, [_heading(column) for column in columns if column.rank >= last]
+
 
 def render_table(
     runs: Sequence[Run], wish: Wish, *, width: int | None, now: float, style: Style | None = None
@@ -53,9 +65,9 @@ def render_table(
 
     Columns that were wished for stay, even if the table gets too wide for them; others give way.
     """
-    columns = wish.columns(runs, now)
+    columns, too_many = wish.choose(runs, now)
     cells = [[_clip(cell, _WIDEST) for cell in column.render(runs)] for column in columns]
-    titles = [visible(column.title) for column in columns]
+    titles = [_heading(column) for column in columns]
     right = [column.aligned_right(runs) for column in columns]
     if width is None:
         widths = [max(1, width_of(title), *map(_width, column)) for title, column in zip(titles, cells, strict=True)]
@@ -64,25 +76,29 @@ def render_table(
     shown = [i for i, w in enumerate(widths) if w]
     headings = [shorten(titles[i], widths[i], keep_end=columns[i].measured) for i in shown]
     rows = [[_clip(cells[i][row], widths[i]) for i in shown] for row in range(len(runs))]
-    left_out = [titles[i] for i, w in enumerate(widths) if not w]
+    left_out = [titles[i] for i, w in enumerate(widths) if not w] + too_many
     return Listing(text_table(headings, rows, right=[right[i] for i in shown], style=style), left_out)
 
 
-def render_markdown(runs: Sequence[Run], wish: Wish, *, now: float) -> str:
+def render_markdown(runs: Sequence[Run], wish: Wish, *, now: float) -> Listing:
     """The runs as a Markdown table, with the columns of the table in a terminal that is wide enough."""
-    columns = wish.columns(runs, now)
+    columns, left_out = wish.choose(runs, now)
     rows = list(zip(*[[_clip(cell, _WIDEST) for cell in column.render(runs)] for column in columns], strict=True))
     right = [column.aligned_right(runs) for column in columns]
-    return markdown_table([visible(column.title) for column in columns], rows, right=right)
+    return Listing(markdown_table([_heading(column) for column in columns], rows, right=right), left_out)
 
 
-def render_csv(runs: Sequence[Run], wish: Wish, *, now: float) -> str:
-    """The runs as comma-separated values, with every column unless some were wished for, and exact numbers."""
-    columns = wish.columns(runs, now, exact=True)
-    return csv_table(
-        [visible(column.title) for column in columns],
-        [[_exact(column, run) for column in columns] for run in runs],
-    )
+def render_csv(runs: Sequence[Run], wish: Wish, *, now: float, safe: bool) -> Listing:
+    """The runs as comma-separated values, with every column unless some were wished for, and exact values.
+
+    `safe` writes control characters as escapes, for a terminal; else each value is as the record has it.
+    """
+    columns, left_out = wish.choose(runs, now, exact=True)
+    headings = [column.title for column in columns]
+    rows = [[_exact(column.value(run)) for column in columns] for run in runs]
+    if safe:
+        headings, rows = list(map(visible, headings)), [list(map(visible, row)) for row in rows]
+    return Listing(csv_table(headings, rows), left_out)
 
 
 def render_json(runs: Iterable[Run]) -> Iterator[str]:
@@ -90,11 +106,12 @@ def render_json(runs: Iterable[Run]) -> Iterator[str]:
     return json_array(run.to_json() for run in runs)
 
 
-def _exact(column: Column, run: Run) -> str:
-    value = column.value(run)
-    if isinstance(value, tuple):
-        return command_text(value)
-    return exact_text(value)
+def _exact(value: Any) -> str:
+    return shlex.join(value) if isinstance(value, tuple) else exact_text(value)
+
+
+def _heading(column: Column) -> str:
+    return shorten(visible(column.title), _WIDEST, keep_end=column.measured)
 
 
 def _fitted(

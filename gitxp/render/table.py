@@ -8,8 +8,8 @@ a number, an escape sequence or a blank to strip.
 from __future__ import annotations
 
 import csv
-import io
 import re
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
 import tabulate
@@ -62,11 +62,12 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, r
 
 def csv_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Comma-separated values (RFC 4180, but with bare newlines), harmless to a spreadsheet."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    lines: list[str] = []
+    # the writer quotes the characters that its own end of a line has: a bare carriage return would end one, too
+    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
     writer.writerow([_defuse(heading) for heading in headings])
     writer.writerows([[_defuse(text) for text in row] for row in rows])
-    return file.getvalue()
+    return "".join(f"{line[:-2]}\n" for line in lines)
 
 
 def _laid_out(

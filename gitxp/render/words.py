@@ -15,16 +15,22 @@ from gitxp.render.safe import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 _FEWEST_DIGITS, _MOST_DIGITS = 4, 6
 _LONGEST_WHOLE = 10**15  # from here on a float is no longer exact to the unit
+_LONGEST_INTEGER = 10**18
 _MINUTE, _HOUR, _DAY, _WEEK, _YEAR = 60, 3600, 86400, 7 * 86400, 365 * 86400
+_MOST_DAYS = 10_000
+_FUTURE = "future"
+_ELLIPSIS = "…"
 
 
 def age_text(seconds: float) -> str:
-    """How long ago, in one unit: `12s`, `3m`, `5h`, `2d`, `3w`, `2y`."""
+    """How long ago, in one unit: `12s`, `3m`, `5h`, `2d`, `3w`, `2y`; `future` for more than a day to come."""
+    if seconds < -_DAY:
+        return _FUTURE
     seconds = max(0, seconds)
     for unit, size, end in (
         ("s", 1, _MINUTE),
@@ -39,9 +45,11 @@ def age_text(seconds: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration in at most two units: `0.42s`, `4.2s`, `42s`, `1m 12s`, `3h 5m`, `2d 4h`."""
+    """A duration in at most two units: `0.42s`, `4.2s`, `42s`, `1m 12s`, `3h 5m`, `2d 4h`; at most `>9999d`."""
     if not 0 <= seconds < math.inf:
-        return f"{seconds}s"
+        return f"{number_text(seconds)}s"
+    if seconds >= _MOST_DAYS * _DAY:
+        return f">{_MOST_DAYS - 1}d"
     if seconds < 9.95:
         return f"{seconds:.2f}s" if seconds < 0.995 else f"{seconds:.1f}s"
     whole = round(seconds)
@@ -60,6 +68,8 @@ def size_text(size: float) -> str:
         if size < 1000:
             break
         size, unit = size / 1024, larger
+    if size >= 1e6:
+        return f"{number_text(size)} {unit}"
     return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
 
 
@@ -68,7 +78,9 @@ def time_text(text: str, now: float) -> str:
     at = find_time(text)
     if at is None:
         return visible(text)
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S %z', time.localtime(at))} ({age_text(now - at)} ago)"
+    age = age_text(now - at)
+    when = "in the future" if age == _FUTURE else f"{age} ago"
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S %z', time.localtime(at))} ({when})"
 
 
 def find_time(text: object) -> float | None:
@@ -84,13 +96,15 @@ def find_time(text: object) -> float | None:
 
 
 def number_text(value: float, digits: int = _MOST_DIGITS) -> str:
-    """A number to so many significant digits; whole numbers are not rounded while they have fewer than 16 digits."""
-    if isinstance(value, int) or value.is_integer():
-        if abs(value) < _LONGEST_WHOLE:
-            return str(int(value))
-        if isinstance(value, int):
-            text = str(value)
-            return text if len(text) <= 18 else f"{text[: digits + 1]}e+{len(text) - digits - 1}"
+    """A number to so many significant digits; whole numbers are not rounded while they have fewer than 16 digits.
+
+    A whole number may have as many digits as `format.MAX_DIGITS`.
+    """
+    if isinstance(value, int):
+        if abs(value) < _LONGEST_INTEGER:
+            return str(value)
+    elif value.is_integer() and abs(value) < _LONGEST_WHOLE:
+        return str(int(value))
     if 10**digits <= abs(value) < _LONGEST_WHOLE:
         return f"{value:.0f}"
     return f"{value:.{digits}g}"
@@ -128,29 +142,47 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def value_text(value: Any) -> str:
-    """A parameter or another value of the record on one line, safe for a terminal: strings bare, lists as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return number_text(value)
-    import json
+def value_text(value: Any, most: int | None = None) -> str:
+    """A parameter or another value of the record on one line, safe for a terminal: strings bare, lists as JSON.
 
-    return visible(json.dumps(value, ensure_ascii=False))
+    Of a text with more than `most` characters the beginning is taken, with an ellipsis.
+    """
+    text = number_text(value) if isinstance(value, (int, float)) and is_number(value) else exact_text(value)
+    return visible(text if most is None or len(text) <= most else text[:most] + _ELLIPSIS)
 
 
 def exact_text(value: Any) -> str:
-    """Like `value_text`, but numbers are written so that they read back equal."""
-    return repr(value) if is_number(value) else value_text(value)
+    """A value of the record as it is: strings bare with whatever is in them, numbers so that they read back equal."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if is_number(value):
+        return repr(value)
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
 
 
-def command_text(command: Sequence[str]) -> str:
-    """The command as a shell would read it, safe for a terminal."""
-    return visible(command_line(command))
+def command_text(command: Sequence[str], most: int | None = None) -> str:
+    """The command as a shell would read it, safe for a terminal; of more than about `most` characters the beginning."""
+    if most is None:
+        return visible(command_line(command))
+    words: list[str] = []
+    for word in command:
+        if most < 0:
+            return visible(command_line(words)) + _ELLIPSIS
+        words.append(word if len(word) <= most else word[:most] + _ELLIPSIS)
+        most -= len(word) + 1
+    return visible(command_line(words))
+
+
+def ending_text(record: Mapping[str, Any]) -> str:
+    """How the command ended: `exit 1`, `signal 9`; a record that says both gets both; empty where it says neither."""
+    ends = [("exit", record.get("exit_code")), ("signal", record.get("signal"))]
+    return ", ".join(f"{how} {value_text(number)}" for how, number in ends if number is not None)
 
 
 def count_text(count: int, noun: str) -> str:

@@ -1,0 +1,47 @@
+"""A command in this process, on a stand-in for a terminal or a pipe: as `gitxp` itself, without its start."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import NamedTuple
+
+from gitxp.cli import app
+
+
+class Answer(NamedTuple):
+    """Exit status, and what was written."""
+
+    status: int
+    out: bytes
+    err: str
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream that keeps what it is given."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        self.kept = io.BytesIO()
+        super().__init__(self.kept, encoding="utf-8", write_through=True)
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        """Whether a person reads it."""
+        return self._is_terminal
+
+
+def ask(*args: str, width: int | None = None) -> Answer:
+    """The answer of `gitxp ARGS`: on a terminal of so many columns, or into a pipe."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "" if width is None else str(width)
+    out, err = _Stream(is_terminal=width is not None), _Stream(is_terminal=width is not None)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = app.main(args)
+        return Answer(status, out.kept.getvalue(), err.kept.getvalue().decode())
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
