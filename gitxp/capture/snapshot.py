@@ -17,6 +17,7 @@ import stat
 from gitxp.capture.untracked import Limits, Skipped, choose, fold
 from gitxp.errors import SnapshotFailed
 from gitxp.format import FOLDER, Oid
+from gitxp.git.program import gather
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ else:
 # below it, two more git processes would cost more than the hashing.
 _KEEP_INDEX_FROM = 8 * 1024 * 1024
 _ATTRIBUTES = ".gitattributes"
+_CHANGES = ("modified", "added", "deleted", "untracked")
+_DIFFER = ("diff-index", "--cached", "-z", "--name-status", "--no-renames", "--ignore-submodules=none")
 
 
 class Snapshot(NamedTuple):
@@ -61,7 +64,7 @@ def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limit
     shown, hidden = _flagged(toplevel, survey.flagged)
     skipped += odd
 
-    tree = location.head_tree
+    tree, changes = location.head_tree, dict.fromkeys(_CHANGES, 0)
     if survey.entries or shown or hidden or untracked or tree is None:
         copy_index(location.index_path, index)
         _clear_flags(git, index, shown, hidden)
@@ -79,8 +82,9 @@ def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limit
         left_out = {path for path, _ in failed}
         untracked = [item for item in untracked if item[0] not in left_out]
         skipped += [Skipped(path, reason) for path, reason in failed]
-        tree = _write_tree(git, index)
-    changes = _changes(git, location.head_tree, tree, survey.entries, {path for path, _ in untracked})
+        tree, changes = _write_tree(git, index, location.head_tree, {path for path, _ in untracked})
+        if location.head_tree is None:
+            changes["added"] = sum(1 for entry in survey.entries if entry.worktree != "D")
     return Snapshot(
         tree=tree,
         base=location.head,
@@ -257,35 +261,30 @@ def _reason(stderr: bytes) -> str:
     return f"git could not take it: {words[0].removeprefix('error: ')}" if words else "git could not take it"
 
 
-def _write_tree(git: Git, index: str) -> Oid:
-    answer = git.ask("write-tree", index=index)
+def _write_tree(git: Git, index: str, base_tree: Oid | None, untracked: set[str]) -> tuple[Oid, dict[str, int]]:
+    """The tree of the index; and how many of its files differ from the base's, `.gitxp` aside.
+
+    Two processes read the index side by side: one after the other would be later by a whole one.
+    """
+    writer = git.start("write-tree", index=index)
+    differ = git.start(*_DIFFER, base_tree, index=index) if base_tree else None
+    answer = gather(writer, *([differ] if differ else []))[0]
     if answer.status:
         words = answer.stderr.decode("utf-8", "replace").strip()
         msg = f"git could not make a tree of the working directory: {words}"
         raise SnapshotFailed(msg, hint="Mend what git names, or record without a snapshot: gitxp run --no-snapshot …")
-    return Oid(answer.stdout.decode("ascii").strip())
-
-
-def _changes(
-    git: Git, base_tree: Oid | None, tree: Oid | None, entries: Sequence[Entry], untracked: set[str]
-) -> dict[str, int]:
-    """How many files of the tree differ from the base's, `.gitxp` aside."""
-    counts = {"modified": 0, "added": 0, "deleted": 0, "untracked": 0}
-    if base_tree is None:
+    counts = dict.fromkeys(_CHANGES, 0)
+    if differ is None:
         counts["untracked"] = len(untracked)
-        counts["added"] = sum(1 for entry in entries if entry.worktree != "D")
-    elif tree is not None and tree != base_tree:
-        output = git.run(
-            "diff-tree", "-r", "-z", "--name-status", "--no-renames", "--ignore-submodules=none", base_tree, tree
-        )
-        fields = output.split(b"\0")
+    else:
+        fields = differ.check().split(b"\0")
         for letter, path in zip(fields[0::2], fields[1::2], strict=False):
             name = os.fsdecode(path)
             if name.startswith(FOLDER + "/"):
                 continue
             kind = {b"A": "added", b"D": "deleted"}.get(letter, "modified")
             counts["untracked" if name in untracked else kind] += 1
-    return counts
+    return Oid(answer.stdout.decode("ascii").strip()), counts
 
 
 def _dirty_submodules(entries: Sequence[Entry]) -> Iterable[dict[str, Any]]:
