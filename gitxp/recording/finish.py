@@ -17,10 +17,8 @@ from gitxp.format import (
     RUNNING,
     Oid,
     encode_json,
-    encode_point,
     metric_path,
     status_of,
-    summarise,
 )
 from gitxp.recording.journal import read_journal
 from gitxp.recording.output import join
@@ -30,9 +28,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gitxp.format import Point, Record
+    from gitxp.format import Record
     from gitxp.git.program import Git, Process
     from gitxp.recording.live import Live
+    from gitxp.series import Series
 
 _NAMED = 10  # artifacts that a record names when they could not be stored
 _TRAILERS = "%(trailers:key=Gitxp-Id,valueonly)%x00%(trailers:key=Gitxp-Status,valueonly)"
@@ -51,9 +50,12 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
     else:
         record["status"] = LOST
     record |= ended
-    series = read_journal(live.journal)
+    problems: list[str] = []
+    series = read_journal(live.journal, problems)
     if series:
-        record["metrics"] = {metric: summarise(points) for metric, points in series.items()}
+        record["metrics"] = {metric: points.summary() for metric, points in series.items()}
+    if problems:
+        record["problems"] = [*record.get("problems", ()), *problems]
     for fact in ("data", "outputs"):
         value = live.read_fact(fact)
         if value:
@@ -83,12 +85,12 @@ def find_open_tip(git: Git, live: Live) -> Oid | None:
     return Oid(commit) if found == record["id"] and status == RUNNING else None
 
 
-def _files(live: Live, series: dict[str, list[Point]], output: str | None) -> Iterator[File]:
+def _files(live: Live, series: dict[str, Series], output: str | None) -> Iterator[File]:
     environment = live.read_fact("environment")
     if environment:
         yield File(ENVIRONMENT_PATH, encode_json(environment))
     for metric, points in series.items():
-        yield File(metric_path(metric), b"".join(encode_point(*point) for point in points))
+        yield File(metric_path(metric), b"".join(points.encode()))
     if output is not None:
         yield File(OUTPUT_PATH, source=output)
 
