@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 
 from gitxp.errors import NotARepository
+from gitxp.format import RUNNING
 from gitxp.git.program import Git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, Self
 
     from gitxp.capture.config import Config
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from gitxp.model import Comparison, Page, Run
     from gitxp.query.index import Index
     from gitxp.recording.begin import Outcome, Started
+    from gitxp.recording.logged import Logged
     from gitxp.recording.recovery import Recovered
+    from gitxp.series import Series
 
 # How often a run that is followed is looked at, in seconds, and after how many quiet looks whether it is still alive.
 _LOOK_EVERY = 0.15
 _QUIET_LOOKS = 10
 _CHUNK = 1 << 16
+# A table shows the metrics of runs that are still running as long as it takes no second to read them.
+_QUICK = 16 * 1024 * 1024
 
 
 class Repo:
@@ -42,6 +47,7 @@ class Repo:
         self.git = Git(self.path)
         self._location: Location | None = None
         self._objects: Objects | None = None
+        self._logged: dict[str, Logged] = {}
         self.recovered: list[Recovered] = []
 
     @property
@@ -104,8 +110,16 @@ class Repo:
         return Config() if toplevel is None else load_config(toplevel)
 
     def page(self, limit: int | None = None) -> Page:
-        """The newest runs, at most `limit` of them (None: all), and how many there are in all."""
-        return self._index().newest(limit)
+        """The newest runs, at most `limit` of them (None: all), and how many there are in all.
+
+        A run that is running here has the metrics that it logged so far, unless there are hundreds of thousands of points.
+        """
+        page = self._index().newest(limit)
+        if not any(run.status == RUNNING for run in page.runs):
+            return page
+        from dataclasses import replace
+
+        return replace(page, runs=tuple(_with_points(run, self._live_points(run, _QUICK)) for run in page.runs))
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """The newest runs, at most `limit` of them (None: all), newest first."""
@@ -123,6 +137,7 @@ class Repo:
     def show(self, run: Run) -> dict[str, Any]:
         """The record, with `ref`, `commit`, `tags`, `notes`, and `environment` and `series` (names of metrics with a series).
 
+        Of a run that is running here, `metrics` and `series` are those of what it logged so far.
         An environment that cannot be read is left out, and `problem` says why. Raises `FormatError` where the record
         itself cannot be read.
         """
@@ -134,10 +149,11 @@ class Repo:
                 f"{run.name} cannot be shown. {run.problem}",
                 hint=f"Its files are there all the same: git ls-tree -r {run.commit[:12]}",
             )
-        shown = run.to_json()
+        live = self._live_points(run)
+        shown = _with_points(run, live).to_json()
         try:
             shown["environment"] = read_environment(self._reader(), run.commit)
-            shown["series"] = list_series(self._reader(), run.commit)
+            shown["series"] = sorted({*list_series(self._reader(), run.commit), *live})
         except FormatError as error:
             shown.setdefault("problem", error.message)
         return shown
@@ -149,6 +165,9 @@ class Repo:
         """
         from gitxp.store.runs import read_series
 
+        live = self._live_points(run)
+        if metric in live:
+            return list(live[metric])
         return read_series(self._reader(), run.commit, metric)
 
     def logs(self, run: Run, *, follow: bool = False) -> Iterator[bytes]:
@@ -170,6 +189,7 @@ class Repo:
         """What differs between two runs. `paths` are git's pathspecs, seen from this folder, and limit the code."""
         from gitxp.query.compare import compare
 
+        a, b = (_with_points(run, self._live_points(run)) for run in (a, b))
         return compare(self._reader(), self._git_here(), a, b, paths)
 
     def show_code_diff(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> int:
@@ -221,12 +241,40 @@ class Repo:
         self.recovered += self.recover()
         return Index(self.git, os.path.join(self.location.common_dir, "gitxp", "index.sqlite"), self._reader)
 
+    def _live_points(self, run: Run, at_most: int | None = None) -> dict[str, Series]:
+        """What a run logged so far that is running here; nothing for others, and where its journal is over `at_most` bytes."""
+        if run.status != RUNNING:
+            return {}
+        from gitxp.errors import FormatError
+        from gitxp.recording.live import Live
+        from gitxp.recording.logged import Logged
+
+        folder = os.path.join(self.location.common_dir, "gitxp", "live", run.name)
+        try:
+            record = Live(folder).read_state()["record"]
+            if record["id"] != run.id:
+                return {}
+            logged = self._logged.setdefault(record["id"], Logged(folder, record, self.location.toplevel))
+            return {} if at_most is not None and logged.size() > at_most else logged.read()
+        except (OSError, FormatError):
+            return {}  # it ended while we looked
+
     def _committed_output(self, run: Run) -> Iterator[bytes]:
         from gitxp.git.refs import find_ref
         from gitxp.store.runs import read_output
 
         where = find_ref(self.git, run.name)
         yield from read_output(self._reader(), where.commit if where else run.commit)
+
+
+def _with_points(run: Run, points: Mapping[str, Series]) -> Run:
+    """The run, with these points summed up as its metrics, if there are any."""
+    if not points:
+        return run
+    from dataclasses import replace
+
+    metrics = {name: series.summary() for name, series in points.items()}
+    return replace(run, record={**run.record, "metrics": metrics})
 
 
 def _read_on(fd: int, live: str, *, follow: bool) -> Iterator[bytes]:

@@ -261,8 +261,8 @@ def test_hyperparameters_of_pytorch(tmp_path: Path) -> None:
     main = write(tmp_path / "runs", ev.event(0, ev.simple("loss", 1.0)))
     moment = write(tmp_path / "runs" / "1700000000.123", ev.event(0, start), ev.event(0, ev.simple("hparam/acc", 0.5)))
     found = read(main, moment)
-    assert found.params == {"lr": 0.1, "batch": 32, "opt": "adam", "amp": True}
-    assert isinstance(found.params["batch"], int)
+    assert found.params == {"tensorboard": {"lr": 0.1, "batch": 32, "opt": "adam", "amp": True}}
+    assert isinstance(found.params["tensorboard"]["batch"], int)
     assert set(found.points) == {"loss", "hparam/acc"}
 
 

@@ -93,6 +93,7 @@ class Facts:
         if self._lines is not None:
             self._log(self._lines.close())
         self._attempt("The metrics", self._read_metrics)
+        self._attempt("The metrics of other loggers", lambda: self._take_metrics(live))
         if self.feed is not None and not self._found:
             self.problems.append("No metrics were found on stdout, such as 'loss: 0.1' or 'acc=0.9'.")
         if self._lost:
@@ -158,6 +159,11 @@ class Facts:
             if not metrics:
                 self.problems.append(f"No metrics were found in {self._name(path)}: it holds no numbers.")
             self._log((metric, 0, value) for metric, value in metrics.items())
+
+    def _take_metrics(self, live: Live) -> None:
+        from gitxp.recording.logged import take_metrics
+
+        self.problems += take_metrics(live.path, live.read_state()["record"], self.wanted.toplevel)
 
     def _take_outputs(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint_file

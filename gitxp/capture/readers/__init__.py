@@ -83,8 +83,9 @@ class Readers:
                 reader = self._update(file, found.problems)
                 for name, series in reader.series.items():
                     points.setdefault(f"{prefix}/{name}" if prefix else name, []).append(series)
-                for name, value in reader.params.items():
-                    found.params.setdefault(name, value)
+                if reader.params:
+                    of_source = found.params.setdefault("tensorboard" if kind == EVENTS else "dvclive", {})
+                    of_source.update(reader.params)
                 found.artifacts.extend(reader.artifacts(prefix))
             total = _add(found, points, total)
         _limit_artifacts(found)

@@ -8,13 +8,13 @@ than the run was copied.
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 import stat
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitxp.capture.logger_folders import is_logger_folder
 from gitxp.capture.readers.dvclive import folder_of, table_name
 from gitxp.capture.readers.tables import is_log
 from gitxp.capture.readers.trainer_state import find_newest
@@ -36,10 +36,6 @@ EVENTS, CSV, STATE, LIVE_TABLE, LIVE_NUMBERS, LIVE_PARAMS, LOG, NUMBERS = (
 KINDS = (EVENTS, CSV, STATE, LIVE_TABLE, LIVE_NUMBERS, LOG, NUMBERS, LIVE_PARAMS)
 _OF_DVCLIVE = {NUMBERS: LIVE_NUMBERS, "params.yaml": LIVE_PARAMS}
 MAX_FILES = 2_000
-_FOLDERS = (
-    *("runs", "lightning_logs", "tb_logs", "logs", "log", "tensorboard", "dvclive", "results", "mlruns"),
-    *("output*", "checkpoint*"),
-)
 _SKIPPED = frozenset({".git", "__pycache__", "node_modules", ".venv", "venv"})
 _MAX_ENTRIES = 50_000
 _MAX_DEPTH = 8
@@ -139,9 +135,7 @@ def _walk(roots: Iterable[str]) -> Iterator[str]:
 
 
 def _is_to_walk(name: str, *, is_top: bool) -> bool:
-    if is_top:
-        return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in _FOLDERS)
-    return name not in _SKIPPED
+    return is_logger_folder(name) if is_top else name not in _SKIPPED
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -43,11 +43,14 @@ class Artifact(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All that some files say. `problems` are sentences, each of which names its file."""
+    """All that some files say.
+
+    `params` are by source (`tensorboard`, `dvclive`) and name. `problems` are sentences, each of which names its file.
+    """
 
     points: dict[str, Series]
     artifacts: list[Artifact]
-    params: dict[str, Any]
+    params: dict[str, dict[str, Any]]
     problems: list[str]
 
 
