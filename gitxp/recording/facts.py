@@ -8,7 +8,6 @@ A failure costs the fact and is said at the end; it never reaches the command.
 from __future__ import annotations
 
 import os
-import stat
 import time
 
 from gitxp.capture.environment import environment
@@ -28,11 +27,6 @@ else:
     from gitxp.light import NamedTuple
 
 STDOUT = "stdout"
-_MAX_ARTIFACT = 50 * 1024 * 1024
-_MAX_ARTIFACTS = 500 * 1024 * 1024
-# The folder of artifacts from outside of the working tree, whose absolute paths follow.
-_OUTSIDE = "@"
-_IGNORED_BY_HFS = "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
 
 
 class Wanted(NamedTuple):
@@ -99,7 +93,7 @@ class Facts:
         if self._lost:
             self.problems.append(f"{self._lost:,} metric values could not be kept.")
         if self.wanted.outputs:
-            self._attempt("The artifacts", lambda: self._take_outputs(live))
+            self._attempt("The artifacts", lambda: self._take_outputs(live, is_impatient))
         if self._thread is not None:
             while self._thread.is_alive():
                 self._thread.join(0.1)
@@ -165,65 +159,18 @@ class Facts:
 
         self.problems += take_metrics(live.path, live.read_state()["record"], self.wanted.toplevel)
 
-    def _take_outputs(self, live: Live) -> None:
-        from gitxp.capture.data import fingerprint_file
+    def _take_outputs(self, live: Live, is_impatient: Callable[[], bool]) -> None:
+        from gitxp.capture.outputs import keep
 
-        outputs: list[dict[str, Any]] = []
-        artifacts: list[dict[str, Any]] = []
-        total = 0
-        for path in self._files():
-            name = self._name(path)
-            try:
-                size, digest = os.stat(path).st_size, fingerprint_file(path)
-            except OSError as error:
-                self.problems.append(f"{name} could not be kept as an artifact: {error.strerror}.")
-                continue
-            is_stored = size <= _MAX_ARTIFACT and total + size <= _MAX_ARTIFACTS
-            entry = {"path": name, "size": size, "xxh3_128": digest, "stored": is_stored}
-            if is_stored and os.path.isabs(name):
-                entry["artifact"] = _OUTSIDE + name
-            outputs.append(entry)
-            if is_stored:
-                total += size
-                artifacts.append({"path": entry.get("artifact", name), "source": path})
-            else:
-                self.problems.append(f"{name} is too large to be stored as an artifact; its fingerprint is kept.")
-        live.write_fact("outputs", outputs)
-        live.write_fact("artifacts", artifacts)
-
-    def _files(self) -> list[str]:
-        """The regular files at or below the wanted paths, each once."""
-        found: dict[str, None] = {}
-        for path in self.wanted.outputs:
-            if not os.path.exists(path):
-                self.problems.append(f"There is no {self._name(path)} to keep as an artifact.")
-            elif any(map(_is_refused, self._name(path).split("/"))):
-                self.problems.append(f"{self._name(path)} is not kept: git refuses its name.")
-            elif os.path.isdir(path):
-                for folder, folders, files in os.walk(path):
-                    folders[:] = sorted(name for name in folders if not _is_refused(name))
-                    for name in sorted(files):
-                        inner = os.path.join(folder, name)
-                        if _is_refused(name):
-                            self.problems.append(f"{self._name(inner)} is not kept: git refuses its name.")
-                        elif stat.S_ISREG(os.lstat(inner).st_mode):
-                            found[inner] = None
-            elif os.path.isfile(path):
-                found[path] = None
-            else:
-                self.problems.append(f"{self._name(path)} is no regular file, and not kept.")
-        return list(found)
+        kept = keep(self.wanted.outputs, self.wanted.toplevel, live.artifacts, is_impatient)
+        live.write_fact("outputs", kept.entries)
+        live.write_fact("artifacts", kept.artifacts)
+        self.problems += kept.problems
 
     def _name(self, path: str) -> str:
         """The path from the top of the working tree; of a file outside of it, the absolute path."""
         inside = os.path.relpath(path, self.wanted.toplevel)
         return path if inside.startswith("../") or inside == ".." else inside
-
-
-def _is_refused(name: str) -> bool:
-    """Whether git takes a name for `.git` on some file system (HFS+ drops characters, NTFS ends, and short names)."""
-    plain = "".join(c for c in name if c not in _IGNORED_BY_HFS).lower().rstrip(". ").partition(":")[0]
-    return plain in {".git", "git~1", "..", "."}
 
 
 def _facts_of(path: str) -> tuple[int, ...] | None:

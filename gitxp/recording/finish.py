@@ -22,7 +22,7 @@ from gitxp.format import (
 )
 from gitxp.recording.journal import read_journal
 from gitxp.recording.output import join
-from gitxp.store.writer import SMALL, File, Identity, advance, discard
+from gitxp.store.writer import LINK, SMALL, File, Identity, advance, discard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,13 +100,20 @@ def _artifacts(live: Live, record: Record) -> list[File]:
     files: list[File] = []
     gone: set[str] = set()
     for artifact in live.read_fact("artifacts") or ():
-        if os.path.isfile(artifact["source"]):
-            files.append(File(f"{ARTIFACTS_FOLDER}/{artifact['path']}", source=artifact["source"]))
+        place = f"{ARTIFACTS_FOLDER}/{artifact['path']}"
+        if "link" in artifact:
+            files.append(File(place, os.fsencode(artifact["link"]), mode=LINK))
+            continue
+        source = os.path.join(live.artifacts, artifact["source"])
+        if os.path.isfile(source):
+            files.append(File(place, source=source))
         else:
             gone.add(artifact["path"])
     if gone:
         record["outputs"] = [
-            {**entry, "stored": entry["stored"] and entry.get("artifact", entry["path"]) not in gone}
+            {**entry, "stored": False, "reason": "gone before it could be stored"}
+            if entry.get("artifact", entry["path"]) in gone
+            else entry
             for entry in record.get("outputs", ())
         ]
         said = [f"{path} was gone before it could be stored as an artifact." for path in sorted(gone)[:_NAMED]]

@@ -62,6 +62,11 @@ class Live:
         """The private index of the snapshot."""
         return os.path.join(self.path, "index")
 
+    @property
+    def artifacts(self) -> str:
+        """The folder with copies of the files that the run produced."""
+        return os.path.join(self.path, "artifacts")
+
     def write_state(self, state: dict[str, Any]) -> None:
         """Replace the state by this one; a crash leaves the old or the new, whole."""
         self._write(_STATE, state, durable=True)

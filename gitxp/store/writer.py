@@ -28,17 +28,20 @@ _CHUNK = 1 << 20
 _LOOSE_ONLY = "loose-object,reference,-pack,-pack-metadata"
 # Each file is a blob and may need a folder or two of its own; from 100 objects on (`fastimport.unpackLimit`) it is a pack.
 SMALL = 25
+LINK = "120000"  # git's mode of a symbolic link
 
 
 class File(NamedTuple):
     """A file for a run's tree: its path in the tree, and its bytes, or the path on disk where they are.
 
-    A file on disk is taken as long as it is when it is opened: it may grow meanwhile.
+    A file on disk is taken as long as it is when it is opened: it may grow meanwhile. With the mode `LINK` the bytes are
+    a symbolic link's target.
     """
 
     path: str
     data: bytes | None = None
     source: str | None = None
+    mode: str = "100644"
 
 
 class Identity(NamedTuple):
@@ -172,7 +175,7 @@ def _clear_crash_report(process: Process, stderr: str) -> None:
 
 
 def _send_file(process: Process, file: File) -> None:
-    start = f"M 100644 inline {_quote(file.path)}\n".encode("utf-8", "surrogateescape")
+    start = f"M {file.mode} inline {_quote(file.path)}\n".encode("utf-8", "surrogateescape")
     if file.source is None:
         data = file.data or b""
         process.send(start + b"data %d\n" % len(data) + data + b"\n")
