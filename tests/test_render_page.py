@@ -42,7 +42,10 @@ ABOUT = {
             {"path": "data/train", "kind": "folder", "size": 3 << 20, "files": 12, "xxh3_128": "f" * 32},
             {"path": "gone", "kind": "missing"},
         ],
-        outputs=[{"path": "model.bin", "size": 10, "xxh3_128": "e" * 32, "stored": False}],
+        outputs=[
+            {"path": "model.bin", "size": 10, "xxh3_128": "e" * 32, "stored": False, "reason": "too large"},
+            {"path": "best", "link": "epoch3", "stored": True},
+        ],
     ),
     "commit": "c" * 40,
     "tags": ["good"],
@@ -78,7 +81,8 @@ def test_page_has_it_all() -> None:
         "acc 0.912346 0.5 inf 3",
         "data/train 3.0 MiB ffffffffff 12 files",
         "gone missing",
-        "model.bin 10 B eeeeeeeeee not stored",
+        "model.bin 10 B eeeeeeeeee not stored: too large",
+        "best a link to epoch3",
         "python CPython 3.11.7",
         "packages 2",
         "machine Some CPU, 2 cores, 8.0 GiB of memory",
@@ -94,7 +98,10 @@ def test_a_page_fits(width: int) -> None:
         "params": {"a.very.long.name." * 9: "x" * 99, "b": "日本" * 99},
         "param_sources": {"b": "config:" + "deep/" * 30 + "a.yaml"},
         "metrics": {"train/loss/" * 20: {"last": 1, "min": 0.1234567, "max": 2, "count": 3}},
-        "outputs": [{"path": "out/" * 40, "size": 10, "xxh3_128": "e" * 32, "stored": False}],
+        "outputs": [
+            {"path": "out/" * 40, "size": 10, "xxh3_128": "e" * 32, "stored": False, "reason": "too large"},
+            {"path": "best", "link": "epoch3", "stored": True},
+        ],
         "problems": ["something could not be recorded " * 5],
     }
     lines = render_page({**ABOUT, **long}, width=width, now=NOW).splitlines()

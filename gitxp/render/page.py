@@ -170,8 +170,10 @@ def _file_facts(item: Mapping[str, Any]) -> tuple[str, str, str]:
         remarks.append("missing")
     if item.get("changed"):
         remarks.append("changed while it was read")
+    if item.get("link"):
+        remarks.append(f"a link to {_text(item['link'])}")
     if item.get("stored") is False:
-        remarks.append("not stored")
+        remarks.append(f"not stored: {_text(item['reason'])}" if item.get("reason") else "not stored")
     elif isinstance(item.get("stored"), str):
         remarks.append(_text(item["stored"]))
     digest = _text(item.get("xxh3_128"))[:_SHORT_OID]

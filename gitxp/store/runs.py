@@ -254,7 +254,20 @@ _RECORD: Mapping[str, Check] = {
     "param_sources": _object_of(_text),
     "metrics": _object_of(_summary),
     "data": _list_of(_fingerprint),
-    "outputs": _list_of(_keys("path", path=_text, size=_count, xxh3_128=_text, stored=_flag, artifact=_text)),
+    "outputs": _list_of(
+        _keys(
+            "path",
+            path=_text,
+            size=_count,
+            xxh3_128=_text,
+            stored=_flag,
+            artifact=_text,
+            link=_text,
+            reason=_text,
+            files=_count,
+            changed=_flag,
+        )
+    ),
     "host": _text,
     "user": _text,
     "git": _object_of(_text),
