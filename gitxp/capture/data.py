@@ -27,14 +27,14 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from gitxp.capture.hash_threads import Cancelled, Watch, hash_items
-from gitxp.capture.hashing import FileHash, fingerprint_file
+from gitxp.capture.hashing import FileHash
 from gitxp.capture.stat_cache import UNTRUSTED, Answer, Cache, Writer, is_trusted
 from gitxp.capture.walk import FILE, LINK, UNLISTED, Item, Walk, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["fingerprint", "fingerprint_file", "manifest_line"]
+__all__ = ["fingerprint", "manifest_line"]
 
 _CHUNK = 2048
 _UNREADABLE = "?" * 32

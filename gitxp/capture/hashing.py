@@ -43,12 +43,6 @@ def make_buffer() -> mmap.mmap:
     return mmap.mmap(-1, _BUFFER)
 
 
-def fingerprint_file(path: str) -> str:
-    """The xxh3-128 of one regular file as 32 hex digits, a symbolic link to it followed; `OSError` as `hash_file`."""
-    with make_buffer() as buffer:
-        return hash_file(os.fsencode(path), buffer, follow=True).digest.hex()
-
-
 def hash_file(
     path: bytes,
     buffer: mmap.mmap,
