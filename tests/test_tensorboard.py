@@ -173,7 +173,7 @@ def test_damaged_data(tmp_path: Path) -> None:
     path.write_bytes(data)
     found = read(str(path))
     assert [step for step, _ in points(found)["loss"]] == [0, 1, 3, 4]
-    assert found.problems == [f"{NAME}: 1 damaged records are left out."]
+    assert found.problems == [f"{NAME}: damaged records left out: 1."]
 
 
 def test_damaged_length(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_what_is_no_event(tmp_path: Path) -> None:
     strange = [b"\xff" * 20, b"\x09" + bytes(8) + b"\x10\xff\xff\xff", b"\x0b\x0c", b"", b"\x2a\x7f\x00"]
     found = read(write(tmp_path, *strange, ev.event(1, ev.simple("loss", 1.0))))
     assert points(found) == {"loss": [(1, 1.0)]}
-    assert found.problems == [f"{NAME}: 4 records could not be understood."]
+    assert found.problems == [f"{NAME}: records that could not be understood: 4."]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 30))

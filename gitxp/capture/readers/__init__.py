@@ -148,7 +148,7 @@ def _add(found: Found, points: dict[str, list[Series]], total: int) -> int:
         total += count
     if left_out:
         found.problems.append(
-            f"{left_out:,} metrics are left out: {MAX_METRICS:,} metrics and {MAX_POINTS:,} points are the most."
+            f"Metrics left out: {left_out:,}. {MAX_METRICS:,} metrics and {MAX_POINTS:,} points are the most."
         )
     return total
 
@@ -163,7 +163,7 @@ def _limit_artifacts(found: Found) -> None:
             room -= artifact.size
     if len(kept) < len(found.artifacts):
         found.problems.append(
-            f"{len(found.artifacts) - len(kept):,} images, histograms or texts of TensorBoard's are left out: "
+            f"Images, histograms or texts of TensorBoard's left out: {len(found.artifacts) - len(kept):,}. "
             f"{MAX_ARTIFACTS:,} and {MAX_ALL_ARTIFACTS >> 20} MiB are the most."
         )
     found.artifacts[:] = sorted(kept, key=lambda one: one.path)

@@ -119,7 +119,7 @@ class Table:
         self._columns = [(at, self._name) for at, _ in columns[-1:]] if self._name else columns
         kept = [(at, name) for at, name in self._columns if len(name) <= MAX_NAME][:MAX_METRICS]
         if len(kept) < len(self._columns):
-            self.problems.append(f"{len(self._columns) - len(kept):,} of its columns are left out")
+            self.problems.append(f"columns left out: {len(self._columns) - len(kept):,}")
         self._columns = kept
 
     def _take(self, lines: bytes, now: float) -> None:

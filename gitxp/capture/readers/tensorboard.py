@@ -91,7 +91,7 @@ class EventFile:
                     self._take(batch)
         self.problems = list(self._records.problems)
         if self._strange:
-            self.problems.append(f"{self._strange:,} records could not be understood")
+            self.problems.append(f"records that could not be understood: {self._strange:,}")
         for kind in sorted(self._left_out):
             self.problems.append(f"it has more {kind} than are kept")
 

@@ -83,7 +83,7 @@ class Records:
                 self.problems.append(f"a record of {size:,} bytes is left out: {MAX_RECORD:,} is the most")
                 self.offset = file.seek(end)
         if damaged:
-            self.problems.append(f"{damaged:,} damaged records are left out")
+            self.problems.append(f"damaged records left out: {damaged:,}")
 
     def _split(self, chunk: bytes) -> tuple[list[tuple[int, bytes, bytes]], int]:
         """The whole records in a chunk, each with its place and its checksum, and how much of the chunk they are."""
