@@ -224,6 +224,12 @@ def test_a_current_folder_that_is_gone(lab: Lab) -> None:
         b"snapshot: \xff\xfe".decode("latin-1"),
         "snapshot:\n  max_file_size: -1\n",
         "a: &a [*a]\n",
+        "data: a\ndata: b\n",
+        "data:\n\t- a\n",
+        "data: !!bool maybe\nlist: &a [*a]\n",
+        "[" * 5000,
+        "#" * (1 << 20) + "\n",
+        "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{c}: &{c} [{f'*{chr(ord(c) - 1)},' * 9}]\n" for c in "bcdefghi"),
     ],
 )
 def test_a_configuration_that_cannot_be_read(text: str, lab: Lab) -> None:
@@ -246,9 +252,31 @@ def test_an_empty_configuration(lab: Lab) -> None:
 def test_a_configuration_that_is_a_folder(lab: Lab) -> None:
     """gitxp.yaml as a folder or a link to nowhere is not silently taken for none."""
     os.mkdir(lab.path("gitxp.yaml"))
-    done = lab.run("run", "--", "true")
-    assert done.status in {0, 125}
+    _is_refused(lab.run("run", "--", "true"), 125, r"gitxp\.yaml cannot be read: it is a folder\.$")
+    os.rmdir(lab.path("gitxp.yaml"))
+    os.symlink("nowhere", lab.path("gitxp.yaml"))
+    _is_refused(
+        lab.run("run", "--", "true"), 125, r"gitxp\.yaml is a link to nowhere, .*: No such file or directory\.$"
+    )
+    assert lab.names() == ["calm-otter", "calm-owl"]
+
+
+def test_a_broken_file_of_the_command(lab: Lab) -> None:
+    """A configuration file of the user's that gitxp cannot read, whatever is in it, is told and stops no run."""
+    broken = {
+        "bool.yaml": b"a: !!bool maybe\nb: [",
+        "twice.yaml": b"lr: 1\nlr: 2\n",
+        "deep.json": b'{"a":' * 100_000,
+        "bytes.toml": b"a = '\xff'",
+        "tab.yml": b"a:\n\tb: 1\n",
+    }
+    for name, content in broken.items():
+        lab.write(name, content)
+    done = lab.run("run", "--name", "r", "--", "true", *broken, "--n", "1")
+    assert done.status == 0, done.stderr
+    assert all(name in done.stderr for name in broken)
     assert "Traceback" not in done.stderr
+    assert lab.record("r")["params"] == {"lr": 2, "n": 1}
 
 
 def test_a_repository_that_is_read_only(lab: Lab) -> None:
