@@ -15,11 +15,9 @@ import os
 import select
 import time
 
-from gitxp.errors import GitxpError
 from gitxp.format import format_time
+from gitxp.recording.conclusion import conclude
 from gitxp.recording.csignal import signal
-from gitxp.recording.ending import Ending
-from gitxp.recording.finish import finish
 from gitxp.recording.output import OutputLog
 from gitxp.recording.posix import signal_group, spawn
 from gitxp.recording.relay import Relay
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from gitxp.format import Oid
     from gitxp.git.program import Git, Process
+    from gitxp.recording.ending import Ending
     from gitxp.recording.facts import Facts
     from gitxp.recording.live import Live
     from gitxp.recording.relay import Streams
@@ -297,30 +296,17 @@ class Recorder:
         """
         self.relay.finish()
         self.relay.give_terminal_back()
-        live, facts = self.task.live, self.task.facts
-        status = commit = problem = None
-        notices: list[str] = []
-        try:
-            live.write_ended(self.ended)
-            facts.finish(live, self._is_impatient)
-            notices = [notice for notice in (self.log.problem, *facts.problems) if notice]
-            if notices:
-                live.write_ended({**self.ended, "problems": notices})
-            record, commit = finish(self.task.git, live, self.task.tip, self._ready)
-            status, notices = record["status"], record.get("problems", [])
-            live.remove()
-        except (GitxpError, OSError) as error:
-            problem = str(error)
-        ending = Ending(
-            status=status,
-            exit_code=self.ended.get("exit_code"),
-            signal=self.ended.get("signal"),
-            duration=self.ended.get("duration"),
-            commit=commit,
-            problem=problem,
-            notices=tuple(notices),
-            is_mid_line=self.relay.is_mid_line,
-        )
+        task = self.task
+        ending = conclude(
+            task.git,
+            task.live,
+            task.tip,
+            task.facts,
+            self.ended,
+            self._is_impatient,
+            problem=self.log.problem,
+            ready=self._ready,
+        )._replace(is_mid_line=self.relay.is_mid_line)
         self._tell(*ending.lines(), "over")
         return ending
 

@@ -1,0 +1,75 @@
+"""How this program ends: Python tells its exit handlers nothing of it.
+
+An exception that nobody caught passes `sys.excepthook`, and an exit status `sys.exit`: both are looked at and passed on.
+Whether the program ended by what was seen last, or caught it and went on to its own end, the frame of the main module
+tells: one that ran to its end stands at its return.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+    from typing import Any, NoReturn
+
+_SIGINT = 2
+_exit = sys.exit
+_hook = sys.excepthook
+_status: int | None = None
+_signal: int | None = None
+_main: FrameType | None = None
+
+
+def watch() -> None:
+    """Begin to look; from the main module's frame, if it is below us."""
+    global _exit, _hook, _main  # noqa: PLW0603  (a process has one end)
+    _exit, sys.exit = sys.exit, _on_exit
+    _hook, sys.excepthook = sys.excepthook, _on_exception
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  (there is no other way to it)
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__main__":
+            _main = frame
+        frame = frame.f_back
+
+
+def forget() -> None:
+    """In a forked child: what its parent did is not its own end."""
+    global _status, _signal, _main  # noqa: PLW0603
+    _status = _signal = _main = None
+
+
+def how() -> tuple[int | None, int | None]:
+    """(exit status, None), or (None, the signal that is to end this process)."""
+    if hasattr(sys, "ps1"):  # somebody typed: no mistake of theirs ended the program
+        return 0, None
+    if _signal is not None:
+        return None, _signal
+    if _status is None or (_main is not None and _ran_to_its_end(_main)):
+        return 0, None
+    return _status, None
+
+
+def _ran_to_its_end(frame: FrameType) -> bool:
+    import dis
+
+    if frame.f_lasti < 0:
+        return False
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]] in {"RETURN_VALUE", "RETURN_CONST"}
+
+
+def _on_exit(status: Any = None, /) -> NoReturn:
+    global _status  # noqa: PLW0603
+    from gitxp.current.active import exit_status
+
+    _status = exit_status(status)
+    _exit(status)
+
+
+def _on_exception(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    global _status, _signal  # noqa: PLW0603
+    _status = 1
+    if issubclass(kind, KeyboardInterrupt):
+        _signal = _SIGINT
+    _hook(kind, error, traceback)
