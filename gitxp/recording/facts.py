@@ -13,6 +13,7 @@ import time
 from gitxp.capture.environment import environment
 from gitxp.capture.interpreter import TIMEOUT, MustAsk
 from gitxp.errors import GitxpError
+from gitxp.recording.appended import Appended
 from gitxp.recording.journal import Journal
 
 TYPE_CHECKING = False
@@ -51,6 +52,7 @@ class Facts:
         self.feed: Callable[[bytes], None] | None = self._feed if STDOUT in wanted.metrics_from else None
         self._lines: LineMetrics | None = None
         self._journal: Journal | None = None
+        self._appended: Appended | None = None
         self._thread: threading.Thread | None = None
         self._is_cancelled = False
         self._environment: dict[str, Any] | None = None
@@ -68,6 +70,7 @@ class Facts:
     def start(self, live: Live) -> None:
         """Begin with what can be known at the start."""
         self._journal = Journal(live.journal)
+        self._appended = Appended((live.journal, os.path.join(live.path, "said")))
         if self._environment is not None:
             self._attempt("The environment", lambda: live.write_fact("environment", self._environment))
             if not self.wanted.data:
@@ -78,9 +81,15 @@ class Facts:
         self._thread.start()
 
     def sync(self) -> None:
-        """Bring the metrics that were logged to the disk."""
-        if self._journal is not None:
-            self._attempt("The metrics", self._journal.sync)
+        """Bring to the disk what this process and those of the command logged and said."""
+        appended = self._appended
+        if appended is None:
+            return
+        try:
+            appended.sync()
+        except OSError as error:  # once, and not every five seconds
+            self._appended = None
+            self.problems.append(f"What was logged could not be brought to the disk: {error.strerror}.")
 
     def finish(self, live: Live, is_impatient: Callable[[], bool]) -> None:
         """Find out what can be known at the end only, and wait for the rest, unless the user is impatient."""

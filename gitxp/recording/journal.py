@@ -43,11 +43,6 @@ class Journal:
             coded = self._coded[metric] = _code(metric) + _TAB
         os.write(self._fd, coded + encode_point(step, at, value))
 
-    def sync(self) -> None:
-        """Bring what was logged to the disk."""
-        if self._fd is not None:
-            os.fsync(self._fd)
-
 
 def write_journal(folder: str, points: Mapping[str, Series]) -> None:
     """Log whole series at once, in a file of their own. Raises `OSError`."""
