@@ -22,7 +22,7 @@ from gitxp.format import (
 )
 from gitxp.recording.journal import read_journal
 from gitxp.recording.output import join
-from gitxp.store.writer import LINK, SMALL, File, Identity, advance, discard
+from gitxp.store.writer import LINK, File, Identity, advance, discard, fits_loose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
         record["problems"] = [*record.get("problems", ()), "The output was over the limit: its middle is left out."]
     files = list(_files(live, series, output))
     files += _artifacts(live, record)
-    if process is not None and len(files) > SMALL:
+    if process is not None and not fits_loose(files):
         discard(process)
         process = None
     return record, advance(git, Identity(*state["identity"]), record, files, tip, process)
