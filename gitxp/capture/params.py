@@ -91,12 +91,19 @@ def from_command(command: Sequence[str], cwd: str) -> tuple[Params, Sources, lis
     for name in arguments.deleted:
         for key in [key for key in found if key == name or key.startswith(name + ".")]:
             del found[key]
-    params: Params = {}
-    sources: Sources = {}
-    long: list[str] = []
-    left_out = room_taken = 0
     named = [(name, thing, "argv") for name, thing in arguments.params.items()]
     named += [(name, thing, origins[name]) for name, thing in found.items() if name not in arguments.params]
+    params, sources, over = within_limits(named)
+    return params, sources, [*warnings, *over]
+
+
+def within_limits(named: Iterable[tuple[str, Any, str]]) -> tuple[Params, Sources, list[str]]:
+    """As many of these (name, value, source) as a record has room for, the first ones first; for the rest, warnings."""
+    params: Params = {}
+    sources: Sources = {}
+    warnings: list[str] = []
+    long: list[str] = []
+    left_out = room_taken = 0
     for name, thing, source in named:
         size = _size(thing)
         if size > MAX_TEXT or len(name) > _MAX_NAME:

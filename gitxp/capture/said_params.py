@@ -1,0 +1,129 @@
+"""Parameters from several mouths: the command line as it was typed, the program's own parser, its configuration, its code.
+
+Before the command starts only its words are known, and what they mean is a guess (params.py). When it is over, the
+program's parser may have said what it made of them: their names, their types, the defaults of all the rest. Here the
+two become one set, in which each name has the value of the source that knows best:
+
+    option (`--param`) > api (`gitxp.config`) > what was given on the command line, as the parser has it > Hydra's
+    configuration > the files that the command names > defaults of parsers > OmegaConf and other loggers > constants
+
+Of two processes that say the same of equal right, the one nearer to the command counts, and of one process what it said
+last. A guess that the parser has under another name (`-b 32` for `batch_size`, `--no-amp` for `no_amp`) is dropped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.capture.documents import DocumentError, flatten
+from gitxp.capture.params import within_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from gitxp.capture.params import Params, Sources
+
+OPTION, API, ARGV, HYDRA, CONFIG = "option", "api", "argv", "hydra", "config:"
+PARSERS = frozenset({"argparse", "click", "typer", "absl", "fire"})
+_RANKS = {OPTION: 0, API: 1, ARGV: 2, HYDRA: 3, **dict.fromkeys(PARSERS, 5), "omegaconf": 6, "constant": 8}
+_CONFIG_RANK, _OTHER_RANK = 4, 7
+_MAX_SOURCE = 100
+
+
+class Said(NamedTuple):
+    """Parameters that one process told of one source: nested or by dotted names, and which of them were given.
+
+    `depth` is how many processes stand between it and the command.
+    """
+
+    source: str
+    params: Mapping[str, Any]
+    given: frozenset[str] = frozenset()
+    depth: int = 0
+
+
+class _Claim(NamedTuple):
+    rank: int
+    depth: int
+    order: int  # the later, the smaller
+    value: Any
+    source: str
+
+
+def merge_params(params: Params, sources: Sources, said: Iterable[Said]) -> tuple[Params, Sources, list[str]]:
+    """The parameters of a run: those known before its start, with `sources`, and what its processes `said`, in order.
+
+    Gives (params, the source of each, sentences about what was left out). The limits are those of `from_command`.
+    """
+    told = list(said)
+    problems: list[str] = []
+    claims: dict[str, _Claim] = {}
+    guesses = {name for name, source in sources.items() if source == ARGV}
+    for name, value in params.items():
+        source = sources.get(name, ARGV)
+        # the parser read the same words, and knows their types
+        claims[name] = _Claim(_rank(source), 1 << 30 if source == ARGV else 0, 0, value, source)
+    parsed: list[tuple[str, Any]] = []
+    for number, item in enumerate(told):
+        for name, value in _flat(item, problems):
+            is_given = _is_given(name, item)
+            source = ARGV if is_given else item.source[:_MAX_SOURCE]
+            if item.source in PARSERS and (is_given or name in guesses):
+                parsed.append((name, value))
+            claim = _Claim(_rank(source), item.depth, -number, value, source)
+            if name not in claims or claim[:3] < claims[name][:3]:
+                claims[name] = claim
+    for name in _renamed(params, guesses, parsed):
+        del claims[name]
+    ranked = sorted(claims.items(), key=lambda item: item[1].rank)
+    kept, origins, over = within_limits((name, claim.value, claim.source) for name, claim in ranked)
+    return kept, origins, [*problems, *(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in over)]
+
+
+def _rank(source: str) -> int:
+    return _CONFIG_RANK if source.startswith(CONFIG) else _RANKS.get(source, _OTHER_RANK)
+
+
+def _is_given(name: str, item: Said) -> bool:
+    """Whether the command line gave it. Of a parser's value that is nested, all parts are given; not so of Hydra's groups."""
+    if item.source == HYDRA:
+        return name in item.given
+    return item.source in PARSERS and any(part in item.given for part in _ancestors(name))
+
+
+def _ancestors(name: str) -> Iterator[str]:
+    yield name
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
+
+
+def _flat(item: Said, problems: list[str]) -> Iterator[tuple[str, Any]]:
+    try:
+        yield from list(flatten(dict(item.params)))
+    except DocumentError as error:
+        problems.append(f"Parameters of the source {item.source[:_MAX_SOURCE]!r} are left out: {error}.")
+
+
+def _renamed(params: Params, guesses: set[str], parsed: list[tuple[str, Any]]) -> Iterator[str]:
+    """The guesses that a parser has under another name of its own."""
+    names = {name for name, _ in parsed}
+    for guess in guesses - names:
+        value = params[guess]
+        if isinstance(value, bool):
+            if f"no_{guess}" in names or any(_is_switch(other, value) and name[:1] == guess for name, other in parsed):
+                yield guess
+        elif any(_is_same(value, other) for name, other in parsed if name not in params):
+            yield guess
+
+
+def _is_switch(other: Any, value: Any) -> bool:
+    return isinstance(other, bool | int) and bool(other) is value
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Whether a parser may have made `b` of the words that were taken for `a`: 32 and "32", 1 and 1.0."""
+    if isinstance(a, list) or isinstance(b, list):
+        a, b = (value if isinstance(value, list) else [value] for value in (a, b))
+        return len(a) == len(b) and all(map(_is_same, a, b))
+    return bool(a == b) or str(a) == str(b)

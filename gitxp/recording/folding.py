@@ -1,0 +1,144 @@
+"""What the processes of a run said, folded into its record: parameters, words of the user's, results, problems.
+
+This is done when the last commit is made, by whoever makes it and from the live folder alone: so a run whose recorder
+died keeps what was said until then. Files are another matter (files.py), as are the artifacts (staged.py).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from gitxp.capture.said_params import Said, merge_params
+from gitxp.capture.secrets import redact_params, redact_text, redact_value
+from gitxp.format import metric_path
+from gitxp.recording.journal import MAX_METRICS, MAX_NAME
+from gitxp.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gitxp.format import Record
+    from gitxp.recording.statements import Statement
+
+MAX_TEXT = 2_000
+MAX_NOTE = 64 * 1024
+MAX_VALUES = 1_000
+MAX_TAGS = 100
+MAX_PROBLEMS = 20  # of the processes'
+_TOO_DEEP = 100  # a process id that was given twice can make a circle
+Scalar = str | int | float | bool
+
+
+def fold(record: Record, series: dict[str, Series], statements: Sequence[Statement]) -> None:
+    """Add to the record what was said, and to the series the numbers that a summary has."""
+    _fold_params(record, statements)
+    _fold_metadata(record, statements)
+    _fold_summary(record, series, statements)
+    problems = list(_problems(statements))
+    if problems:
+        record["problems"] = [*record.get("problems", ()), *problems]
+
+
+def depths(statements: Iterable[Statement]) -> dict[int, int]:
+    """How many of the command's processes stand above each of them, by process id."""
+    parents: dict[int, int] = {}
+    for statement in statements:
+        if statement.kind == "process" and "ppid" in statement.facts:
+            parents.setdefault(statement.pid, statement.facts["ppid"])
+    found = {}
+    for pid, parent in parents.items():
+        depth, above = 0, parent
+        while above in parents and depth < _TOO_DEEP:
+            depth, above = depth + 1, parents[above]
+        found[pid] = depth
+    return found
+
+
+def _fold_params(record: Record, statements: Sequence[Statement]) -> None:
+    depth_of = depths(statements)
+    said = [
+        Said(
+            statement.facts["source"],
+            statement.facts["params"],
+            frozenset([*statement.facts.get("given", ()), *map(_override, statement.facts.get("overrides", ()))]),
+            depth_of.get(statement.pid, _TOO_DEEP),
+        )
+        for statement in statements
+        if statement.kind == "params" and {"source", "params"} <= statement.facts.keys()
+    ]
+    if not said:
+        return
+    params, sources, problems = merge_params(record.get("params", {}), record.get("param_sources", {}), said)
+    if params:
+        record["params"], record["param_sources"] = redact_params(params), sources
+    if problems:
+        record["problems"] = [*record.get("problems", ()), *problems]
+
+
+def _override(word: str) -> str:
+    """The name in one of Hydra's overrides: `+db.user=me`, `++lr=0.1`."""
+    return word.partition("=")[0].lstrip("+")
+
+
+def _fold_metadata(record: Record, statements: Iterable[Statement]) -> None:
+    """Tags add up; of notes, group and title the last one counts; what the user told `gitxp run` stays."""
+    told: dict[str, str] = {}
+    tags: dict[str, None] = dict.fromkeys(record.get("tags", ()))
+    for statement in statements:
+        if statement.kind == "metadata":
+            facts = statement.facts
+            for tag in facts.get("tags", ()):
+                if tag and len(tag) <= MAX_TEXT and len(tags) < MAX_TAGS:
+                    tags.setdefault(redact_text(tag))
+            told |= {key: redact_text(facts[key][:MAX_NOTE]) for key in ("notes", "group", "title") if facts.get(key)}
+    if tags:
+        record["tags"] = list(tags)
+    if "notes" in told and told["notes"] != record.get("note"):
+        record["note"] = "\n\n".join(filter(None, (record.get("note"), told["notes"])))
+    if "group" in told:
+        record.setdefault("group", told["group"][:MAX_TEXT])
+    if "title" in told:
+        record["title"] = told["title"][:MAX_TEXT]
+
+
+def _fold_summary(record: Record, series: dict[str, Series], statements: Iterable[Statement]) -> None:
+    """Numbers become the last points of metrics, all else is kept beside them."""
+    values: dict[str, tuple[float, Scalar]] = {}
+    for statement in statements:
+        if statement.kind == "summary":
+            for name, value in statement.facts.get("values", {}).items():
+                if _is_result(name, value) and (name in values or len(values) < MAX_VALUES):
+                    values[name] = (statement.at, value)
+    words: dict[str, Scalar] = {}
+    for name, (at, value) in values.items():
+        if isinstance(value, str | bool):
+            words[name] = redact_value(name, value)
+        elif name in series or len(series) < MAX_METRICS:
+            points = series.setdefault(name, Series())
+            if not points or not _is_equal(points.values[-1], value):
+                points.append(points.steps[-1] if points else 0, at, float(value))
+    if words:
+        record["summary"] = words
+
+
+def _is_result(name: str, value: object) -> bool:
+    if not name or len(metric_path(name)) > MAX_NAME:
+        return False
+    return len(value) <= MAX_TEXT if isinstance(value, str) else isinstance(value, int | float)
+
+
+def _is_equal(a: float, b: float) -> bool:
+    return a == b or (math.isnan(a) and math.isnan(b))
+
+
+def _problems(statements: Iterable[Statement]) -> Iterator[str]:
+    texts: dict[str, Any] = {}
+    for statement in statements:
+        if statement.kind == "problem" and statement.facts.get("text"):
+            texts.setdefault(redact_text(statement.facts["text"][:MAX_TEXT]))
+    for number, text in enumerate(texts):
+        if number == MAX_PROBLEMS:
+            yield f"The run's processes told of {len(texts) - MAX_PROBLEMS:,} more problems."
+            return
+        yield text
