@@ -33,6 +33,7 @@ ENVIRONMENT_PATH = f"{FOLDER}/environment.json"
 OUTPUT_PATH = f"{FOLDER}/output.log"
 METRICS_FOLDER = f"{FOLDER}/metrics"
 ARTIFACTS_FOLDER = f"{FOLDER}/artifacts"
+DATA_FOLDER = f"{FOLDER}/data"
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 INTERRUPTED, KILLED, LOST = "interrupted", "killed", "lost"
@@ -229,18 +230,27 @@ def metric_path(metric: str) -> str:
     Bytes outside a safe set, `.` at a component's beginning, and empty components are percent-encoded, so that any
     name is a legal path on every file system and none leaves its folder.
     """
+    return f"{METRICS_FOLDER}/{_coded(metric, '.tsv')}.tsv"
+
+
+def data_path(path: str) -> str:
+    """The path of a data folder's manifest in the tree: `data/train` gives `.gitxp/data/data/train.txt`; as `metric_path`."""
+    return f"{DATA_FOLDER}/{_coded(path, '.txt')}.txt"
+
+
+def _coded(name: str, ending: str) -> str:
     parts = []
-    components = metric.split("/")
+    components = name.split("/")
     for number, part in enumerate(components, 1):
         coded = "".join(
             chr(byte) if byte in _PATH_SAFE else f"%{byte:02X}" for byte in part.encode("utf-8", "surrogateescape")
         )
         if coded.startswith("."):
             coded = "%2E" + coded[1:]
-        if number < len(components) and coded.endswith(".tsv"):  # a folder must not take the name of a file
-            coded = coded[:-4] + "%2Etsv"
+        if number < len(components) and coded.endswith(ending):  # a folder must not take the name of a file
+            coded = coded[: -len(ending)] + "%2E" + ending[1:]
         parts.append(coded or "%")
-    return f"{METRICS_FOLDER}/{'/'.join(parts)}.tsv"
+    return "/".join(parts)
 
 
 def metric_name(path: str) -> str | None:

@@ -28,13 +28,15 @@ import xxhash
 
 from gitxp.capture.hash_threads import Cancelled, Watch, hash_items
 from gitxp.capture.hashing import FileHash
+from gitxp.capture.manifests import Manifest, reuse
 from gitxp.capture.stat_cache import UNTRUSTED, Answer, Cache, Writer, is_trusted
-from gitxp.capture.walk import FILE, LINK, UNLISTED, Item, Walk, scan
+from gitxp.capture.walk import FILE, LINK, UNLISTED, Item, Listing, Walk, scan
+from gitxp.format import DATA_FOLDER, data_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["fingerprint", "manifest_line"]
+__all__ = ["fingerprint", "fingerprint_files", "manifest_line", "shown_path"]
 
 _CHUNK = 2048
 _UNREADABLE = "?" * 32
@@ -48,6 +50,7 @@ def fingerprint(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     clock: Callable[[], int] = time.time_ns,
+    manifests: str | None = None,
 ) -> list[dict[str, Any]]:
     """The record's `data` entries for files and folders, one for each path, in order, each path once.
 
@@ -59,15 +62,48 @@ def fingerprint(
     `cache_path` is a folder for stat caches, made if it is not there; None does without. `progress` is called in this
     thread, some 10 times a second, with the bytes and files read so far, `cancelled` as often; where that says true, the
     entries that are not finished have `path` and `kind` alone.
+
+    `manifests` is a folder, made if it is not there, for the folders' manifests, each where it is to be in the tree below
+    `.gitxp/data`; an entry that has one there says `manifest`: true.
     """
     watch = Watch(progress, cancelled)
     entries: dict[str, dict[str, Any]] = {}
     for path in paths:
         full = os.path.normpath(os.path.join(toplevel, path))
-        shown = _shown(full, toplevel)
+        shown = shown_path(full, toplevel)
         if shown not in entries:
-            entries[shown] = {"path": shown, **_fingerprint(os.fsencode(full), cache_path, watch, clock)}
+            place = _place(manifests, shown)
+            entries[shown] = {"path": shown, **_fingerprint(os.fsencode(full), cache_path, watch, clock, place)}
     return list(entries.values())
+
+
+def fingerprint_files(
+    folder: str,
+    files: Sequence[str],
+    toplevel: str,
+    cache_path: str | None,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+    manifests: str | None = None,
+) -> dict[str, Any]:
+    """One entry, as of a folder, for these files below it alone, by their paths from `folder`; see `fingerprint`.
+
+    None of them may be a symbolic link; what lies between them and the folder may.
+    """
+    shown = shown_path(folder, toplevel)
+    root = os.fsencode(folder)
+    listing = Listing(root, sorted(map(os.fsencode, files)))
+    cache = Cache(cache_path, root + b"\0opened")
+    place = _place(manifests, shown)
+    watch = Watch(None, cancelled)
+    try:
+        if cache.answer and cache.stats == listing.stats and (found := _known("folder", cache, place)):
+            return {"path": shown, **found}
+        return {"path": shown, **_hash_root(root, listing, cache, watch, time.time_ns, place)}
+    except Cancelled:
+        return {"path": shown, "kind": "folder"}
+    finally:
+        cache.close()
 
 
 def manifest_line(path: bytes, kind_mark: bytes, digest: str) -> bytes:
@@ -76,7 +112,8 @@ def manifest_line(path: bytes, kind_mark: bytes, digest: str) -> bytes:
     return b"%s%s %s%s\n" % (b"\\" if escaped != path else b"", digest.encode("ascii"), kind_mark, escaped)
 
 
-def _shown(full: str, toplevel: str) -> str:
+def shown_path(full: str, toplevel: str) -> str:
+    """A normal absolute path as a record has it: from the top of the working tree, absolute outside of it."""
     for path in (full, os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))):
         if path == toplevel:
             return "."
@@ -85,7 +122,23 @@ def _shown(full: str, toplevel: str) -> str:
     return full
 
 
-def _fingerprint(root: bytes, cache_path: str | None, watch: Watch, clock: Callable[[], int]) -> dict[str, Any]:
+def _place(manifests: str | None, shown: str) -> str | None:
+    """Where on disk the manifest of an entry goes."""
+    return manifests and os.path.join(manifests, data_path(shown).removeprefix(DATA_FOLDER + "/"))
+
+
+def _known(kind: str, cache: Cache, place: str | None) -> dict[str, Any] | None:
+    """The entry from the cache, whose answer still holds; None where its manifest is wanted and was not kept."""
+    assert cache.answer
+    is_there = reuse(place, cache.manifest, cache.answer) if place and kind == "folder" else False
+    if is_there is None:
+        return None
+    return _entry(kind, cache.answer) | ({"manifest": True} if is_there else {})
+
+
+def _fingerprint(
+    root: bytes, cache_path: str | None, watch: Watch, clock: Callable[[], int], place: str | None
+) -> dict[str, Any]:
     try:
         about = os.stat(root)
     except (OSError, ValueError):  # ValueError: a NUL in the path
@@ -97,9 +150,10 @@ def _fingerprint(root: bytes, cache_path: str | None, watch: Watch, clock: Calla
     cache = Cache(cache_path, root)
     try:
         watch.look()
-        if cache.answer and cache.stats != UNTRUSTED and scan(root, watch.look) == cache.stats:
-            return _entry(kind, cache.answer)
-        return _hash_root(root, kind, cache, watch, clock)
+        is_same = cache.answer and cache.stats != UNTRUSTED and scan(root, watch.look) == cache.stats
+        if is_same and (found := _known(kind, cache, place)):
+            return found
+        return _hash_root(root, Walk(root), cache, watch, clock, place)
     except FileNotFoundError:  # the root went away just now
         return {"kind": "missing"}
     except Cancelled:
@@ -121,11 +175,13 @@ def _entry(kind: str, answer: Answer, unreadable: int = 0, *, changed: bool = Fa
     return entry
 
 
-def _hash_root(root: bytes, kind: str, cache: Cache, watch: Watch, clock: Callable[[], int]) -> dict[str, Any]:
+def _hash_root(
+    root: bytes, walk: Walk | Listing, cache: Cache, watch: Watch, clock: Callable[[], int], place: str | None
+) -> dict[str, Any]:
     """Walk in manifest order, hash what the cache does not know, and write the next cache."""
     looked = clock()
-    walk = Walk(root)
-    sums = _Sums(Writer(cache))
+    kind = "folder" if walk.is_folder else "file"
+    sums = _Sums(Writer(cache), Manifest(place if walk.is_folder else None, cache.manifest))
     try:
         for items in _chunks(walk):
             known = [None if item.kind == UNLISTED else cache.find(item.path, item.facts) for item in items]
@@ -144,19 +200,22 @@ def _hash_root(root: bytes, kind: str, cache: Cache, watch: Watch, clock: Callab
         sums.writer.publish(walk.stats if sums.steady else UNTRUSTED, answer)
     except BaseException:
         sums.writer.discard()
+        sums.manifest.discard()
         raise
-    return _entry(kind, answer, sums.unreadable, changed=sums.changed)
+    entry = _entry(kind, answer, sums.unreadable, changed=sums.changed)
+    return entry | ({"manifest": True} if sums.manifest.publish() else {})
 
 
 class _Sums:
     """What grows while the items of one root go by; `steady` is whether the whole answer may be taken again."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, manifest: Manifest) -> None:
         self.writer = writer
+        self.manifest = manifest
         self.steady = True
         self.changed = False
         self.unreadable = 0
-        self._manifest = xxhash.xxh3_128()
+        self._hasher = xxhash.xxh3_128()
         self._lines: list[bytes] = []
         self._size = 0
         self._files = 0
@@ -185,12 +244,14 @@ class _Sums:
 
     def flush(self) -> None:
         """Let go of the lines."""
-        self._manifest.update(b"".join(self._lines))
+        lines = b"".join(self._lines)
+        self._hasher.update(lines)
+        self.manifest.add(lines, len(self._lines))
         self._lines.clear()
 
     def answer(self, kind: str) -> Answer:
         """The fingerprint of a folder, or of the one file."""
-        return Answer(self._manifest.digest() if kind == "folder" else self._last, self._size, self._files)
+        return Answer(self._hasher.digest() if kind == "folder" else self._last, self._size, self._files)
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -57,6 +57,7 @@ class Cache:
 
     def __init__(self, folder: str | None, root: bytes) -> None:
         self.path = os.path.join(folder, "data", xxhash.xxh3_128_hexdigest(root)) if folder else None
+        self.manifest = f"{self.path}.txt" if self.path else None  # where the manifest of the answer is kept
         self.answer: Answer | None = None
         self.stats = UNTRUSTED
         self._length = 0

@@ -17,7 +17,7 @@ import xxhash
 from gitxp.capture.hashing import Facts, facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 FILE, LINK, FOLDER, UNLISTED = range(4)
 _LEFT_OUT = b".git"
@@ -143,3 +143,30 @@ class Walk:
         self._digests += _digest(place[len(self._root) :], names, stats)
         items.sort(reverse=True)
         return items
+
+
+class Listing:
+    """Some files below a folder, by their paths from it, instead of all that a walk would find; `stats` is of them alone.
+
+    What became no regular file, or is gone, is an item of the kind `UNLISTED`.
+    """
+
+    is_folder = True
+
+    def __init__(self, root: bytes, paths: Sequence[bytes]) -> None:
+        self._items = [_item(root, path) for path in paths]
+        facts = array("q")
+        for item in self._items:
+            facts.extend(item.facts)
+        self.stats = _sum(_digest(b"", list(paths), facts))
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+
+def _item(root: bytes, path: bytes) -> Item:
+    try:
+        about = os.lstat(os.path.join(root, path))
+    except OSError:
+        return Item(path, UNLISTED, _NO_FACTS)
+    return Item(path, FILE if stat.S_ISREG(about.st_mode) else UNLISTED, facts_of(about))
