@@ -12,7 +12,7 @@ import atexit
 import os
 
 from gitxp.current.active import NOWHERE, ActiveRun, say
-from gitxp.errors import GitFailed, NotARepository, SnapshotFailed, UsageError
+from gitxp.errors import ConfigError, GitxpError, UsageError
 from gitxp.names import MAX_LENGTH, is_name
 
 TYPE_CHECKING = False
@@ -216,7 +216,9 @@ def _begin(name: str | None, notes: str | None, tags: Iterable[str] | None, grou
     words = [str(tag) for tag in tags or () if str(tag)]
     try:
         session = begin(_legal(name), __version__, notes or None, words, group or None)
-    except (NotARepository, GitFailed, SnapshotFailed, OSError) as error:
+    except (UsageError, ConfigError):  # mistakes of whoever wrote the program; what else fails must not stop it
+        raise
+    except (GitxpError, OSError) as error:
         say(f"nothing is recorded: {error}")
         return _disabled()
     run = ActiveRun(session.name, session.id, session.folder, session)

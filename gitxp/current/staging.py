@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MAX_COPY = 50 * 1024 * 1024
 _MAX_COPIES = 500 * 1024 * 1024
 _MAX_PART = 120
-_REFUSED = frozenset({"git~1", "."})
+_REFUSED = frozenset({".git", "git~1"})
 # A kind by the end of a file's name, for what a browser can show.
 _KINDS = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".svg"), "image"),
@@ -109,12 +109,11 @@ def safe_path(path: str) -> str:
     for part in path.replace("\\", "/").split("/"):
         if part in {"", ".", ".."}:
             continue
+        # what is not printable goes, and with it what HFS+ drops from names
         clean = "".join(c if c.isprintable() and c not in ':*?"<>|' else "_" for c in part)
         clean = clean.encode("utf-8", "replace").decode().strip(" ").rstrip(".")
-        if not clean.isascii() and "git" in clean.lower():  # HFS+ drops some characters
-            clean = clean.encode("ascii", "replace").decode().replace("?", "_")
-        if clean.lower().rstrip(". ") in {".git", *_REFUSED} or not clean:
-            clean = f"_{clean.strip('.~')}"
+        if clean.lower().rstrip(". ") in _REFUSED or not clean:
+            clean = f"_{clean.lstrip('.')}"
         stem, end = os.path.splitext(clean)
         parts.append(clean if len(clean) <= _MAX_PART else stem[: _MAX_PART - len(end[:20])] + end[:20])
     return "/".join(parts) or "artifact"
