@@ -1,0 +1,240 @@
+"""What a run read, told from the files that its processes opened: the record's `data` of which nobody had to speak.
+
+Only what the snapshot does not hold: of the rest, the snapshot is the better record. Inside of the repository, and below
+the places that gitxp.yaml names, each file gets its fingerprint, when the command is over and from the stat cache where
+it can; many of one folder are one entry with a manifest. Outside of it are the system, other people's data and whole
+discs: there a file is its path, size and time.
+
+All of it is bounded, in files and in seconds, and what that leaves out is said.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.capture.data import fingerprint, fingerprint_files
+from gitxp.capture.folding_paths import Folded, fold_paths
+from gitxp.capture.passed_over import PassedOver
+from gitxp.capture.pointers import LFS_SIZE, lfs_oid, read_dvc_md5, read_lfs_oid
+from gitxp.format import format_time
+from gitxp.git.snapshot_files import find_blobs, read_blobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from gitxp.git.program import Git
+
+OPENED = "opened"
+_MAX_OUTSIDE = 200  # entries
+_MAX_ENTRIES = 1_000
+
+
+class InputLimits(NamedTuple):
+    """At most this many files are fingerprinted, in at most this many seconds; `places` are absolute paths of folders."""
+
+    files: int = 10_000
+    seconds: float = 10.0
+    places: Sequence[str] = ()
+
+
+class Where(NamedTuple):
+    """Where a run stood: `git` at the `toplevel` of its working tree, the `commit` of its snapshot, when it began.
+
+    `named` are the absolute paths that have entries already; `cache` and `manifests` are as in `fingerprint`.
+    """
+
+    git: Git
+    toplevel: str
+    commit: str
+    began_ns: int
+    named: Sequence[str]
+    cache: str | None
+    manifests: str | None
+
+
+class Inputs(NamedTuple):
+    """The entries for the record's `data`, and sentences about what is missing."""
+
+    entries: list[dict[str, Any]]
+    problems: list[str]
+
+
+def find_inputs(
+    read: Mapping[str, bool], where: Where, limits: InputLimits, is_impatient: Callable[[], bool]
+) -> Inputs:
+    """The entries of these files, absolute paths, each with whether the run wrote it later.
+
+    Where `is_impatient` says true, what takes long is left out. Raises `GitFailed`.
+    """
+    finder = _Finder(where, limits, is_impatient)
+    finder.sort(read)
+    entries = [*finder.pointers(), *finder.overwritten(), *finder.fingerprints(), *finder.outside()]
+    return Inputs(sorted(entries, key=lambda entry: entry["path"]), list(finder.problems()))
+
+
+class _Finder:
+    def __init__(self, where: Where, limits: InputLimits, is_impatient: Callable[[], bool]) -> None:
+        self._where = where
+        self._limits = limits
+        self._is_impatient = is_impatient
+        self._top = where.toplevel.rstrip("/") + "/"
+        self._inside: dict[str, os.stat_result] = {}
+        self._outside: dict[str, os.stat_result] = {}
+        self._linked: set[str] = set()
+        self._overwritten: list[str] = []
+        self._pointers: dict[str, tuple[str, int]] = {}
+        self._unread = 0
+        self._late = 0
+        self._unlisted = 0
+
+    def sort(self, read: Mapping[str, bool]) -> None:
+        """Tell apart what is in the snapshot, what else is in the repository, and what is not."""
+        passed_over = PassedOver(self._where.toplevel)
+        named = tuple(path.rstrip("/") + "/" for path in self._where.named)
+        for path, is_overwritten in read.items():
+            full = os.path.normpath(path)
+            if f"{full}/".startswith(named):
+                continue
+            is_inside = full.startswith(self._top)
+            if is_inside and passed_over.file(full[len(self._top) :]):
+                continue
+            try:
+                about, is_link = os.stat(full), os.path.islink(full)
+            except OSError:
+                continue  # it was opened to see whether it is there, or it is gone
+            if not stat.S_ISREG(about.st_mode):
+                continue
+            if is_link and is_inside:
+                real = os.path.realpath(full)
+                if real.startswith(self._top):
+                    full = real
+                else:
+                    self._linked.add(full)
+            if not is_inside and not self._is_placed(full):
+                self._outside[full] = about
+            elif is_overwritten:
+                self._overwritten.append(full)
+            else:
+                self._inside[full] = about
+        self._leave_snapshot()
+
+    def _is_placed(self, path: str) -> bool:
+        return any(path.startswith(place.rstrip("/") + "/") for place in self._limits.places)
+
+    def _leave_snapshot(self) -> None:
+        """Forget what the snapshot has, but for files of which it has no more than a pointer."""
+        git, commit = self._where.git, self._where.commit
+        paths = [path[len(self._top) :] for path in (*self._inside, *self._overwritten) if path.startswith(self._top)]
+        blobs = find_blobs(git, commit, paths)
+        small: dict[str, tuple[str, int]] = {}
+        for name, blob in blobs.items():
+            full = self._top + name
+            about = self._inside.get(full)
+            if full in self._linked:  # the snapshot has the link, and not what is behind it
+                continue
+            if about and blob.size <= LFS_SIZE and about.st_size != blob.size:
+                small[full] = (blob.oid, about.st_size)
+            self._inside.pop(full, None)
+        self._overwritten = [path for path in self._overwritten if path[len(self._top) :] not in blobs]
+        texts = read_blobs(git, list(dict.fromkeys(oid for oid, _ in small.values())))
+        for full, (oid, size) in small.items():
+            digest = lfs_oid(texts[oid])
+            if digest:
+                self._pointers[full] = (digest, size)
+
+    def pointers(self) -> Iterator[dict[str, Any]]:
+        """Files of which the snapshot has a git-lfs pointer: that says what they are."""
+        for path, (digest, size) in self._pointers.items():
+            yield self._entry(path, {"kind": "file", "size": size, "lfs_oid": digest})
+
+    def overwritten(self) -> Iterator[dict[str, Any]]:
+        """Files that were read and then written by the run itself: what they were can no longer be said."""
+        for path in self._overwritten:
+            yield self._entry(path, {"kind": "file", "changed": True})
+
+    def fingerprints(self) -> Iterator[dict[str, Any]]:
+        """All that gets its content told, within the limits."""
+        folded = fold_paths(self._inside.keys() - self._linked, self._where.toplevel.rstrip("/"))
+        things = sorted([*folded, *map(Folded, self._linked)])
+        self._unlisted = sum(len(thing.files) or 1 for thing in things[_MAX_ENTRIES:])
+        end = time.monotonic() + self._limits.seconds
+        room = self._limits.files
+
+        def cancelled() -> bool:
+            return time.monotonic() > end or self._is_impatient()
+
+        for thing in things[:_MAX_ENTRIES]:
+            count = len(thing.files) or 1
+            if count > room:
+                self._unread += count
+                yield self._entry(thing.path, {"kind": "folder", "files": count} if thing.files else {"kind": "file"})
+                continue
+            room -= count
+            entry = self._fingerprint(thing, cancelled)
+            if entry["kind"] in {"file", "folder"} and "xxh3_128" not in entry and "unreadable" not in entry:
+                self._late += count
+            if any(self._has_changed(path) for path in thing.files or (thing.path,)):
+                entry["changed"] = True
+            yield self._entry(thing.path, entry)
+
+    def _fingerprint(self, thing: Folded, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        where = self._where
+        if thing.files:
+            start = len(thing.path) + 1
+            return fingerprint_files(
+                thing.path,
+                [path[start:] for path in thing.files],
+                where.toplevel,
+                where.cache,
+                cancelled=cancelled,
+                manifests=where.manifests,
+            )
+        return fingerprint([thing.path], where.toplevel, where.cache, cancelled=cancelled)[0]
+
+    def _has_changed(self, path: str) -> bool:
+        return self._inside[path].st_ctime_ns >= self._where.began_ns
+
+    def outside(self) -> Iterator[dict[str, Any]]:
+        """Paths, sizes and times of what is not in the repository."""
+        things = fold_paths(self._outside)
+        for thing in things[:_MAX_OUTSIDE]:
+            about = [self._outside[path] for path in thing.files or (thing.path,)]
+            entry: dict[str, Any] = {
+                "kind": "folder" if thing.files else "file",
+                "size": sum(each.st_size for each in about),
+                "modified": format_time(max(each.st_mtime_ns for each in about)),
+            }
+            if thing.files:
+                entry["files"] = len(about)
+            yield self._entry(thing.path, entry)
+        self._unlisted += sum(len(thing.files) or 1 for thing in things[_MAX_OUTSIDE:])
+
+    def _entry(self, path: str, about: dict[str, Any]) -> dict[str, Any]:
+        entry = {**about, "path": path.removeprefix(self._top), "source": OPENED}
+        digest = read_dvc_md5(path)
+        if digest:
+            entry["dvc_md5"] = digest
+        if entry["kind"] == "file" and "xxh3_128" in entry and entry["size"] <= LFS_SIZE:
+            digest = read_lfs_oid(path)
+            if digest:
+                entry["lfs_oid"] = digest
+        return entry
+
+    def problems(self) -> Iterator[str]:
+        """What the limits left out."""
+        limits = self._limits
+        if self._unread:
+            yield (
+                f"Of {self._unread:,} files that it read there is no fingerprint: more than {limits.files:,} "
+                "(opened.max_files in gitxp.yaml)."
+            )
+        if self._late:
+            yield (
+                f"Of {self._late:,} files that it read there is no fingerprint: it would take more than "
+                f"{limits.seconds:g} s (opened.max_seconds in gitxp.yaml)."
+            )
+        if self._unlisted:
+            yield f"{self._unlisted:,} further files that it read are not listed."
