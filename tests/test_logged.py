@@ -79,8 +79,12 @@ def test_images_and_parameters_are_said(tmp_path: Path) -> None:
     path = write(tmp_path / "elsewhere" / NAME, ev.event_file([ev.event(3, image), ev.event(0, start)]))
     live = tmp_path / "live"
     (tmp_path / "top").mkdir()
-    assert take_metrics(str(live), RECORD, str(tmp_path / "top"), [str(path)]) == []
-    artifact, params = said(live)
+    others = [3, "relative.tfevents.1", "/absent.tfevents.1", "/etc/hostname"]
+    files = {"kind": "files", "at": 1.0, "written": [*others, str(path)]}
+    write(live / "said" / "0-00000000.jsonl", json.dumps(files).encode() + b"\n")
+    assert Logged(str(live), RECORD, str(tmp_path / "top")).read() == {}
+    assert take_metrics(str(live), RECORD, str(tmp_path / "top")) == []
+    artifact, params = said(live)[1:]
     assert artifact.pop("at") == params.pop("at")
     source = str(live / "artifacts" / "tensorboard" / "a" / "3.png")
     assert artifact == {

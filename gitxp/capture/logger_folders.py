@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _FOLDERS = frozenset("runs lightning_logs tb_logs logs log tensorboard dvclive results mlruns".split())
 _BEGINNINGS = ("output", "checkpoint")
-_FILES = (".csv", ".tsv", ".log", ".txt", "metrics.json", "trainer_state.json")
+_FILES = (".csv", ".tsv", ".log", ".txt", "metrics.json", "trainer_state.json", "params.yaml")
 
 
 def is_logger_folder(name: str) -> bool:
@@ -23,7 +23,7 @@ def is_logger_folder(name: str) -> bool:
 
 
 def is_logger_file(name: str) -> bool:
-    """Whether a file of this name could be one that metrics are read from."""
+    """Whether a file of this name, or path, could be one that metrics are read from."""
     return name.endswith(_FILES) or ".tfevents." in name
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 
-from gitxp.capture.logger_folders import may_have_metrics
+from gitxp.capture.logger_folders import is_logger_file, may_have_metrics
 from gitxp.format import parse_time
 from gitxp.recording.journal import JournalReader, read_journal, write_journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from gitxp.capture.readers import Found, Readers
@@ -25,14 +24,15 @@ if TYPE_CHECKING:
 _MAX_LINE = 32 * 1024  # of a statement, which is at most 64 KiB; a parameter's text is cut for it
 
 
-def take_metrics(folder: str, record: Record, toplevel: str, written: Sequence[str] = ()) -> list[str]:
+def take_metrics(folder: str, record: Record, toplevel: str) -> list[str]:
     """Bring what other loggers wrote in a run into its live folder; sentences about what could not be read.
 
-    `folder` is the live folder; `written` are absolute paths that the run is known to have written. Metrics go to a
-    journal of their own, images and the like to `artifacts/`, and these and the parameters are said in `said/`. Nothing is
-    imported where there is nothing to read. Raises `OSError` where the live folder cannot be written to.
+    `folder` is the live folder. Metrics go to a journal of their own, images and the like to `artifacts/`, and these and
+    the parameters are said in `said/`. Nothing is imported where there is nothing to read. Raises `OSError` where the
+    live folder cannot be written to.
     """
     cwd = os.path.normpath(os.path.join(toplevel, record["cwd"]))
+    written = _written(folder)
     if not written and not may_have_metrics({toplevel, cwd}):
         return []
     from gitxp.capture.readers import find_metric_files, read_metrics
@@ -77,14 +77,26 @@ class Logged:
         if self._toplevel is None:
             return {}
         cwd = os.path.normpath(os.path.join(self._toplevel, self._record.get("cwd", ".")))
-        if not may_have_metrics({self._toplevel, cwd}):
+        written = _written(self.folder)
+        if not written and not may_have_metrics({self._toplevel, cwd}):
             return {}
         from gitxp.capture.readers import Readers, find_metric_files
 
         if self._readers is None:
             self._readers = Readers()
         since = parse_time(self._record["started_at"])
-        return self._readers.read(find_metric_files((), self._toplevel, since, cwd)).points
+        return self._readers.read(find_metric_files(written, self._toplevel, since, cwd)).points
+
+
+def _written(folder: str) -> list[str]:
+    """The files that the run's processes said they wrote, of those that may hold metrics."""
+    if not os.path.isdir(os.path.join(folder, "said")):
+        return []
+    from gitxp.recording.statements import read_statements
+
+    said = (statement for statement in read_statements(folder)[0] if statement.kind == "files")
+    paths = dict.fromkeys(path for statement in said for path in statement.facts.get("written", ()))
+    return [path for path in paths if isinstance(path, str) and os.path.isabs(path) and is_logger_file(path)]
 
 
 def _keep_artifacts(folder: str, found: Found) -> list[dict[str, Any]]:
