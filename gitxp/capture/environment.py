@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from gitxp.capture.interpreter import TIMEOUT, find_interpreter
+from gitxp.capture.secrets import redact_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def environment(
         "gpus": _gpus(root),
         "cuda": _cuda(root),
         "container": _container(root),
-        "variables": {name: environ[name][:_MAX_VALUE] for name in VARIABLES if name in environ},
+        "variables": {name: redact_value(name, environ[name])[:_MAX_VALUE] for name in VARIABLES if name in environ},
     }
     return found | {key: thing for key, thing in optional.items() if thing}
 

@@ -1,47 +1,133 @@
-"""Names of files that are likely to hold secrets: left out of a snapshot when they are untracked.
+"""Keeping secrets out of what is recorded: each becomes `<redacted>`, in its place, and the rest stays readable.
 
-By name alone, as git's users know them; what is tracked is the user's decision and is never dropped.
+A commit is pushed, fetched and kept for ever, so a password must not get into one. Whoever puts a command, parameters,
+addresses, variables or words of the user's into a record passes them through here. What names say is in
+secret_names.py, what shapes say in secret_shapes.py. The way to the command's start leads through here: a command in
+which nothing smells of a secret costs a few searches for substrings, and only what does is looked at with `re`.
+
+No such list is complete. It is for what people do every day; the place for a secret is an environment variable.
 """
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+from gitxp.capture.secret_names import is_plural, is_secret, is_switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
-_NAMES = frozenset(
-    ".env .envrc .netrc _netrc .pgpass .npmrc .pypirc .htpasswd .git-credentials .vault-token .dockercfg .s3cfg .boto "
-    "credentials kubeconfig .kaggle.json kaggle.json secrets client_secret.json token.json .terraformrc".split()
+REDACTED = "<redacted>"
+_NAME_HINTS = ("key", "token", "secret", "pass", "pwd", "cred", "auth", "bearer", "cookie")
+_SHAPE_HINTS = (
+    "@ sk- hf_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- AKIA ASIA xox npm_ pypi- AIza eyJ -----BEGIN hooks. webhook "
+    "k_live_ k_test_ dckr_pat_ SG. gsk_ nvapi- xai- pplx- r8_ tgp_v1_ dop_v1_ lsv2_ ?".split()
 )
-_ENDINGS = tuple(".pem .key .p12 .pfx .jks .keystore .kdbx .ppk .tfvars .ovpn .agekey".split())
-_PATTERNS = (
-    ".env.* *.env id_rsa* id_dsa* id_ecdsa* id_ed25519* credentials.json credentials.y*ml credentials.toml "
-    "credentials.ini secrets.json secrets.y*ml secrets.toml secrets.ini secret.json secret.y*ml "
-    "service-account*.json service_account*.json *-service-account.json client_secret_*.json".split()
-)
-_FOLDERS = frozenset(".ssh .aws .gnupg .kube .azure .gcloud".split())
-_HARMLESS = (".pub", ".example", ".sample", ".template", ".dist", ".tpl", ".py", ".md")
+_LEAST_SHAPE = 14  # characters of the shortest thing that a shape can be found in
+_USER_OPTIONS = frozenset(["-u", "--user", "--proxy-user", "--userpass"])
+_SCHEMES = frozenset(["bearer", "basic", "token", "digest"])
 
 
-def is_likely_secret(path: str, extra: Sequence[str] = (), allowed: Sequence[str] = ()) -> bool:
-    """Whether the file's name says that it holds secrets.
+def redact_command(command: Sequence[str]) -> list[str]:
+    """The words of a command, as many as there were; of a word the secret part, or all of it, is `<redacted>`."""
+    if not _smells(" " + " ".join(command)):
+        return list(command)
+    words: list[str] = []
+    name: str | None = None  # of the option whose value comes next
+    for word in command:
+        if name is not None and word.lower() in _SCHEMES and "authorization" in name.lower():
+            words.append(word)
+            continue
+        if name is not None and not word.startswith("-") and _is_secret_value(name, word):
+            words.append(REDACTED)
+            name = name if is_plural(name) else None
+            continue
+        words.append(_redact_word(word))
+        name = _name_before_value(word)
+    return words
 
-    `extra` and `allowed` are the globs of `snapshot.secrets` and `snapshot.allow` in gitxp.yaml; they are matched
-    against the path from the top of the working tree and against the file's name.
-    """
-    *folders, name = path.split("/")
-    if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in allowed):
-        return False
-    if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in extra):
-        return True
-    lower = name.lower()
-    if lower.endswith(_HARMLESS):
-        return False
+
+def redact_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters (dotted name → scalar or list) with their secret values as `<redacted>`."""
+    return {name: redact_value(name, value) for name, value in params.items()}
+
+
+def redact_value(name: str, value: Any) -> Any:
+    """What may be recorded of a parameter's, a setting's or a variable's value."""
+    if isinstance(value, (list, tuple)):
+        return [redact_value(name, item) for item in value]
+    if isinstance(value, dict):
+        return {key: redact_value(f"{name}.{key}", item) for key, item in value.items()}
+    if _has_hint(name, _NAME_HINTS) and is_secret(name, value):
+        return REDACTED
+    return _redact_word(value) if isinstance(value, str) else value
+
+
+def redact_url(url: str) -> str:
+    """An address without password, without the user where that may be a token, and without tokens in its query."""
+    return redact_text(url)
+
+
+def redact_text(text: str) -> str:
+    """Prose (a note, a tag, a message) without tokens of known shapes, passwords in URLs and authorization headers."""
+    if len(text) < _LEAST_SHAPE or not (_has_shape_hint(text) or _has_hint(text, _NAME_HINTS)):
+        return text
+    from gitxp.capture.secret_shapes import redact_shapes
+
+    return redact_shapes(text)
+
+
+def _redact_word(word: str) -> str:
+    """One argument: `--token=X`, `API_KEY=X`, `--env=API_KEY=X`, an address, a header, a line for a shell, JSON."""
+    if not _smells(word):
+        return word
+    name, equals, text = word.partition("=")
+    bare = name.lstrip("-+")
+    if equals and bare and all(c.isalnum() or c in "._-/:" for c in bare):
+        is_joined = name[:1] == "-" and name[:2] != "--" and is_secret(bare[1:], text)  # -DAPI_KEY=X
+        if is_joined or is_secret(bare, text):
+            return f"{name}={REDACTED}"
+        if "://" not in name:
+            return f"{name}={_redact_word(text)}"
+    if not _has_shape_hint(word) and not any(c in word for c in "=: "):  # src/tokenizer.py
+        return word
+    from gitxp.capture.secret_shapes import redact_line
+
+    return redact_line(word)
+
+
+def _name_before_value(word: str) -> str | None:
+    """The name in a word whose value is the next word: `--token`, `Authorization:`; None where there is none."""
+    if word in _USER_OPTIONS:
+        return word
+    if word.endswith(":") and _has_hint(word, _NAME_HINTS):
+        return word[:-1]
+    name = word.lstrip("-")
+    if not word.startswith("-") or "=" in word or not _has_hint(word, _NAME_HINTS) or is_switch(name):
+        return None
+    return name
+
+
+def _is_secret_value(name: str, word: str) -> bool:
+    if name in _USER_OPTIONS:  # curl -u user:password; docker --user 1000:1000
+        user, colon, password = word.partition(":")
+        return bool(colon and password and "/" not in user and not password.startswith("//") and not password.isdigit())
+    return is_secret(name, word)
+
+
+def _smells(text: str) -> bool:
     return (
-        lower in _NAMES
-        or lower.endswith(_ENDINGS)
-        or not _FOLDERS.isdisjoint(folders)
-        or any(fnmatchcase(lower, pattern) for pattern in _PATTERNS)
+        _has_hint(text, _NAME_HINTS)
+        or (len(text) >= _LEAST_SHAPE and _has_shape_hint(text))
+        or " -u " in text
+        or "--user" in text
     )
+
+
+def _has_hint(text: str, hints: Sequence[str]) -> bool:
+    lower = text.lower()
+    return any(hint in lower for hint in hints)
+
+
+def _has_shape_hint(text: str) -> bool:
+    return any(hint in text for hint in _SHAPE_HINTS)

@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from gitxp.errors import CommandNotFound, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_NOTEBOOK = ".ipynb"
+# By name: what executes notebooks is a program like the user's, and stands above this floor.
+_EXECUTOR = "gitxp.integrations.notebook"
+
+
+def find_program(command: Sequence[str], cwd: str, environ: Mapping[str, str]) -> tuple[str, Sequence[str]]:
+    """The file to execute for a command in `cwd`, and the words to give it; a notebook is executed by gitxp's Python.
+
+    Raises `UsageError` where there is no command or nothing that executes notebooks, `CommandNotFound`.
+    """
+    if not command or not command[0].endswith(_NOTEBOOK):
+        return find_executable(command, cwd, environ), command
+    path = os.path.join(cwd, command[0])
+    if not os.path.isfile(path):
+        raise CommandNotFound(
+            f"There is no notebook {command[0]}; nothing was run and nothing was recorded.",
+            hint="Is it spelt right, and are you in its folder?",
+        )
+    from importlib.util import find_spec
+
+    if find_spec("nbclient") is None or find_spec("ipykernel") is None:
+        raise UsageError(
+            "Notebooks need nbclient and ipykernel, which are not installed beside gitxp.",
+            hint="pip install 'gitxp[notebook]'",
+        )
+    return sys.executable, [sys.executable, "-P", "-m", _EXECUTOR, *command]
 
 
 def find_executable(command: Sequence[str], cwd: str, environ: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ import time
 
 from gitxp.capture.config import load_config
 from gitxp.capture.params import capture_params
+from gitxp.capture.secrets import redact_command, redact_params, redact_text, redact_url
 from gitxp.capture.snapshot import capture, copy_index
 from gitxp.errors import NameTaken, UsageError
 from gitxp.format import FORMAT, RUN_REFS, RUNNING, format_time, make_id
@@ -18,7 +19,7 @@ from gitxp.git.program import Git
 from gitxp.names import RunName, check_name, make_name
 from gitxp.recording import live as live_folders
 from gitxp.recording.begin import Outcome, Started
-from gitxp.recording.executable import find_executable
+from gitxp.recording.executable import find_program
 from gitxp.recording.facts import Facts, Wanted
 from gitxp.recording.front import watch
 from gitxp.recording.recorder import Task
@@ -51,37 +52,16 @@ def launch(
     """
     git = surveyor.git
     cwd = git.directory
-    _check_words(request)
-    executable = find_executable(request.command, cwd, os.environ)
-    name = check_name(request.name) if request.name is not None else None
-    location = surveyor.location()
-    assert location.toplevel is not None
-    config = load_config(location.toplevel)
-    params, sources, warnings = capture_params(request.command, cwd, request.params)
-    facts = Facts(_wanted(request, cwd, location, config))
-    facts.look_ahead()
-    live = live_folders.create(location.common_dir)
-    importer: Process | None = None
+    executable, words = find_program(request.command, cwd, os.environ)
+    opening = Opening(request, version, surveyor, started_ns)
     try:
-        git.durable_for(surveyor.version())
-        importer = prepare(git, is_small=True)
-        survey = _survey(surveyor, live, started_ns)
-        snapshot = _capture(git, survey, live, config, is_wanted=request.snapshot)
-        user, host = _user(os.environ), os.uname().nodename
-        identity = Identity.of(survey.variables, os.environ, user, host)
-        record = _record(request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version})
-        if params:
-            record |= {"params": params, "param_sources": sources}
         signals = Signals()  # from here on a signal is for the command
-        tree = snapshot.tree if snapshot is not None else location.head_tree
-        writer = _Writer(git, live, record, identity, tree, importer)
-        tip = writer.create_made() if name is None else writer.create_named(name, location.common_dir)
+        tip = opening.create()
     except BaseException:
-        if importer is not None:
-            discard(importer)
-        live.remove()
+        opening.undo()
         raise
-    on_start(Started(record, [*warnings, *_missing(facts.wanted)]))
+    record, live, facts = opening.record, opening.live, opening.facts
+    on_start(Started(record, opening.warnings))
     environ = {
         **os.environ,
         **({} if cwd == os.getcwd() else {"PWD": cwd}),
@@ -89,10 +69,64 @@ def launch(
         "GITXP_RUN_ID": record["id"],
         "GITXP_RUN_DIR": live.path,
     }
-    recording_git = Git(location.toplevel, own_group=True)
-    recording_git.durable_for(survey.version)
-    task = Task(recording_git, live, tip, executable, request.command, cwd, environ, facts, _OUTPUT_LIMIT)
+    task = Task(opening.recording_git(), live, tip, executable, words, cwd, environ, facts, _OUTPUT_LIMIT)
     return Outcome(record["name"], watch(task, Streams(), signals))
+
+
+class Opening:
+    """A run that is about to be: what it will be known by is found out here, and `create` makes it or `undo` forgets it.
+
+    For the arguments and errors, see `begin.run`. After an error of its own nothing is left behind.
+    """
+
+    def __init__(self, request: Request, version: str, surveyor: Surveyor, started_ns: int) -> None:
+        self.git = git = surveyor.git
+        cwd = git.directory
+        _check_words(request)
+        self._name = check_name(request.name) if request.name is not None else None
+        self.location = location = surveyor.location()
+        assert location.toplevel is not None
+        config = load_config(location.toplevel)
+        params, sources, warnings = capture_params(request.command, cwd, request.params)
+        self.facts = Facts(_wanted(request, cwd, location, config))
+        self.facts.look_ahead()
+        self.warnings = [*warnings, *_missing(self.facts.wanted)]
+        self.live = live_folders.create(location.common_dir)
+        self._importer: Process | None = None
+        try:
+            git.durable_for(surveyor.version())
+            self._importer = prepare(git, is_small=True)
+            self.survey = survey = _survey(surveyor, self.live, started_ns)
+            snapshot = _capture(git, survey, self.live, config, is_wanted=request.snapshot)
+            user, host = _user(os.environ), os.uname().nodename
+            identity = Identity.of(survey.variables, os.environ, user, host)
+            self.record = _record(request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version})
+            if params:
+                self.record |= {"params": redact_params(params), "param_sources": sources}
+            tree = snapshot.tree if snapshot is not None else location.head_tree
+            self._writer = _Writer(git, self.live, self.record, identity, tree, self._importer)
+        except BaseException:
+            self.undo()
+            raise
+
+    def create(self) -> Oid:
+        """Make it a run: its live folder takes its name, and its ref its first commit, which this gives."""
+        if self._name is None:
+            return self._writer.create_made()
+        return self._writer.create_named(self._name, self.location.common_dir)
+
+    def undo(self) -> None:
+        """Leave nothing behind."""
+        if self._importer is not None:
+            discard(self._importer)
+        self.live.remove()
+
+    def recording_git(self) -> Git:
+        """For what follows: at the top of the working tree, and in a group of its own, which no key reaches."""
+        assert self.location.toplevel is not None
+        git = Git(self.location.toplevel, own_group=True)
+        git.durable_for(self.survey.version)
+        return git
 
 
 def _check_words(request: Request) -> None:
@@ -166,7 +200,7 @@ def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dic
         "format": FORMAT,
         "id": make_id(now, os.urandom(10)),
         "status": RUNNING,
-        "command": list(request.command),
+        "command": redact_command(request.command),
         "cwd": location.prefix.rstrip("/") or ".",
         "started_at": format_time(now),
         "git": {"version": survey.version_text},
@@ -174,13 +208,13 @@ def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dic
     }
     remote = survey.variables.get("remote.origin.url")
     if remote:
-        record["git"]["remote"] = _without_user(remote)
+        record["git"]["remote"] = redact_url(_without_user(remote))
     optional = {
         "base": location.head,
         "branch": survey.branch,
         "group": request.group,
-        "note": request.note,
-        "tags": list(dict.fromkeys(request.tags)),
+        "note": redact_text(request.note) if request.note else None,
+        "tags": list(dict.fromkeys(map(redact_text, request.tags))),
     }
     record |= {key: value for key, value in optional.items() if value}
     if snapshot is None:

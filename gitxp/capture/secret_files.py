@@ -1,0 +1,47 @@
+"""Names of files that are likely to hold secrets: left out of a snapshot when they are untracked.
+
+By name alone, as git's users know them; what is tracked is the user's decision and is never dropped.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NAMES = frozenset(
+    ".env .envrc .netrc _netrc .pgpass .npmrc .pypirc .htpasswd .git-credentials .vault-token .dockercfg .s3cfg .boto "
+    "credentials kubeconfig .kaggle.json kaggle.json secrets client_secret.json token.json .terraformrc".split()
+)
+_ENDINGS = tuple(".pem .key .p12 .pfx .jks .keystore .kdbx .ppk .tfvars .ovpn .agekey".split())
+_PATTERNS = (
+    ".env.* *.env id_rsa* id_dsa* id_ecdsa* id_ed25519* credentials.json credentials.y*ml credentials.toml "
+    "credentials.ini secrets.json secrets.y*ml secrets.toml secrets.ini secret.json secret.y*ml "
+    "service-account*.json service_account*.json *-service-account.json client_secret_*.json".split()
+)
+_FOLDERS = frozenset(".ssh .aws .gnupg .kube .azure .gcloud".split())
+_HARMLESS = (".pub", ".example", ".sample", ".template", ".dist", ".tpl", ".py", ".md")
+
+
+def is_likely_secret(path: str, extra: Sequence[str] = (), allowed: Sequence[str] = ()) -> bool:
+    """Whether the file's name says that it holds secrets.
+
+    `extra` and `allowed` are the globs of `snapshot.secrets` and `snapshot.allow` in gitxp.yaml; they are matched
+    against the path from the top of the working tree and against the file's name.
+    """
+    *folders, name = path.split("/")
+    if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in allowed):
+        return False
+    if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in extra):
+        return True
+    lower = name.lower()
+    if lower.endswith(_HARMLESS):
+        return False
+    return (
+        lower in _NAMES
+        or lower.endswith(_ENDINGS)
+        or not _FOLDERS.isdisjoint(folders)
+        or any(fnmatchcase(lower, pattern) for pattern in _PATTERNS)
+    )

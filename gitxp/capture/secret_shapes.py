@@ -1,0 +1,104 @@
+"""Secrets that can be told by what they look like, within any text: tokens of known services, passwords in addresses.
+
+The shapes are those that the services themselves publish so that leaks can be found. Each pattern begins where no letter
+or digit stands before it, which also keeps the time linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gitxp.capture.secret_names import is_secret
+
+REDACTED = "<redacted>"
+
+_TOKENS = re.compile(
+    r"""(?<![A-Za-z0-9]) (?:
+      (?:AKIA|ASIA)[0-9A-Z]{16} (?![0-9A-Z])                  # AWS
+    | gh[pousr]_[A-Za-z0-9]{20,} | github_pat_\w{20,}         # GitHub
+    | glpat-[\w-]{16,}                                        # GitLab
+    | sk-(?=[\w-]*\d)(?:(?=[\w-]*[A-Z])|(?=[\w-]*[a-z0-9]{16}))[\w-]{20,}   # OpenAI, Anthropic, and others after them
+    | (?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}                # Stripe
+    | hf_[A-Za-z0-9]{20,} | npm_[A-Za-z0-9]{30,} | pypi-[\w-]{20,} | dckr_pat_[\w-]{20,}
+    | xox[abeoprs]-[A-Za-z0-9-]{10,}                          # Slack
+    | AIza[\w-]{30,}                                          # Google
+    | SG\.[\w-]{16,}\.[\w-]{16,}                              # SendGrid
+    | (?:gsk_|nvapi-|xai-|pplx-|r8_|tgp_v1_|dop_v1_|lsv2_[ps]t_)[\w-]{24,}
+    | eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*                      # JSON web token
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY.*?(?:-----END [A-Z ]*PRIVATE KEY[A-Z ]*-----|\Z)", re.DOTALL)
+_WEBHOOKS = re.compile(
+    r"""(hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/
+    |webhook\.office\.com/)[^\s"'<>]+""",
+    re.VERBOSE,
+)
+_USERINFO = re.compile(r"""(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?\#"'<>]*)@""")
+# A password with a slash in it, which should have been coded: everything to the last @ of a word, if what stands
+# between the colon and the slash is no port.
+_ODD_USERINFO = re.compile(
+    r"""(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?\#"'<>@:]*:(?!\d+[/?#])[^\s"'<>]*)@"""
+)
+_QUERY = re.compile(r"""([?&;])([\w.%-]+)=([^&\#\s"'<>;]+)""")
+_SIGNATURES = frozenset(
+    ["sig", "signature", "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature"]
+)
+_HEADER = re.compile(
+    r"""(?<![\w-])((?:proxy-)?authorization|cookie|set-cookie|x-[\w-]*(?:key|token|auth|secret)[\w-]*)
+    (["']?\s*[:=]\s*["']?)((?:bearer|basic|token|digest)\s+)?([^\s"',]+)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_BEARER = re.compile(r"(?<![\w-])([Bb]earer\s+)([\w.~+/=-]{8,})")
+_VALUE = r"""("[^"]*"|'[^']*'|[^\s"',;&|()}\]]+)"""
+_ASSIGNMENT = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*)(["']?\s*(?::=|=|:)\s*)""" + _VALUE)
+_OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w.-]*)([ \t]+)(?!-)" + _VALUE)
+_SCHEMES = frozenset(["bearer", "basic", "token", "digest"])
+# Whose user name alone is no secret: ssh://git@host.
+_NAMED_ONLY = frozenset(["ssh", "git", "git+ssh", "sftp", "rsync", "svn+ssh"])
+
+
+def redact_shapes(text: str) -> str:
+    """The text without tokens of known shapes, private keys, passwords in URLs, and authorization headers."""
+    text = _PRIVATE_KEY.sub(REDACTED, text)
+    text = _USERINFO.sub(_without_password, text)
+    text = _ODD_USERINFO.sub(_without_password, text)
+    text = _WEBHOOKS.sub(lambda match: match[1] + REDACTED, text)
+    text = _QUERY.sub(_without_query, text)
+    text = _HEADER.sub(lambda match: f"{match[1]}{match[2]}{match[3] or ''}{REDACTED}", text)
+    text = _BEARER.sub(lambda match: match[1] + REDACTED, text)
+    return _TOKENS.sub(REDACTED, text)
+
+
+def redact_line(text: str) -> str:
+    """As `redact_shapes`, and without the values of secret names in it: `sh -c 'API_KEY=… train --token …'`, JSON."""
+    text = redact_shapes(text)
+    text = _ASSIGNMENT.sub(_without_value, text)
+    return _OPTION.sub(_without_value, text)
+
+
+def _without_password(match: re.Match[str]) -> str:
+    scheme, userinfo = match[1], match[2]
+    user, colon, password = userinfo.partition(":")
+    if not colon and (not user or scheme.lower() in _NAMED_ONLY):
+        return match[0]
+    if REDACTED in {password, user}:
+        return match[0]
+    # of a web address the user may be the token itself: https://TOKEN@host, https://TOKEN:x-oauth-basic@host
+    shown = "" if scheme.lower().startswith(("http", "git+http")) or not colon else user + ":"
+    return f"{scheme}://{shown}{REDACTED}@"
+
+
+def _without_query(match: re.Match[str]) -> str:
+    if match[2].lower() in _SIGNATURES or is_secret(match[2], match[3]):
+        return f"{match[1]}{match[2]}={REDACTED}"
+    return match[0]
+
+
+def _without_value(match: re.Match[str]) -> str:
+    value = match[3]
+    quote = value[0] if value[0] in "\"'" else ""
+    plain = value[1:-1] if quote else value
+    if plain.startswith(REDACTED) or plain.lower() in _SCHEMES or not is_secret(match[1], plain):
+        return match[0]
+    return match[0][: len(match[0]) - len(value)] + quote + REDACTED + quote
