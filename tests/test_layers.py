@@ -50,6 +50,7 @@ STRANGERS = {
 }
 # Third-party packages, each with its one home.
 HOMES = {"click": "cli", "tabulate": "render", "pygit2": "git", "yaml": "capture", "xxhash": "capture"}
+HOMES |= dict.fromkeys(("nbclient", "nbformat", "jupyter_client"), "integrations")
 # git/program.py runs git and recording/ the user's command, both without it: it costs 8 ms to import.
 NOWHERE = {"subprocess"}
 # None of these may delay the user's command (docs/performance.md).

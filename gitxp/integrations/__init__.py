@@ -1,0 +1,1 @@
+"""What other programs and libraries call: notebooks."""
