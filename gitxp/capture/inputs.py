@@ -141,7 +141,7 @@ class _Finder:
         self._overwritten = [path for path in self._overwritten if path[len(self._top) :] not in blobs]
         texts = read_blobs(git, list(dict.fromkeys(oid for oid, _ in small.values())))
         for full, (oid, size) in small.items():
-            digest = lfs_oid(texts[oid])
+            digest = lfs_oid(texts.get(oid, b""))
             if digest:
                 self._pointers[full] = (digest, size)
 

@@ -31,6 +31,8 @@ _MAX_CHARACTERS = 2 * 1024 * 1024  # of all paths: a record is refused from 16 M
 _OUTSIDE = "@"
 _NAMED = 3  # in one sentence
 _CHUNK = 1024 * 1024
+INTERRUPTED = "interrupted"
+GONE = "not there"
 _REFUSED = "git refuses its name"
 _IGNORED_BY_HFS = "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
 _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
@@ -47,19 +49,29 @@ class Kept(NamedTuple):
     problems: list[str]
 
 
-def keep(paths: Sequence[str], toplevel: str, folder: str, cancelled: Callable[[], bool]) -> Kept:
+class Room(NamedTuple):
+    """What is kept: bytes of one file, bytes of all; a file is not if `objection` has a reason, by its name in the record."""
+
+    file: int
+    all: int
+    objection: Callable[[str], str] = lambda _: ""
+
+
+def keep(
+    paths: Sequence[str], toplevel: str, folder: str, cancelled: Callable[[], bool], room: Room | None = None
+) -> Kept:
     """Fingerprint and copy the files at and below these absolute paths into `folder`, which need not be there.
 
     Where `cancelled` says true, the rest is left out. Raises nothing for what a file or folder can do.
     """
-    keeper = _Keeper(paths, toplevel, folder, cancelled)
+    keeper = _Keeper(paths, toplevel, folder, cancelled, room or Room(MAX_FILE, MAX_TOTAL))
     for number, path in enumerate(paths):
         try:
             for found in _find(path, keeper.name_of(path)):
                 keeper.take(found, path)
         except Cancelled:
             for rest in paths[number:]:
-                keeper.leave_out(keeper.name_of(rest), "interrupted")
+                keeper.leave_out(keeper.name_of(rest), INTERRUPTED)
             break
     return keeper.result()
 
@@ -74,7 +86,7 @@ class _Found(NamedTuple):
 
 
 def _find(root: str, name: str) -> Iterator[_Found]:
-    if any(map(_is_refused, name.split("/"))):
+    if any(map(is_refused, name.split("/"))):
         yield _Found(root, reason=_REFUSED)
         return
     try:
@@ -113,7 +125,7 @@ def _walk(root: str) -> Iterator[_Found]:
                 yield _Found(entry.path, reason=_reason(error))
                 continue
             is_folder = stat.S_ISDIR(facts.st_mode)
-            if _is_refused(entry.name) or (link is not None and _is_refused_as_link(entry.name)):
+            if is_refused(entry.name) or (link is not None and _is_refused_as_link(entry.name)):
                 yield _Found(entry.path + "/" * is_folder, reason=_REFUSED)
             elif is_folder:
                 inner.append(entry.path)
@@ -127,8 +139,11 @@ def _walk(root: str) -> Iterator[_Found]:
 class _Keeper:
     """Takes what was found, one after the other, as long as there is room for it."""
 
-    def __init__(self, named: Sequence[str], toplevel: str, folder: str, cancelled: Callable[[], bool]) -> None:
-        self._named = named
+    def __init__(
+        self, named: Sequence[str], toplevel: str, folder: str, cancelled: Callable[[], bool], room: Room
+    ) -> None:
+        self._named = frozenset(named)
+        self._room = room
         self._toplevel = toplevel
         self._folder = folder
         self._cancelled = cancelled
@@ -137,7 +152,7 @@ class _Keeper:
         self._entries: list[dict[str, Any]] = []
         self._artifacts: list[dict[str, str]] = []
         self._astray: list[str] = []  # links that lead to what is not kept
-        self._real = [os.path.realpath(path) for path in named]
+        self._real = sorted({os.path.realpath(path) for path in named})
         self._stored = 0
         self._characters = 0
         self._over: dict[str, list[int]] = {}
@@ -185,11 +200,11 @@ class _Keeper:
         self._entries.append(entry)
 
     def _take_file(self, path: str, name: str, facts: os.stat_result) -> None:
-        reason = ""
-        if facts.st_size > MAX_FILE:
-            reason = f"larger than {MAX_FILE >> 20} MiB"
-        elif self._stored + facts.st_size > MAX_TOTAL:
-            reason = f"more than {MAX_TOTAL >> 20} MiB of artifacts"
+        reason = self._room.objection(name)
+        if not reason and facts.st_size > self._room.file:
+            reason = f"larger than {size_words(self._room.file)}"
+        elif not reason and self._stored + facts.st_size > self._room.all:
+            reason = f"more than {size_words(self._room.all)} of artifacts"
         is_named = path in self._named
         try:
             source, changed = ("", False) if reason else self._copy(path, follow=is_named)
@@ -267,6 +282,14 @@ class _Keeper:
             yield f"{_listed(self._astray)} {_are(self._astray)} kept as {links}: what is behind is not kept."
 
 
+def size_words(size: int) -> str:
+    """A limit in words: `50 MiB`."""
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= scale:
+            return f"{size / scale:.4g} {unit}"
+    return f"{size} bytes"
+
+
 def _tell_missing(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
     by_reason: dict[str, list[str]] = {}
     for entry in entries:
@@ -306,7 +329,7 @@ def _facts(fd: int) -> Facts:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "not there"
+        return GONE
     return "not readable" if isinstance(error, PermissionError) else str(error.strerror)
 
 
@@ -315,7 +338,7 @@ def _plain(name: str) -> str:
     return "".join(c for c in name if c not in _IGNORED_BY_HFS).lower().rstrip(". ").partition(":")[0]
 
 
-def _is_refused(name: str) -> bool:
+def is_refused(name: str) -> bool:
     """Whether git takes a name for `.git` on some file system."""
     return _plain(name) in {".git", "git~1", "..", "."}
 

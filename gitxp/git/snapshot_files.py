@@ -53,7 +53,7 @@ def find_unchanged(git: Git, blobs: Mapping[str, Blob]) -> set[str]:
 
 
 def read_blobs(git: Git, oids: Sequence[str]) -> dict[str, bytes]:
-    """The bytes of these blobs, which are small and are there."""
+    """The bytes of those of these blobs that are there; they are small."""
     found: dict[str, bytes] = {}
     if not oids:
         return found
@@ -61,7 +61,9 @@ def read_blobs(git: Git, oids: Sequence[str]) -> dict[str, bytes]:
     at = 0
     while at < len(answer):
         end = answer.index(b"\n", at)
-        oid, _, size = answer[at:end].split(b" ")
-        found[oid.decode("ascii")] = answer[end + 1 : end + 1 + int(size)]
-        at = end + 1 + int(size) + 1
+        words = answer[at:end].split(b" ")
+        at = end + 1
+        if len(words) == 3:  # else it is "<oid> missing"
+            found[words[0].decode("ascii")] = answer[at : at + int(words[2])]
+            at += int(words[2]) + 1
     return found

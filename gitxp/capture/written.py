@@ -1,0 +1,145 @@
+"""What a run wrote in its repository without `--out`: files that its processes opened for writing, and files that changed.
+
+Small ones are kept as artifacts, the rest is listed with its fingerprint. What is not meant: caches, what the snapshot
+has just so, what is gone again, what is named by `--out` and so kept already. Files that look like secrets are listed
+and never kept. The smallest come first: when there is no more room, it is the checkpoint that is left out and not the
+results.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.capture.folding_paths import fold_paths
+from gitxp.capture.outputs import GONE, INTERRUPTED, Kept, Room, keep
+from gitxp.capture.passed_over import PassedOver
+from gitxp.capture.secret_files import is_likely_secret
+from gitxp.errors import GitFailed
+from gitxp.git.snapshot_files import find_blobs, find_unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from gitxp.capture.inputs import Where
+
+OPENED, SCAN = "opened", "scan"
+_MAX_ENTRIES = 1_000
+_MIB = 1024 * 1024
+
+
+class WrittenLimits(NamedTuple):
+    """What is kept of files that nobody named: sizes in bytes, seconds for all of it, globs.
+
+    `exclude` are for files that are not even listed; `secrets` and `allow` are those of the snapshot.
+    """
+
+    max_file_size: int = 10 * _MIB
+    max_total_size: int = 100 * _MIB
+    max_seconds: float = 10.0
+    exclude: Sequence[str] = ()
+    secrets: Sequence[str] = ()
+    allow: Sequence[str] = ()
+
+
+def keep_written(
+    found: Mapping[str, str],
+    where: Where,
+    folder: str,
+    limits: WrittenLimits,
+    is_impatient: Callable[[], bool],
+    *,
+    is_watched: bool,
+) -> Kept:
+    """Fingerprint these files, absolute paths with `opened` or `scan`, and copy into `folder` those there is room for.
+
+    With `is_watched`, the run's processes said themselves what they wrote, and a file of the snapshot that changed
+    besides was edited by somebody else. Raises `GitFailed`.
+    """
+    chosen = _choose(found, where, limits)
+    chosen = _leave_snapshot(chosen, where, found, is_watched=is_watched)
+    paths = sorted(chosen, key=lambda path: (chosen[path], path))
+    end = time.monotonic() + limits.max_seconds
+    kept = keep(
+        paths[:_MAX_ENTRIES],
+        where.toplevel,
+        folder,
+        lambda: time.monotonic() > end or is_impatient(),
+        Room(limits.max_file_size, limits.max_total_size, lambda name: _objection(name, limits)),
+    )
+    there = [entry for entry in kept.entries if entry.get("reason") != GONE]
+    entries = [_finished(entry, chosen, found, where.toplevel, limits) for entry in there]
+    entries += _rest(paths[_MAX_ENTRIES:], chosen, where.toplevel)
+    return Kept(sorted(entries, key=lambda entry: entry["path"]), kept.artifacts, [])
+
+
+def _choose(found: Mapping[str, str], where: Where, limits: WrittenLimits) -> dict[str, int]:
+    """The regular files among them that count, with their sizes."""
+    top = where.toplevel.rstrip("/") + "/"
+    named = tuple(path.rstrip("/") + "/" for path in where.named)
+    passed_over = PassedOver(where.toplevel)
+    chosen = {}
+    for path in found:
+        full = os.path.normpath(path)
+        if os.path.islink(full):
+            full = os.path.realpath(full)  # it was written through the link
+        name = full.removeprefix(top)
+        if not full.startswith(top) or f"{full}/".startswith(named) or passed_over.file(name):
+            continue
+        if any(fnmatchcase(name, glob) or fnmatchcase(os.path.basename(name), glob) for glob in limits.exclude):
+            continue
+        try:
+            about = os.stat(full)
+        except OSError:
+            continue  # gone again
+        if stat.S_ISREG(about.st_mode):
+            chosen[full] = about.st_size
+    return chosen
+
+
+def _leave_snapshot(
+    chosen: dict[str, int], where: Where, found: Mapping[str, str], *, is_watched: bool
+) -> dict[str, int]:
+    top = where.toplevel.rstrip("/") + "/"
+    blobs = find_blobs(where.git, where.commit, [path.removeprefix(top) for path in chosen])
+    if not blobs:
+        return chosen
+    edited = {name for name in blobs if is_watched and found.get(top + name) == SCAN}
+    rest = {name: blob for name, blob in blobs.items() if name not in edited and os.access(top + name, os.R_OK)}
+    try:
+        same = find_unchanged(where.git, rest)
+    except GitFailed:  # one of them went away just now
+        same = set()
+    return {path: size for path, size in chosen.items() if path.removeprefix(top) not in edited | same}
+
+
+def _objection(name: str, limits: WrittenLimits) -> str:
+    return "likely to hold secrets" if is_likely_secret(name, limits.secrets, limits.allow) else ""
+
+
+def _finished(
+    entry: dict[str, Any], sizes: Mapping[str, int], found: Mapping[str, str], toplevel: str, limits: WrittenLimits
+) -> dict[str, Any]:
+    path = os.path.join(toplevel, entry["path"])
+    entry["source"] = found.get(path, OPENED)
+    if entry.get("reason") == INTERRUPTED:
+        entry["size"] = sizes[path]
+        entry["reason"] = f"there was no time for it within {limits.max_seconds:g} s"
+    return entry
+
+
+def _rest(paths: Sequence[str], sizes: Mapping[str, int], toplevel: str) -> Iterator[dict[str, Any]]:
+    """Those beyond the number that is listed, summed up."""
+    top = toplevel.rstrip("/")
+    reason = f"more than {_MAX_ENTRIES:,} files"
+    for thing in fold_paths(paths, top)[:_MAX_ENTRIES]:
+        files = thing.files or (thing.path,)
+        entry = {
+            "path": thing.path.removeprefix(top + "/"),
+            "size": sum(map(sizes.__getitem__, files)),
+            "stored": False,
+        }
+        yield {**entry, "reason": reason, **({"files": len(files)} if thing.files else {})}
