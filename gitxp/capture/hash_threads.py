@@ -99,8 +99,16 @@ class _Work:
             threading.Thread(target=crew.work, args=(self._do,), name=f"gitxp-hash-{i}", daemon=True)
             for i in range(min(len(jobs), count))
         ]
+        started = 0
         for thread in threads:
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # too many for the system; and an interpreter that is ending starts none at all
+                break
+            started += 1
+        if not started:
+            crew.work(self._do)
+        del threads[started:]
         try:
             for thread in threads:
                 while thread.is_alive():
