@@ -310,3 +310,40 @@ def test_secrets_of_the_command_are_not_recorded(repo: str, git: Git) -> None:
     everything = git.raw("cat-file", "--batch-all-objects", "--batch")
     assert b"canary-4242" not in everything
     assert token.encode() not in everything
+
+
+def test_an_interpreter_that_starts_no_more_threads_still_ends_the_run(
+    repo: str, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """Python 3.12 starts no thread while it ends; the files that the run produced are kept all the same."""
+    with open(os.path.join(repo, "gitxp.yaml"), "w") as file:
+        file.write("outputs: [out]\n")
+    answer = run(
+        """
+        import atexit, os, threading
+        gitxp.init()
+        os.mkdir("out")
+        for number in range(100):
+            with open(f"out/{number}", "wb") as file:
+                file.write(os.urandom(300_000))
+        def refuse(self):
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+        atexit.register(lambda: setattr(threading.Thread, "start", refuse))
+        """
+    )
+    assert "Traceback" not in answer.stderr
+    (record,) = records()
+    assert (record["status"], len(record["outputs"])) == ("completed", 100)
+
+
+def test_a_status_that_is_raised_is_known_or_said_to_be_unknown(
+    repo: str, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """`raise SystemExit(3)` is seen from Python 3.12 on; before, the record says that it is a guess."""
+    del repo
+    assert run("gitxp.init()\nraise SystemExit(3)").returncode == 3
+    (record,) = records()
+    if sys.version_info >= (3, 12):
+        assert (record["status"], record["exit_code"]) == ("failed", 3)
+    else:
+        assert record["status"] == "completed"

@@ -244,9 +244,13 @@ class ActiveRun:
             session.forget()
 
     def end(self, exit_code: int | None, signal: int | None) -> None:
-        """End the run, with an exit status or with the signal that ended it."""
+        """End the run, with an exit status or with the signal that ended it; with neither, nobody knows, and 0 is taken."""
         if self.is_finished:
             return
+        if exit_code is None and signal is None and self._session is not None:
+            self._problem(
+                "The program ended by a SystemExit, whose number Python 3.11 does not tell; 0 is taken for it."
+            )
         self.is_finished = True
         self.settle()
         self._points.close()

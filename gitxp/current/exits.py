@@ -1,8 +1,9 @@
 """How this program ends: Python tells its exit handlers nothing of it.
 
 An exception that nobody caught passes `sys.excepthook`, and an exit status `sys.exit`: both are looked at and passed on.
-Whether the program ended by what was seen last, or caught it and went on to its own end, the frame of the main module
-tells: one that ran to its end stands at its return.
+`raise SystemExit(2)` passes neither; from Python 3.12 on the interpreter tells of it, before that its number cannot be
+known. Whether the program ended by what was seen last, or caught it and went on to its own end, the frame of the main
+module tells: one that ran to its end stands at its return.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def watch() -> None:
     global _exit, _hook, _main  # noqa: PLW0603  (a process has one end)
     _exit, sys.exit = sys.exit, _on_exit
     _hook, sys.excepthook = sys.excepthook, _on_exception
+    if sys.version_info >= (3, 12):
+        _watch_raises()
     frame: FrameType | None = sys._getframe()  # noqa: SLF001  (there is no other way to it)
     while frame is not None:
         if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__main__":
@@ -41,14 +44,14 @@ def forget() -> None:
 
 
 def how() -> tuple[int | None, int | None]:
-    """(exit status, None), or (None, the signal that is to end this process)."""
+    """(exit status, None), or (None, the signal that is to end this process); (None, None) where nobody can know."""
     if hasattr(sys, "ps1"):  # somebody typed: no mistake of theirs ended the program
         return 0, None
     if _signal is not None:
         return None, _signal
-    if _status is None or (_main is not None and _ran_to_its_end(_main)):
+    if _main is not None and _ran_to_its_end(_main):
         return 0, None
-    return _status, None
+    return (0 if _main is None else None) if _status is None else _status, None
 
 
 def _ran_to_its_end(frame: FrameType) -> bool:
@@ -73,3 +76,22 @@ def _on_exception(kind: type[BaseException], error: BaseException, traceback: Tr
     if issubclass(kind, KeyboardInterrupt):
         _signal = _SIGINT
     _hook(kind, error, traceback)
+
+
+def _watch_raises() -> None:
+    """Let the interpreter tell of each exception that is raised."""
+    if sys.version_info >= (3, 12):
+        monitoring = sys.monitoring
+        free = [tool for tool in (4, 3) if monitoring.get_tool(tool) is None]  # the others are debuggers and profilers
+        if free:
+            monitoring.use_tool_id(free[0], "gitxp")
+            monitoring.register_callback(free[0], monitoring.events.RAISE, _on_raise)
+            monitoring.set_events(free[0], monitoring.events.RAISE)
+
+
+def _on_raise(_code: object, _offset: int, error: BaseException) -> None:
+    global _status  # noqa: PLW0603
+    if isinstance(error, SystemExit):
+        from gitxp.current.active import exit_status
+
+        _status = exit_status(error.code)

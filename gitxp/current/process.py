@@ -276,8 +276,7 @@ def _at_exit() -> None:
     from gitxp.current import exits
 
     if _active is not None:
-        exit_code, signal = exits.how()
         try:
-            _active.end(exit_code, signal)
+            _active.end(*exits.how())
         except KeyboardInterrupt:
             say(f"{_active.name}: not finished; what is there is kept, and the next gitxp command finishes it")
