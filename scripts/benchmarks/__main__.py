@@ -14,12 +14,13 @@ import shutil
 import sys
 import tempfile
 
+import calls
 import points
 import rows
 from measure import check, sealed_environment
 from rows import QUICK, THOROUGH, Bench, Result
 
-ROWS = rows.ROWS | points.ROWS
+ROWS = rows.ROWS | points.ROWS | calls.ROWS
 
 
 def main() -> int:
