@@ -1,8 +1,8 @@
 """How this program ends: Python tells its exit handlers nothing of it.
 
-An exception that nobody caught passes `sys.excepthook`, and an exit status `sys.exit`: both are looked at and passed on.
-`raise SystemExit(2)` passes neither; from Python 3.12 on the interpreter tells of it, before that its number cannot be
-known. Whether the program ended by what was seen last, or caught it and went on to its own end, the frame of the main
+An exception that nobody caught passes `sys.excepthook`, which is looked at and passed on. Of an exit status, Python from
+3.12 on tells when it is raised; before that, what passes `sys.exit` is seen, and the number of a `raise SystemExit(2)`
+is not. Whether the program ended by what was seen last, or caught it and went on to its own end, the frame of the main
 module tells: one that ran to its end stands at its return.
 """
 
@@ -26,10 +26,9 @@ _main: FrameType | None = None
 def watch() -> None:
     """Begin to look; from the main module's frame, if it is below us."""
     global _exit, _hook, _main  # noqa: PLW0603  (a process has one end)
-    _exit, sys.exit = sys.exit, _on_exit
     _hook, sys.excepthook = sys.excepthook, _on_exception
-    if sys.version_info >= (3, 12):
-        _watch_raises()
+    if not _watch_raises():
+        _exit, sys.exit = sys.exit, _on_exit
     frame: FrameType | None = sys._getframe()  # noqa: SLF001  (there is no other way to it)
     while frame is not None:
         if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__main__":
@@ -78,8 +77,8 @@ def _on_exception(kind: type[BaseException], error: BaseException, traceback: Tr
     _hook(kind, error, traceback)
 
 
-def _watch_raises() -> None:
-    """Let the interpreter tell of each exception that is raised."""
+def _watch_raises() -> bool:
+    """Let the interpreter tell of each exception that is raised, where it can; whether it does."""
     if sys.version_info >= (3, 12):
         monitoring = sys.monitoring
         free = [tool for tool in (4, 3) if monitoring.get_tool(tool) is None]  # the others are debuggers and profilers
@@ -87,6 +86,8 @@ def _watch_raises() -> None:
             monitoring.use_tool_id(free[0], "gitxp")
             monitoring.register_callback(free[0], monitoring.events.RAISE, _on_raise)
             monitoring.set_events(free[0], monitoring.events.RAISE)
+            return True
+    return False
 
 
 def _on_raise(_code: object, _offset: int, error: BaseException) -> None:

@@ -44,7 +44,7 @@ class Points:
         self._coded: dict[str, str] = {}
         self._since = self._until = 0.0
         self._at = ""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log, too
 
     def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
         """Log a value for each metric, nested dictionaries by dotted names.
@@ -154,7 +154,7 @@ class Points:
         """In a forked child: the file is the parent's, and a lock may be held by a thread that is not here."""
         self.close()
         self.lost = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -27,7 +27,7 @@ class Said:
         self.folder = folder
         self.lost = 0
         self._fd: int | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def say(self, kind: str, **facts: Any) -> None:
         """Make one statement; its facts are what JSON can hold, without nan."""
@@ -73,7 +73,7 @@ class Said:
         """In a forked child: the file is the parent's, and a lock may be held by a thread that is not here."""
         self.close()
         self.lost = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -7,7 +7,7 @@ changing: it is looked at again when the run ends.
 from __future__ import annotations
 
 from gitxp.capture.secrets import redact_params
-from gitxp.current.values import mapping, number, tree
+from gitxp.current.values import cut, mapping, number, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ class Summary:
         for name, value in _flat_pairs("", {**_pairs(values), **more}):
             found = number(value)
             if found is None:
-                words[name] = self._words[name] = tree(value)
+                word = tree(value)
+                self._words[name] = word
+                words[name] = cut(str(word)) if isinstance(word, list | dict) else word
             else:
                 self._words.pop(name, None)
                 self._log(name, found)
