@@ -262,10 +262,11 @@ def test_what_cannot_be_kept_is_told_and_never_raised(
 
 
 def test_lists_of_images_are_numbered(run: ActiveRun, tmp_path: Path) -> None:
-    """A list of images at one step is as many files; statements tell key and step."""
-    run.log({"samples": [Image([[0]]), Image([[255]])]}, step=4)
+    """A list of images at one step is as many files; statements tell key, step and caption."""
+    run.log({"samples": [Image([[0]], caption="black"), Image([[255]])]}, step=4)
     assert sorted(said(tmp_path)) == ["media/samples/4-0.png", "media/samples/4-1.png"]
     assert {(s["key"], s["step"], s["type"]) for s in said(tmp_path).values()} == {("samples", 4, "image")}
+    assert [s.get("caption") for s in said(tmp_path).values()] == ["black", None]
 
 
 def test_html_is_a_text_or_a_file(run: ActiveRun, tmp_path: Path) -> None:

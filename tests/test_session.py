@@ -347,3 +347,44 @@ def test_a_status_that_is_raised_is_known_or_said_to_be_unknown(
         assert (record["status"], record["exit_code"]) == ("failed", 3)
     else:
         assert record["status"] == "completed"
+
+
+def test_closed_streams_and_metrics_from_stdout_are_no_trouble(
+    repo: str, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """A daemon without standard streams records itself; a configuration that looks at stdout is not complained about."""
+    with open(os.path.join(repo, "gitxp.yaml"), "w") as file:
+        file.write("metrics_from: [stdout]\n")
+    run("import os; [os.close(fd) for fd in range(3)]; gitxp.init(); gitxp.log({'a': 1.0})")
+    (record,) = records()
+    assert (record["status"], record["metrics"]["a"]["count"]) == ("completed", 1)
+    assert "problems" not in record
+
+
+def test_a_broken_configuration_is_told_by_init(repo: str) -> None:
+    """What whoever wrote the program must mend is raised at once: a gitxp.yaml that has no meaning."""
+    with open(os.path.join(repo, "gitxp.yaml"), "w") as file:
+        file.write("no_such_key: 1\n")
+    answer = run("gitxp.init()")
+    assert answer.returncode == 1
+    assert "ConfigError: gitxp.yaml has an unknown key: no_such_key." in answer.stderr
+
+
+def test_a_mistake_of_ours_stops_nobody(repo: str, records: Callable[[], list[dict[str, Any]]]) -> None:
+    """An exception that nobody expected, at the beginning or at the end of a run, is a line, and the program goes on."""
+    answer = run(
+        """
+        from gitxp.recording import session
+        begin, session.begin = session.begin, lambda *_: 1 / 0
+        assert gitxp.init().disabled
+        session.begin = begin
+        run = gitxp.init(reinit=True)
+        session.conclude = lambda *_: 1 / 0
+        run.finish()
+        print("done")
+        """
+    )
+    assert (answer.returncode, answer.stdout) == (0, "done\n"), answer.stderr
+    assert answer.stderr.count("ZeroDivisionError") == 2
+    assert [record["status"] for record in records()] == ["lost"]
+    del repo

@@ -220,7 +220,7 @@ class ActiveRun:
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """End the run. A run of `gitxp run` ends when its command does, and as that did, whatever is said here."""
         del quiet
-        self.end(exit_code or 0, None)
+        self.end(exit_status(exit_code), None)
 
     stop = finish
 
@@ -261,7 +261,10 @@ class ActiveRun:
         if self.on_end is not None:
             self.on_end(self)
         if session is not None:
-            _tell_end(session.name, session.end(exit_code, signal))
+            try:
+                _tell_end(session.name, session.end(exit_code, signal))
+            except Exception as error:  # noqa: BLE001  (a mistake of ours must not stop a program that goes on)
+                say(f"{session.name}: not finished: {type(error).__name__}: {error}")
 
     def _too_late(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
         del data, step, commit
@@ -296,10 +299,11 @@ class ActiveRun:
 
     def _stage(self, path: str, media: Media, key: str, step: int | None) -> None:
         data = media.data
+        about = {"key": key, "step": step, "caption": redact_text(media.caption) if media.caption else None}
         if media.source is not None:
-            self._staging.add_file(media.source, path, media.kind, key=key, step=step)
+            self._staging.add_file(media.source, path, media.kind, **about)
         elif data is not None:
-            self._staging.add_bytes(path, data, media.kind, key=key, step=step)
+            self._staging.add_bytes(path, data, media.kind, **about)
 
     def _attempt(self, key: str, action: Callable[[], object]) -> None:
         try:

@@ -221,6 +221,9 @@ def _begin(name: str | None, notes: str | None, tags: Iterable[str] | None, grou
     except (GitxpError, OSError) as error:
         say(f"nothing is recorded: {error}")
         return _disabled()
+    except Exception as error:  # noqa: BLE001  (a mistake of ours must not stop somebody's program)
+        say(f"nothing is recorded: {type(error).__name__}: {error}")
+        return _disabled()
     run = ActiveRun(session.name, session.id, session.folder, session)
     run.tags = tuple(dict.fromkeys(words))
     run.notes, run.group = notes, group

@@ -14,6 +14,7 @@ from gitxp.current.said import make_folder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
 _MAX_COPY = 50 * 1024 * 1024
 _MAX_COPIES = 500 * 1024 * 1024
@@ -30,45 +31,43 @@ _KINDS = {
 
 
 class Staging:
-    """The staged files of one process; `say` gets the statement of each: path, source, type."""
+    """The staged files of one process; `say` gets the statement of each: path, source, type, and what is said `about` it."""
 
     def __init__(self, folder: str, say: Callable[..., None]) -> None:
         self.folder = os.path.join(folder, "artifacts")
         self.say = say
         self._ours: dict[str, int] = {}  # sizes
 
-    def add_bytes(self, path: str, data: bytes, kind: str, *, key: str | None = None, step: int | None = None) -> str:
+    def add_bytes(self, path: str, data: bytes, kind: str, **about: Any) -> str:
         """Keep these bytes as an artifact at `path`, or beside it where another process has that; where it was. `OSError`."""
         temporary = self._temporary()
         with open(temporary, "wb") as file:
             file.write(data)
-        return self._publish(temporary, safe_path(path), kind, key, step, len(data))
+        return self._publish(temporary, safe_path(path), {"type": kind, **about}, len(data))
 
-    def add_file(
-        self, source: str, path: str, kind: str | None = None, *, key: str | None = None, step: int | None = None
-    ) -> str:
+    def add_file(self, source: str, path: str, kind: str | None = None, **about: Any) -> str:
         """Keep a file as it is now; where it was. Raises `OSError` where it cannot be read."""
-        kind = kind or kind_of(source)
-        about = os.stat(source)
-        if not stat.S_ISREG(about.st_mode):
+        about = {"type": kind or kind_of(source), **about}
+        facts = os.stat(source)
+        if not stat.S_ISREG(facts.st_mode):
             msg = "it is no regular file"
             raise OSError(0, msg, source)
         target = safe_path(path)
         others = sum(size for name, size in self._ours.items() if name != target)
-        if about.st_size > _MAX_COPY or others + about.st_size > _MAX_COPIES:
-            self._tell(target, os.path.abspath(source), kind, key, step)
+        if facts.st_size > _MAX_COPY or others + facts.st_size > _MAX_COPIES:
+            self._tell(target, os.path.abspath(source), about)
             return target
         import shutil
 
         temporary = self._temporary()
         shutil.copyfile(source, temporary)
-        return self._publish(temporary, target, kind, key, step, about.st_size)
+        return self._publish(temporary, target, about, facts.st_size)
 
     def _temporary(self) -> str:
         make_folder(self.folder)
         return os.path.join(self.folder, f".{os.getpid()}-{os.urandom(8).hex()}.tmp")
 
-    def _publish(self, temporary: str, path: str, kind: str, key: str | None, step: int | None, size: int) -> str:
+    def _publish(self, temporary: str, path: str, about: dict[str, Any], size: int) -> str:
         """Give it its name: our own older one is replaced, another process's is not."""
         stem, end = os.path.splitext(path)
         names = [path, *(f"{stem}.{number}{end}" for number in range(2, 1000))]
@@ -85,7 +84,7 @@ class Staging:
                         continue
                     os.unlink(temporary)
                 self._ours[name] = size
-                self._tell(name, target, kind, key, step)
+                self._tell(name, target, about)
                 return name
         except BaseException:
             os.unlink(temporary)
@@ -94,9 +93,9 @@ class Staging:
         msg = "too many processes gave an artifact of that name"
         raise OSError(0, msg, path)
 
-    def _tell(self, path: str, source: str, kind: str, key: str | None, step: int | None) -> None:
-        more = {"key": key, "step": step}
-        self.say("artifact", path=path, source=source, type=kind, **{k: v for k, v in more.items() if v is not None})
+    def _tell(self, path: str, source: str, about: dict[str, Any]) -> None:
+        known = {key: value for key, value in about.items() if value is not None}
+        self.say("artifact", path=path, source=source, **known)
 
     def renew(self) -> None:
         """In a forked child: what was staged so far is the parent's."""

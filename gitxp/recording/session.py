@@ -52,12 +52,14 @@ class Session:
         self._before = {name: os.environ.get(name) for name in _VARIABLES}
         values = (self.name, self.id, self.folder, opening.location.toplevel or "")
         os.environ.update(zip(_VARIABLES, values, strict=True))
+        self._facts.feed = None  # what this process prints passes nobody who could look for metrics in it
         self._facts.start(self._live)
         self._timer = threading.Thread(target=self._keep, daemon=True, name="gitxp-session")
         self._timer.start()
 
     def end(self, exit_code: int | None, signal: int | None) -> Ending:
         """Commit the run, which ended with an exit status or by a signal; how that went. Raises nothing of gitxp's."""
+        _fill_streams()
         self._stop.set()
         self._timer.join()
         for name, value in self._before.items():
@@ -96,6 +98,7 @@ def begin(name: str | None, version: str, note: str | None, tags: Sequence[str],
     is left behind.
     """
     directory = os.getcwd()
+    _fill_streams()
     request = Request(how_started(), name, note, tags, group)
     for _ in range(_TRIES):
         started_ns = time.time_ns()
@@ -127,6 +130,15 @@ def how_started() -> list[str]:
     main = sys.modules.get("__main__")
     path = os.environ.get("JPY_SESSION_NAME") or getattr(main, "__vsc_ipynb_file__", None)
     return ["ipython", path] if path else ["ipython"]
+
+
+def _fill_streams() -> None:
+    """Open the standard streams that were closed: a pipe of ours to git must not take their place."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor is this one
 
 
 def _free(surveyor: Surveyor, name: str) -> str:
