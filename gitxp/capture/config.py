@@ -10,6 +10,15 @@ snapshot:
 data: [data/train]           # fingerprinted in every run, as with --data
 outputs: [model.pkl]         # kept as artifacts of every run, as with --out
 metrics_from: [metrics.json] # as with --metrics-from
+probe: true                  # false: Python programs are left alone, as with --no-probe
+opened:                      # what is kept of files that the command reads, without --data
+  places: [/datasets]        # fingerprinted as well if read below these; elsewhere outside they are only listed
+  max_files: 10000           # at most so many are fingerprinted
+  max_seconds: 10            # in at most so much time
+written:                     # what is kept of files that the command writes, without --out
+  max_file_size: 10 MiB      # larger ones are listed and not kept; also max_total_size (100 MiB), max_seconds (10)
+  exclude: ["*.tmp"]         # never listed; globs against the path and against the file's name
+  scan: true                 # false: no look for files that changed meanwhile, whoever changed them
 list:
   columns: [lr, acc]         # the columns of `gitxp list` and `list --md`, as with --columns
 ```
@@ -27,12 +36,13 @@ from gitxp.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NamedTuple, NoReturn
 else:
     from gitxp.light import NamedTuple
 
 FILE_NAME = "gitxp.yaml"
+_MAX_SECONDS = 10**9
 _UNITS: dict[str, int] = {
     "": 1,
     "b": 1,
@@ -44,6 +54,24 @@ _HINT = "Every key is in docs/cli.md; without the file, the defaults hold."
 _MEND = "Mend it, or move it away: without the file, the defaults hold. Every key is in docs/cli.md."
 
 
+class Opened(NamedTuple):
+    """What is kept of files that were read and nobody named: see `inputs.py`. Sizes are in bytes, times in seconds."""
+
+    places: Sequence[str] = ()
+    max_files: int = 10_000
+    max_seconds: float = 10.0
+
+
+class Written(NamedTuple):
+    """What is kept of files that were written and nobody named: see `written.py`."""
+
+    max_file_size: int = 10 * 1024 * 1024
+    max_total_size: int = 100 * 1024 * 1024
+    max_seconds: float = 10.0
+    exclude: Sequence[str] = ()
+    scan: bool = True
+
+
 class Config(NamedTuple):
     """What gitxp.yaml says, or the defaults. Paths are as written there: relative to the top of the working tree."""
 
@@ -52,6 +80,9 @@ class Config(NamedTuple):
     outputs: tuple[str, ...] = ()
     metrics_from: tuple[str, ...] = ()
     list_columns: tuple[str, ...] = ()
+    probe: bool = True
+    opened: Opened = Opened()
+    written: Written = Written()
 
 
 def load_config(toplevel: str) -> Config:
@@ -87,8 +118,9 @@ def decode_config(document: Any) -> Config:
     """The configuration in a decoded gitxp.yaml; None, of an empty file, is the defaults. Raises `ConfigError`."""
     values = _section("", {} if document is None else document, _TOP)
     listing = values.pop("list", {})
-    limits = values.pop("snapshot", {})
-    return Config(snapshot=Limits(**limits), list_columns=listing.get("columns", ()), **values)
+    sections = {"snapshot": Limits, "opened": Opened, "written": Written}
+    values |= {key: kind(**values[key]) for key, kind in sections.items() if key in values}
+    return Config(list_columns=listing.get("columns", ()), **values)
 
 
 def parse_size(text: str) -> int | None:
@@ -119,10 +151,9 @@ def _section(prefix: str, found: Any, known: Mapping[str, Callable[[str, Any], A
 def _unknown(prefix: str, key: str, known: Mapping[str, object]) -> NoReturn:
     import difflib
 
-    everywhere = [*_TOP, *(f"snapshot.{name}" for name in _SNAPSHOT), *(f"list.{name}" for name in _LIST)]
-    near = difflib.get_close_matches(prefix + key, everywhere, 1, 0.5) or [
-        name for name in everywhere if name.rpartition(".")[2] == key
-    ]
+    everywhere = [*_TOP, *(f"{section}.{name}" for section, keys in _SECTIONS.items() for name in keys)]
+    near = [name for name in everywhere if name.rpartition(".")[2] == key]
+    near = near or difflib.get_close_matches(prefix + key, everywhere, 1, 0.5)
     here = ", ".join(prefix + name for name in known)
     hint = f"Did you mean {near[0]}?" if near else f"Known keys: {here}."
     raise ConfigError(f"{FILE_NAME} has an unknown key: {prefix}{key}.", hint=hint)
@@ -151,6 +182,18 @@ def _count(key: str, found: Any) -> int:
     return found
 
 
+def _seconds(key: str, found: Any) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < _MAX_SECONDS:
+        _refuse(key, found, "a number of seconds from 0")
+    return float(found)
+
+
+def _flag(key: str, found: Any) -> bool:
+    if not isinstance(found, bool):
+        _refuse(key, found, "true or false")
+    return found
+
+
 def _texts(key: str, found: Any) -> tuple[str, ...]:
     items = [found] if isinstance(found, str) else found
     if not isinstance(items, list) or not all(isinstance(item, str) and item for item in items):
@@ -166,11 +209,25 @@ _SNAPSHOT: dict[str, Callable[[str, Any], Any]] = {
     "secrets": _texts,
     "allow": _texts,
 }
-_LIST: dict[str, Callable[[str, Any], Any]] = {"columns": _texts}
+_SECTIONS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
+    "snapshot": _SNAPSHOT,
+    "opened": {"places": _texts, "max_files": _count, "max_seconds": _seconds},
+    "written": {
+        "max_file_size": _size,
+        "max_total_size": _size,
+        "max_seconds": _seconds,
+        "exclude": _texts,
+        "scan": _flag,
+    },
+    "list": {"columns": _texts},
+}
 _TOP: dict[str, Callable[[str, Any], Any]] = {
     "snapshot": lambda key, found: _section(key + ".", found, _SNAPSHOT),
     "data": _texts,
     "outputs": _texts,
     "metrics_from": _texts,
-    "list": lambda key, found: _section(key + ".", found, _LIST),
+    "probe": _flag,
+    "opened": lambda key, found: _section(key + ".", found, _SECTIONS["opened"]),
+    "written": lambda key, found: _section(key + ".", found, _SECTIONS["written"]),
+    "list": lambda key, found: _section(key + ".", found, _SECTIONS["list"]),
 }

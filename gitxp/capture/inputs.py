@@ -25,19 +25,12 @@ from gitxp.git.snapshot_files import find_blobs, read_blobs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from gitxp.capture.config import Opened
     from gitxp.git.program import Git
 
 OPENED = "opened"
 _MAX_OUTSIDE = 200  # entries
 _MAX_ENTRIES = 1_000
-
-
-class InputLimits(NamedTuple):
-    """At most this many files are fingerprinted, in at most this many seconds; `places` are absolute paths of folders."""
-
-    files: int = 10_000
-    seconds: float = 10.0
-    places: Sequence[str] = ()
 
 
 class Where(NamedTuple):
@@ -62,10 +55,8 @@ class Inputs(NamedTuple):
     problems: list[str]
 
 
-def find_inputs(
-    read: Mapping[str, bool], where: Where, limits: InputLimits, is_impatient: Callable[[], bool]
-) -> Inputs:
-    """The entries of these files, absolute paths, each with whether the run wrote it later.
+def find_inputs(read: Mapping[str, bool], where: Where, limits: Opened, is_impatient: Callable[[], bool]) -> Inputs:
+    """The entries of these files, absolute paths, each with whether the run wrote it later; `limits.places` are absolute.
 
     Where `is_impatient` says true, what takes long is left out. Raises `GitFailed`.
     """
@@ -76,7 +67,7 @@ def find_inputs(
 
 
 class _Finder:
-    def __init__(self, where: Where, limits: InputLimits, is_impatient: Callable[[], bool]) -> None:
+    def __init__(self, where: Where, limits: Opened, is_impatient: Callable[[], bool]) -> None:
         self._where = where
         self._limits = limits
         self._is_impatient = is_impatient
@@ -160,8 +151,8 @@ class _Finder:
         folded = fold_paths(self._inside.keys() - self._linked, self._where.toplevel.rstrip("/"))
         things = sorted([*folded, *map(Folded, self._linked)])
         self._unlisted = sum(len(thing.files) or 1 for thing in things[_MAX_ENTRIES:])
-        end = time.monotonic() + self._limits.seconds
-        room = self._limits.files
+        end = time.monotonic() + self._limits.max_seconds
+        room = self._limits.max_files
 
         def cancelled() -> bool:
             return time.monotonic() > end or self._is_impatient()
@@ -228,13 +219,13 @@ class _Finder:
         limits = self._limits
         if self._unread:
             yield (
-                f"Of {self._unread:,} files that it read there is no fingerprint: more than {limits.files:,} "
+                f"Of {self._unread:,} files that it read there is no fingerprint: more than {limits.max_files:,} "
                 "(opened.max_files in gitxp.yaml)."
             )
         if self._late:
             yield (
                 f"Of {self._late:,} files that it read there is no fingerprint: it would take more than "
-                f"{limits.seconds:g} s (opened.max_seconds in gitxp.yaml)."
+                f"{limits.max_seconds:g} s (opened.max_seconds in gitxp.yaml)."
             )
         if self._unlisted:
             yield f"{self._unlisted:,} further files that it read are not listed."

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.folding_paths import fold_paths
 from gitxp.capture.outputs import GONE, INTERRUPTED, Kept, Room, keep
@@ -24,32 +24,19 @@ from gitxp.git.snapshot_files import find_blobs, find_unchanged
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from gitxp.capture.config import Config, Written
     from gitxp.capture.inputs import Where
+    from gitxp.capture.untracked import Limits
 
 OPENED, SCAN = "opened", "scan"
 _MAX_ENTRIES = 1_000
-_MIB = 1024 * 1024
-
-
-class WrittenLimits(NamedTuple):
-    """What is kept of files that nobody named: sizes in bytes, seconds for all of it, globs.
-
-    `exclude` are for files that are not even listed; `secrets` and `allow` are those of the snapshot.
-    """
-
-    max_file_size: int = 10 * _MIB
-    max_total_size: int = 100 * _MIB
-    max_seconds: float = 10.0
-    exclude: Sequence[str] = ()
-    secrets: Sequence[str] = ()
-    allow: Sequence[str] = ()
 
 
 def keep_written(
     found: Mapping[str, str],
     where: Where,
     folder: str,
-    limits: WrittenLimits,
+    config: Config,
     is_impatient: Callable[[], bool],
     *,
     is_watched: bool,
@@ -59,6 +46,7 @@ def keep_written(
     With `is_watched`, the run's processes said themselves what they wrote, and a file of the snapshot that changed
     besides was edited by somebody else. Raises `GitFailed`.
     """
+    limits = config.written
     chosen = _choose(found, where, limits)
     chosen = _leave_snapshot(chosen, where, found, is_watched=is_watched)
     paths = sorted(chosen, key=lambda path: (chosen[path], path))
@@ -68,7 +56,7 @@ def keep_written(
         where.toplevel,
         folder,
         lambda: time.monotonic() > end or is_impatient(),
-        Room(limits.max_file_size, limits.max_total_size, lambda name: _objection(name, limits)),
+        Room(limits.max_file_size, limits.max_total_size, lambda name: _objection(name, config.snapshot)),
     )
     there = [entry for entry in kept.entries if entry.get("reason") != GONE]
     entries = [_finished(entry, chosen, found, where.toplevel, limits) for entry in there]
@@ -76,7 +64,7 @@ def keep_written(
     return Kept(sorted(entries, key=lambda entry: entry["path"]), kept.artifacts, [])
 
 
-def _choose(found: Mapping[str, str], where: Where, limits: WrittenLimits) -> dict[str, int]:
+def _choose(found: Mapping[str, str], where: Where, limits: Written) -> dict[str, int]:
     """The regular files among them that count, with their sizes."""
     top = where.toplevel.rstrip("/") + "/"
     named = tuple(path.rstrip("/") + "/" for path in where.named)
@@ -116,12 +104,12 @@ def _leave_snapshot(
     return {path: size for path, size in chosen.items() if path.removeprefix(top) not in edited | same}
 
 
-def _objection(name: str, limits: WrittenLimits) -> str:
+def _objection(name: str, limits: Limits) -> str:
     return "likely to hold secrets" if is_likely_secret(name, limits.secrets, limits.allow) else ""
 
 
 def _finished(
-    entry: dict[str, Any], sizes: Mapping[str, int], found: Mapping[str, str], toplevel: str, limits: WrittenLimits
+    entry: dict[str, Any], sizes: Mapping[str, int], found: Mapping[str, str], toplevel: str, limits: Written
 ) -> dict[str, Any]:
     path = os.path.join(toplevel, entry["path"])
     entry["source"] = found.get(path, OPENED)
