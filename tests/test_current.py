@@ -508,3 +508,21 @@ def test_interrupted_by_sigterm_everything_said_is_there(live: Folder) -> None:
     assert process.returncode == -signal.SIGTERM
     assert live.said("params")[0]["params"] == {"lr": 0.1}
     assert live.artifact("media/note/0.txt") == b"text"
+
+
+def test_files_that_the_program_closed_are_opened_anew(live: Folder) -> None:
+    """A program that closes all descriptors, as daemons do, goes on logging, and writes into no file of its own by it."""
+    live.run(
+        """
+        import os
+        gitxp.log({"a": 1.0})
+        gitxp.config.lr = 0.1
+        os.closerange(3, 1000)
+        files = [open(os.path.join(os.environ["GITXP_RUN_DIR"], f"own{number}"), "w") for number in range(10)]
+        gitxp.config.lr = 0.2
+        gitxp.log({"a": 2.0})
+        assert all(os.fstat(file.fileno()).st_size == 0 for file in files)
+        """
+    )
+    assert sorted(value for _, value in live.points["a"]) == [1.0, 2.0]
+    assert sorted(statement["params"]["lr"] for statement in live.said("params")) == [0.1, 0.2]

@@ -8,11 +8,12 @@ The text of a time is used again for a millisecond, coded names are kept; what i
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
 
-from gitxp.current.said import make_folder
+from gitxp.current.said import open_own
 from gitxp.current.values import number
 from gitxp.format import METRICS_FOLDER, metric_path
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MAX_STEP = 2**63
+_DESCRIPTOR = 200
 _NO_FILE = -1  # a `write` to it fails, and so the way of each line need not ask
 _FRESH = 0.001  # seconds
 _now, _write = time.time, os.write
@@ -129,7 +131,11 @@ class Points:
             if _write(self._fd, line) != len(line):
                 self._leave(line)
         except OSError as error:
-            self._lose(line, error.strerror or "unknown error")
+            if error.errno == errno.EBADF and self._fd != _NO_FILE:  # who becomes a daemon closes all files
+                self._fd = _NO_FILE
+                self._write_slowly(line)
+            else:
+                self._lose(line, error.strerror or "unknown error")
 
     def _leave(self, line: bytes) -> None:
         """After a line that was cut off (a full disk): the next one begins a file of its own, or it would hang on to it."""
@@ -145,10 +151,7 @@ class Points:
         with self._lock:
             if self._fd != _NO_FILE:
                 return self._fd
-            journal = os.path.join(self.folder, "journal")
-            make_folder(journal)
-            path = os.path.join(journal, f"{os.getpid()}-{os.urandom(4).hex()}.tsv")
-            return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+            return open_own(os.path.join(self.folder, "journal"), ".tsv", _DESCRIPTOR)
 
     def renew(self) -> None:
         """In a forked child: the file is the parent's, and a lock may be held by a thread that is not here."""

@@ -7,6 +7,8 @@ Each line is one `write` on an `O_APPEND` descriptor, so that a kill loses nothi
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import threading
 import time
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_LINE = 64 * 1024
+_DESCRIPTOR = 300
 _ROOM = MAX_LINE // 2  # for the items of a statement, beside its other keys
 
 
@@ -35,13 +38,7 @@ class Said:
 
         line = json.dumps({"kind": kind, "at": round(time.time(), 3), **facts}, separators=(",", ":")) + "\n"
         data = line.encode("ascii")
-        try:
-            if len(data) > MAX_LINE:
-                self.lost += 1
-            elif os.write(self._file(), data) != len(data):
-                self.close()  # a full disk cut it off; the next begins a file of its own
-                self.lost += 1
-        except OSError:
+        if len(data) > MAX_LINE or not self._write(data):
             self.lost += 1
 
     def say_all(self, kind: str, key: str, items: Mapping[str, Any], **facts: Any) -> None:
@@ -60,13 +57,22 @@ class Said:
         if part:
             self.say(kind, **{key: part}, **facts)
 
+    def _write(self, data: bytes) -> bool:
+        try:
+            if os.write(self._file(), data) == len(data):
+                return True
+            self.close()  # a full disk cut it off; the next begins a file of its own
+        except OSError as error:
+            if error.errno == errno.EBADF and self._fd is not None:  # who becomes a daemon closes all files
+                self._fd = None
+                return self._write(data)
+        return False
+
     def _file(self) -> int:
         with self._lock:
             if self._fd is None:
                 folder = os.path.join(self.folder, "said")
-                make_folder(folder)
-                path = os.path.join(folder, f"{os.getpid()}-{os.urandom(4).hex()}.jsonl")
-                self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+                self._fd = open_own(folder, ".jsonl", _DESCRIPTOR)
             return self._fd
 
     def renew(self) -> None:
@@ -80,6 +86,23 @@ class Said:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+
+def open_own(folder: str, ending: str, lowest: int) -> int:
+    """A new file of this process's own to append to, in a folder of a live folder. Raises `OSError`.
+
+    Its descriptor is `lowest` or above, where the limits allow it: a program that closes all of its files and opens its
+    own must not have one of them where we would go on writing.
+    """
+    make_folder(folder)
+    path = os.path.join(folder, f"{os.getpid()}-{os.urandom(4).hex()}{ending}")
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, lowest)
+    except OSError:
+        return fd
+    os.close(fd)
+    return high
 
 
 def make_folder(path: str) -> None:
