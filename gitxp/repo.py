@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 0.15
 _QUIET_LOOKS = 10
 _CHUNK = 1 << 16
+# What git colours with by itself, those for moved lines included (diff.h and diff.c of git).
+_DIFF_COLORS = frozenset(
+    f"\x1b[{codes}m"
+    for codes in ("", "1", "2", "2;3", "7", "31", "32", "33", "36", "41", "1;33", "1;34", "1;35", "1;36")
+)
 # A table shows the metrics of runs that are still running as long as it takes no second to read them.
 _QUICK = 16 * 1024 * 1024
 
@@ -192,15 +197,22 @@ class Repo:
         a, b = (_with_points(run, self._live_points(run)) for run in (a, b))
         return compare(self._reader(), self._git_here(), a, b, paths)
 
-    def show_code_diff(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> int:
-        """Let git show the difference of two runs' files on the user's own terminal, with their pager and colours.
+    def code_diff(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> Iterator[bytes]:
+        """The difference of two runs' files as git words it, in pieces as they come; `options` are those of `git diff`.
 
-        `options` are those of `git diff`. The result is git's exit status.
+        It holds what the files hold: escape sequences, too. Raises `GitFailed` with git's words, at the end.
         """
-        return self._git_here().show(*self.git_diff_args(a, b, paths, options))
+        return self._git_here().start(*self.git_diff_args(a, b, paths, options)).stream()
+
+    def diff_colors(self) -> frozenset[str]:
+        """The escape sequences with which `git diff` colours, the user's own choice included."""
+        git = self._git_here()
+        names = os.fsdecode(git.ask("config", "--name-only", "-z", "--get-regexp", r"^color\.diff\.").stdout)
+        chosen = {os.fsdecode(git.ask("config", "--get-color", name).stdout) for name in names.split("\0") if name}
+        return _DIFF_COLORS | chosen
 
     def git_diff_args(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
-        """The arguments of git for `show_code_diff`: no command that a configuration names is run."""
+        """The arguments of git for `code_diff`: no command that a configuration names is run."""
         from gitxp.query.compare import diff_args
 
         return ["diff", "--no-ext-diff", "--no-textconv", *options, *diff_args(a, b, paths)]

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -287,6 +288,24 @@ def test_diff_is_gits_own(runs: Factory, gitxp: Gitxp, git: Git) -> None:
     git("apply", input=patch)
     with open("train.py", encoding="utf-8") as file:
         assert file.read() == "new\n"
+
+
+def test_escape_sequences_in_a_diff(runs: Factory) -> None:
+    """What a file holds reaches a terminal visibly, git's own colours as they are; a pipe gets it to the byte."""
+    hostile = "a\tb \x1b]0;title\x07 \x1b[8mhidden \u202e é\n".encode() + b"\xff\x9b2J\n"
+    runs.make("plain", files={"f": "plain\n"})
+    runs.make("hostile", files={"f": hostile})
+    command = [sys.executable, "-P", "-m", "gitxp", "diff", "plain", "hostile", "--code"]
+    exact = subprocess.run(command, capture_output=True, check=True).stdout
+    assert b"".join(b"+" + line for line in hostile.splitlines(keepends=True)) in exact
+    for pager in ("cat", "cat -u"):
+        seen = in_terminal("diff", "plain", "hostile", env={"GIT_PAGER": pager}, size=(50, 100))
+        assert r"a	b \x1b]0;title\x07 \x1b[8mhidden \u202e é".encode() in seen
+        assert rb"\xff\x9b2J" in seen
+        assert b"\x1b[31m-plain\x1b[m" in seen
+        assert set(re.findall(rb"\x1b[^m]*m", seen)) <= {
+            b"\x1b[%sm" % codes for codes in (b"", b"1", b"31", b"32", b"36")
+        }
 
 
 def test_diff_runs_no_configured_command(runs: Factory, gitxp: Gitxp, git: Git) -> None:

@@ -9,8 +9,8 @@ import click
 
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
-from gitxp.errors import GitFailed, UsageError
-from gitxp.render.safe import visible
+from gitxp.errors import UsageError
+from gitxp.render.safe import visible, visible_patch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -69,7 +69,8 @@ def diff_command(
         options = ["--stat"] if stat else ["--name-only"] if name_only else []
         if not as_json and (name_only or wanted == [_CODE]):
             with terminal.paged("diff"):
-                return _show_code(repo, run_a, run_b, paths, options, terminal)
+                _show_code(repo, run_a, run_b, paths, options, terminal)
+            return 0
         return _compare(repo, run_a, run_b, paths, wanted, options, terminal, as_json=as_json)
 
 
@@ -112,16 +113,13 @@ def _compare(
                 )
                 continue
             sys.stdout.write(rendering.heading(section, terminal.style))
-            status = _show_code(repo, a, b, paths, options, terminal)
-            if status:
-                return status
+            _show_code(repo, a, b, paths, options, terminal)
     return 0
 
 
-def _show_code(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequence[str], terminal: Terminal) -> int:
-    """Let git write its part; the exit status. What git has to complain about, it says itself."""
-    sys.stdout.flush()
-    status = repo.show_code_diff(a, b, paths, [terminal.git_color("color.diff"), *options])
-    if status < 0:
-        return 128 - status
-    return GitFailed.exit_code if status else 0
+def _show_code(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequence[str], terminal: Terminal) -> None:
+    """Write git's part: made safe for a terminal and for a pager; elsewhere to the byte, so that it can be applied."""
+    if terminal.is_terminal and options == ["--stat"] and terminal.width:
+        options = [f"--stat={terminal.width}"]
+    chunks = repo.code_diff(a, b, paths, [terminal.git_color("color.diff"), *options])
+    terminal.write(visible_patch(chunks, repo.diff_colors()) if terminal.is_terminal else chunks)

@@ -17,7 +17,7 @@ from gitxp.errors import GitFailed, GitxpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, NamedTuple
 else:
     from gitxp.light import NamedTuple
@@ -100,6 +100,25 @@ class Process:
     def check(self, data: bytes = b"") -> bytes:
         """Like `result`; the stdout, or `GitFailed`."""
         return checked(self.args, self.result(data))
+
+    def stream(self) -> Iterator[bytes]:
+        """Its stdout in pieces, as it comes; `GitFailed` at the end where it failed. Whoever stops early ends it."""
+        poll = select.poll()
+        for fd in self.out:
+            poll.register(fd, select.POLLIN)
+        self.close_stdin()
+        try:
+            while self.answer is None:
+                for fd, _ in poll.poll():
+                    if not self.read(fd):
+                        poll.unregister(fd)
+                    elif fd == self._stdout:
+                        chunk = bytes(self.out[fd])
+                        self.out[fd].clear()
+                        yield chunk
+            checked(self.args, self.answer)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Kill it, if it still lives, and forget it."""
@@ -273,17 +292,6 @@ class Git:
     def ask(self, *args: str, data: bytes = b"", index: str | None = None) -> Answer:
         """Run git to its end and give all that it left, whatever its exit status."""
         return self.start(*args, stdin=bool(data), index=index).result(data)
-
-    def show(self, *args: str) -> int:
-        """Run git on the user's own terminal, with their pager and colours; its exit status."""
-        command = [word for word in self.command(args) if word != "--no-pager"]
-        environ = {k: v for k, v in self.environ.items() if k not in {"LC_ALL", "LANGUAGE"}}
-        for name in ("LC_ALL", "LANGUAGE"):
-            if name in os.environ:
-                environ[name] = os.environ[name]
-        pid = os.posix_spawn(find_git(), command, environ, setsigdef=(_SIGPIPE,))
-        _, status = os.waitpid(pid, 0)
-        return os.waitstatus_to_exitcode(status)
 
 
 _found: dict[str, str] = {}
