@@ -79,6 +79,7 @@ class Repo:
         outputs: Sequence[str] = (),
         metrics_from: Sequence[str] = (),
         snapshot: bool = True,
+        probe: bool | None = None,
         on_start: Callable[[Started], None] | None = None,
     ) -> Outcome:
         """Run the command in the repository's folder and record it; how it ended.
@@ -91,7 +92,7 @@ class Repo:
         from gitxp import __version__
         from gitxp.recording.begin import Request, run
 
-        request = Request(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot)
+        request = Request(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot, probe)
         return run(request, os.path.abspath(self.path), __version__, on_start or (lambda _: None))
 
     def recover(self) -> list[Recovered]:

@@ -33,6 +33,8 @@ def _run(**arguments: Any) -> int:
 
 def _option(number: int) -> click.Option:
     option = OPTIONS[number]
+    if option.opposite is not None:
+        return click.Option([f"{option.opposite}/{option.flag}", option.key], default=None, help=option.help)
     if option.metavar is None:
         return click.Option([option.flag, option.key], is_flag=True, flag_value=False, default=True, help=option.help)
     return click.Option([option.flag, option.key], metavar=option.metavar, multiple=option.multiple, help=option.help)

@@ -28,13 +28,17 @@ _TOLD = 10
 
 
 class Option(NamedTuple):
-    """One option of `gitxp run`; `key` is its name as an argument of `Repo.run`."""
+    """One option of `gitxp run`; `key` is its name as an argument of `Repo.run`.
+
+    Without a `metavar` it takes no value: it says `False`, and `opposite`, where there is one, `True`.
+    """
 
     flag: str
     key: str
     metavar: str | None
     help: str
     multiple: bool = False
+    opposite: str | None = None
 
 
 OPTIONS = (
@@ -71,12 +75,19 @@ OPTIONS = (
         multiple=True,
     ),
     Option("--no-snapshot", "snapshot", None, "Record the run without the working tree: only the commit HEAD is at."),
+    Option(
+        "--no-probe",
+        "probe",
+        None,
+        "Leave Python programs alone: do not ask them for parameters, data and outputs, whatever gitxp.yaml says.",
+        opposite="--probe",
+    ),
 )
 
 
 def parse(words: Sequence[str]) -> dict[str, Any] | None:
     """The arguments of `Repo.run`; None where the words want click (help, a mistake)."""
-    by_flag = {option.flag: option for option in OPTIONS}
+    by_flag = {flag: option for option in OPTIONS for flag in (option.flag, option.opposite) if flag}
     found: dict[str, Any] = {}
     position = 0
     while position < len(words):
@@ -92,7 +103,7 @@ def parse(words: Sequence[str]) -> dict[str, Any] | None:
         if option is None or (option.metavar is None and equals):
             return None
         if option.metavar is None:
-            found[option.key] = False
+            found[option.key] = flag == option.opposite
             continue
         if not equals:
             if position >= len(words):

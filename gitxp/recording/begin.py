@@ -22,7 +22,10 @@ else:
 
 
 class Request(NamedTuple):
-    """What the user asked for: the command, and what to say and keep of its run. Paths are as typed."""
+    """What the user asked for: the command, and what to say and keep of its run. Paths are as typed.
+
+    `probe` is None where the user did not say: then gitxp.yaml does.
+    """
 
     command: Sequence[str]
     name: str | None = None
@@ -34,6 +37,7 @@ class Request(NamedTuple):
     outputs: Sequence[str] = ()
     metrics_from: Sequence[str] = ()
     snapshot: bool = True
+    probe: bool | None = None
 
 
 class Started(NamedTuple):

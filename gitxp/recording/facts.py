@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 
+from gitxp.capture.config import Config
 from gitxp.capture.environment import environment
 from gitxp.capture.interpreter import TIMEOUT, MustAsk
 from gitxp.errors import GitxpError
@@ -28,6 +29,8 @@ else:
     from gitxp.light import NamedTuple
 
 STDOUT = "stdout"
+LONG = 1.0  # seconds; a shorter command is not worth a walk over the whole working tree
+_COPIES = ".out"  # beside what processes hand in
 
 
 class Wanted(NamedTuple):
@@ -41,6 +44,7 @@ class Wanted(NamedTuple):
     data: Sequence[str] = ()
     outputs: Sequence[str] = ()
     metrics_from: Sequence[str] = ()
+    config: Config = Config()
 
 
 class Facts:
@@ -107,6 +111,8 @@ class Facts:
             while self._thread.is_alive():
                 self._thread.join(0.1)
                 self._is_cancelled = self._is_cancelled or is_impatient()
+        if os.path.isdir(os.path.join(live.path, "said")) or live.read_ended().get("duration", 0.0) >= LONG:
+            self._take_files(live, is_impatient)
 
     def _attempt(self, what: str, action: Callable[[], object]) -> None:
         try:
@@ -129,7 +135,9 @@ class Facts:
         from gitxp.capture.data import fingerprint
 
         wanted = self.wanted
-        found = fingerprint(wanted.data, wanted.toplevel, wanted.cache, cancelled=lambda: self._is_cancelled)
+        found = fingerprint(
+            wanted.data, wanted.toplevel, wanted.cache, cancelled=lambda: self._is_cancelled, manifests=live.manifests
+        )
         if self._is_cancelled:
             self.problems.append("The fingerprints of the data were interrupted.")
         live.write_fact("data", found)
@@ -171,15 +179,37 @@ class Facts:
     def _take_outputs(self, live: Live, is_impatient: Callable[[], bool]) -> None:
         from gitxp.capture.outputs import keep
 
-        kept = keep(self.wanted.outputs, self.wanted.toplevel, live.artifacts, is_impatient)
+        copies = os.path.join(live.artifacts, _COPIES)
+        kept = keep(self.wanted.outputs, self.wanted.toplevel, copies, is_impatient)
         live.write_fact("outputs", kept.entries)
-        live.write_fact("artifacts", kept.artifacts)
+        live.write_fact("artifacts", placed(kept.artifacts, _COPIES))
         self.problems += kept.problems
+
+    def _take_files(self, live: Live, is_impatient: Callable[[], bool]) -> None:
+        """What the run read and wrote without anybody naming it. What goes wrong in here costs this alone."""
+        from gitxp.recording.files import opened_files, take_inputs, take_written
+        from gitxp.recording.statements import read_statements
+
+        try:
+            statements, _ = read_statements(live.path)
+            opened = opened_files(statements)
+            self.problems += take_inputs(live, self.wanted, opened, is_impatient)
+            self.problems += take_written(live, self.wanted, opened, statements, is_impatient)
+        except Exception as error:  # noqa: BLE001  (the run is over, and must be recorded whatever its processes said)
+            self.problems.append(f"What it read and wrote could not be recorded: {type(error).__name__}: {error}")
 
     def _name(self, path: str) -> str:
         """The path from the top of the working tree; of a file outside of it, the absolute path."""
         inside = os.path.relpath(path, self.wanted.toplevel)
         return path if inside.startswith("../") or inside == ".." else inside
+
+
+def placed(artifacts: Sequence[dict[str, str]], folder: str) -> list[dict[str, str]]:
+    """These artifacts, whose copies are in this folder below that of all artifacts."""
+    return [
+        {**artifact, "source": os.path.join(folder, artifact["source"])} if "source" in artifact else artifact
+        for artifact in artifacts
+    ]
 
 
 def _facts_of(path: str) -> tuple[int, ...] | None:

@@ -10,6 +10,7 @@ import os
 
 from gitxp.format import (
     ARTIFACTS_FOLDER,
+    DATA_FOLDER,
     ENVIRONMENT_PATH,
     LOST,
     OUTPUT_PATH,
@@ -26,7 +27,7 @@ from gitxp.store.writer import LINK, File, Identity, advance, discard, fits_loos
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gitxp.format import Record
     from gitxp.git.program import Git, Process
@@ -52,19 +53,20 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
     record |= ended
     problems: list[str] = []
     series = read_journal(live.journal, problems)
-    if series:
-        record["metrics"] = {metric: points.summary() for metric, points in series.items()}
     if problems:
         record["problems"] = [*record.get("problems", ()), *problems]
     for fact in ("data", "outputs"):
         value = live.read_fact(fact)
         if value:
             record[fact] = value
+    artifacts = _fold_statements(live, record, series)
+    if series:
+        record["metrics"] = {metric: points.summary() for metric, points in series.items()}
     output, is_cut = join(live.output)
     if is_cut:
         record["problems"] = [*record.get("problems", ()), "The output was over the limit: its middle is left out."]
     files = list(_files(live, series, output))
-    files += _artifacts(live, record)
+    files += _artifacts(live, record, artifacts)
     if process is not None and not fits_loose(files):
         discard(process)
         process = None
@@ -93,13 +95,46 @@ def _files(live: Live, series: dict[str, Series], output: str | None) -> Iterato
         yield File(metric_path(metric), b"".join(points.encode()))
     if output is not None:
         yield File(OUTPUT_PATH, source=output)
+    yield from _manifests(live)
 
 
-def _artifacts(live: Live, record: Record) -> list[File]:
+def _fold_statements(live: Live, record: Record, series: dict[str, Series]) -> list[dict[str, str]]:
+    """Add what the run's processes said to the record and the series; all artifacts. What is amiss costs itself."""
+    artifacts: list[dict[str, str]] = live.read_fact("artifacts") or []
+    if not os.path.isdir(os.path.join(live.path, "said")):
+        return artifacts
+    from gitxp.recording.folding import fold
+    from gitxp.recording.staged import staged_artifacts
+    from gitxp.recording.statements import read_statements
+
+    problems: list[str] = []
+    try:
+        statements, problems = read_statements(live.path)
+        fold(record, series, statements)
+        outputs, artifacts, amiss = staged_artifacts(statements, record.get("outputs", ()), artifacts)
+        problems += amiss
+        if outputs:
+            record["outputs"] = outputs
+    except Exception as error:  # noqa: BLE001  (whatever the processes said, the run must be recorded)
+        problems.append(f"Not all that the run's processes said could be recorded: {type(error).__name__}: {error}")
+    if problems:
+        record["problems"] = [*record.get("problems", ()), *problems]
+    return artifacts
+
+
+def _manifests(live: Live) -> Iterator[File]:
+    for folder, _, names in os.walk(live.manifests):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not name.endswith(".tmp"):
+                yield File(f"{DATA_FOLDER}/{os.path.relpath(path, live.manifests)}", source=path)
+
+
+def _artifacts(live: Live, record: Record, artifacts: Iterable[dict[str, str]]) -> list[File]:
     """The artifacts that are still there. One that went away meanwhile costs itself, and never the rest of the run."""
     files: list[File] = []
     gone: set[str] = set()
-    for artifact in live.read_fact("artifacts") or ():
+    for artifact in artifacts:
         place = f"{ARTIFACTS_FOLDER}/{artifact['path']}"
         if "link" in artifact:
             files.append(File(place, os.fsencode(artifact["link"]), mode=LINK))

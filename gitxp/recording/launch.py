@@ -68,9 +68,26 @@ def launch(
         "GITXP_RUN": record["name"],
         "GITXP_RUN_ID": record["id"],
         "GITXP_RUN_DIR": live.path,
+        "GITXP_ROOT": facts.wanted.toplevel,
+        **(_probe(os.environ) if _is_probed(request, facts.wanted.config, os.environ) else {}),
     }
     task = Task(opening.recording_git(), live, tip, executable, words, cwd, environ, facts, _OUTPUT_LIMIT)
     return Outcome(record["name"], watch(task, Streams(), signals))
+
+
+def _is_probed(request: Request, config: Config, environ: Mapping[str, str]) -> bool:
+    wanted = config.probe if request.probe is None else request.probe
+    return wanted and environ.get("GITXP_PROBE") != "0"
+
+
+def _probe(environ: Mapping[str, str]) -> dict[str, str]:
+    """What makes a Python import the probe when it starts: a folder with a `sitecustomize`, before all others."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "capture", "probe")
+    if os.pathsep in folder or not os.path.isdir(folder):
+        return {}
+    # an empty entry would be the current folder; ours is there already in a run inside of a run
+    others = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry != folder]
+    return {"PYTHONPATH": os.pathsep.join([folder, *others] if any(others) else [folder])}
 
 
 class Opening:
@@ -165,6 +182,7 @@ def _wanted(request: Request, cwd: str, location: Location, config: Config) -> W
             for base, paths in ((cwd, request.metrics_from), (toplevel, config.metrics_from))
             for path in paths
         ],
+        config=config,
     )
 
 

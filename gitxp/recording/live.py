@@ -67,6 +67,11 @@ class Live:
         """The folder with copies of the files that the run produced."""
         return os.path.join(self.path, "artifacts")
 
+    @property
+    def manifests(self) -> str:
+        """The folder with the manifests of the data that the command read."""
+        return os.path.join(self.path, "manifests")
+
     def write_state(self, state: dict[str, Any]) -> None:
         """Replace the state by this one; a crash leaves the old or the new, whole."""
         self._write(_STATE, state, durable=True)

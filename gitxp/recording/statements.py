@@ -62,6 +62,11 @@ def read_statements(folder: str) -> tuple[list[Statement], list[str]]:
     return reader.statements, list(reader.problems())
 
 
+def paths_of(statement: Statement, key: str) -> Iterator[str]:
+    """The absolute paths in one of the lists of a `files` statement; what is none is dropped."""
+    return filter(is_path, statement.facts.get(key, ()))
+
+
 class _Reader:
     """What grows from file to file."""
 
@@ -187,7 +192,7 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "cwd": is_path,
     },
     "params": {"source": _is_text, "params": _is_map, "given": _is_texts, "overrides": _is_texts},
-    "files": {"read": _is_list, "written": _is_list, "folders": _is_list},
+    "files": {"removed": _is_list, "read": _is_list, "written": _is_list, "folders": _is_list},
     "imported": {"modules": _is_texts},
     "metadata": {"tags": _is_texts, "notes": _is_text, "group": _is_text, "title": _is_text},
     "summary": {"values": _is_map},
