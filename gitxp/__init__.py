@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         log_image,
         log_table,
         log_text,
+        login,
         save,
         watch,
     )
@@ -53,7 +54,7 @@ _HOMES = {
     **dict.fromkeys(
         (
             "init log finish log_artifact log_image log_figure log_table log_text log_confusion_matrix log_histogram save "
-            "alert watch define_metric"
+            "alert login watch define_metric"
         ).split(),
         "gitxp.current.process",
     ),
@@ -95,6 +96,7 @@ __all__ = [
     "log_image",
     "log_table",
     "log_text",
+    "login",
     "save",
     "watch",
 ]

@@ -526,3 +526,26 @@ def test_files_that_the_program_closed_are_opened_anew(live: Folder) -> None:
     )
     assert sorted(value for _, value in live.points["a"]) == [1.0, 2.0]
     assert sorted(statement["params"]["lr"] for statement in live.said("params")) == [0.1, 0.2]
+
+
+def test_a_script_of_wandbs_runs_as_it_is(live: Folder) -> None:
+    """A script that says `wandb` everywhere runs when gitxp is imported by that name; what is not there is missing."""
+    answer = live.run(
+        """
+        import gitxp as wandb
+        wandb.login()
+        run = wandb.init(project="p", entity="e", config={"lr": 0.1}, settings={}, resume="allow", save_code=True)
+        wandb.watch(object(), log="all")
+        run.define_metric("loss", summary="min")
+        for epoch in range(2):
+            wandb.log({"loss": 1.0 / (epoch + 1), "epoch": epoch, "table": wandb.Table(columns=["a"], data=[[epoch]])})
+        wandb.run.summary["best"] = 0.5
+        wandb.config.update({"late": True})
+        wandb.alert(title="done", text="well")
+        assert not hasattr(wandb, "sweep")
+        wandb.finish()
+        """
+    )
+    assert answer.stderr == "gitxp: calm-otter-7k3q: done: well\n"
+    assert live.points["loss"] == [(0, 1.0), (1, 0.5)]
+    assert json.loads(live.artifact("media/table/1.table.json")) == {"columns": ["a"], "data": [[1]]}

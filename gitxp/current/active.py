@@ -217,6 +217,16 @@ class ActiveRun:
             self.log_artifact(path, f"{under}/{name}" if under else name)
         return found
 
+    def alert(self, title: str, text: str = "", **_: Any) -> None:
+        """Say something on stderr. Nobody is called: there is no server."""
+        say(f"{self.name}: {title}{': ' if text else ''}{text}")
+
+    def watch(self, *_: Any, **__: Any) -> None:
+        """Nothing: gradients are not recorded. W&B's word, taken so that its scripts run."""
+
+    def define_metric(self, *_: Any, **__: Any) -> None:
+        """Nothing: minimum and maximum of each metric are kept anyhow. W&B's word, taken so that its scripts run."""
+
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """End the run. A run of `gitxp run` ends when its command does, and as that did, whatever is said here."""
         del quiet
