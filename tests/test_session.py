@@ -347,6 +347,7 @@ def test_a_status_that_is_raised_is_known_or_said_to_be_unknown(
         assert (record["status"], record["exit_code"]) == ("failed", 3)
     else:
         assert record["status"] == "completed"
+        assert any("SystemExit" in problem for problem in record["problems"])
 
 
 def test_closed_streams_and_metrics_from_stdout_are_no_trouble(
@@ -388,3 +389,33 @@ def test_a_mistake_of_ours_stops_nobody(repo: str, records: Callable[[], list[di
     assert answer.stderr.count("ZeroDivisionError") == 2
     assert [record["status"] for record in records()] == ["lost"]
     del repo
+
+
+def test_what_was_said_is_in_the_record(repo: str, records: Callable[[], list[dict[str, Any]]], git: Git) -> None:
+    """Parameters, results, tags and files that a program gives are in its run, one that was killed after it, too."""
+    del repo
+    for end in ("", "import os; os.kill(os.getpid(), 9)"):
+        run(
+            f"""
+            run = gitxp.init(config={{"lr": 0.1, "model": {{"depth": 3}}}})
+            gitxp.log({{"image": gitxp.Image([[0, 255]])}}, step=2)
+            gitxp.log_text("note", "first", step=7)
+            gitxp.log_text("note", "second", step=7)
+            run["sys/tags"].add("good")
+            gitxp.summary["verdict"] = "fine"
+            gitxp.log({{"x": None}})
+            {end}
+            """
+        )
+    for record, status in zip(records(), ("completed", "lost"), strict=True):
+        assert record["status"] == status
+        assert record["params"] == {"lr": 0.1, "model.depth": 3}
+        assert set(record["param_sources"].values()) == {"api"}
+        assert record["tags"] == ["good"]
+        assert record["summary"] == {"verdict": "fine"}
+        assert any("'x' was logged as a NoneType" in problem for problem in record["problems"])
+        tree = f"refs/experiments/{record['name']}:.gitxp/artifacts"
+        assert git("show", f"{tree}/media/note/7.txt") == "second"
+        assert git.raw("show", f"{tree}/media/image/2.png").startswith(b"\x89PNG")
+        outputs = {entry["artifact"] if "artifact" in entry else entry["path"]: entry for entry in record["outputs"]}
+        assert any(entry.get("type") == "image" and entry.get("step") == 2 for entry in outputs.values())
