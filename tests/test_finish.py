@@ -20,7 +20,7 @@ def test_an_artifact_that_went_away(tmp_path: Path) -> None:
     live = create(str(tmp_path))
     live.write_fact("artifacts", [{"path": os.path.basename(p), "source": str(p)} for p in (kept, gone)])
     record: dict[str, Any] = {"outputs": [{"path": "kept", "stored": True}, {"path": "gone", "stored": True}]}
-    assert [file.path for file in _artifacts(live, record)] == [".gitxp/artifacts/kept"]
+    assert [file.path for file in _artifacts(live, record, live.read_fact("artifacts"))] == [".gitxp/artifacts/kept"]
     why = "gone before it could be stored"
     assert record["outputs"] == [{"path": "kept", "stored": True}, {"path": "gone", "stored": False, "reason": why}]
     assert record["problems"] == ["gone was gone before it could be stored as an artifact."]
@@ -34,7 +34,7 @@ def test_an_artifact_that_is_overwritten(tmp_path: Path) -> None:
     kept = keep([str(tmp_path / "model")], str(tmp_path), live.artifacts, lambda: False)
     live.write_fact("artifacts", kept.artifacts)
     (tmp_path / "model").write_text("the next one's")
-    (file,) = _artifacts(live, {"outputs": kept.entries})
+    (file,) = _artifacts(live, {"outputs": kept.entries}, live.read_fact("artifacts"))
     assert file.source is not None
     with open(file.source, encoding="utf-8") as stream:
         assert stream.read() == "mine"
@@ -46,6 +46,6 @@ def test_a_link_is_committed_as_a_link(tmp_path: Path) -> None:
     live = create(str(tmp_path))
     target = os.fsdecode(b"to\xff")
     live.write_fact("artifacts", [{"path": "best", "link": target}])
-    (file,) = _artifacts(live, {})
+    (file,) = _artifacts(live, {}, live.read_fact("artifacts"))
     assert (file.path, file.mode, file.data) == (".gitxp/artifacts/best", "120000", b"to\xff")
     live.remove()
