@@ -340,7 +340,7 @@ def _plain(name: str) -> str:
 
 def is_refused(name: str) -> bool:
     """Whether git takes a name for `.git` on some file system."""
-    return _plain(name) in {".git", "git~1", "..", "."}
+    return name in {"..", "."} or _plain(name) in {".git", "git~1"}
 
 
 def _is_refused_as_link(name: str) -> bool:
