@@ -112,13 +112,17 @@ class Facts:
                 self._thread.join(0.1)
                 self._is_cancelled = self._is_cancelled or is_impatient()
         if os.path.isdir(os.path.join(live.path, "said")) or live.read_ended().get("duration", 0.0) >= LONG:
-            self._take_files(live, is_impatient)
+            self._attempt("What it read and wrote", lambda: self._take_files(live, is_impatient))
 
     def _attempt(self, what: str, action: Callable[[], object]) -> None:
         try:
             action()
+        except MustAsk:
+            raise
         except (GitxpError, OSError) as error:
             self.problems.append(f"{what} could not be recorded: {error}")
+        except Exception as error:  # noqa: BLE001  (files of anybody's; the run must be recorded whatever they hold)
+            self.problems.append(f"{what} could not be recorded: {type(error).__name__}: {error}")
 
     def _look(self, live: Live) -> None:
         if self._environment is None:
@@ -186,17 +190,14 @@ class Facts:
         self.problems += kept.problems
 
     def _take_files(self, live: Live, is_impatient: Callable[[], bool]) -> None:
-        """What the run read and wrote without anybody naming it. What goes wrong in here costs this alone."""
+        """What the run read and wrote without anybody naming it."""
         from gitxp.recording.files import opened_files, take_inputs, take_written
         from gitxp.recording.statements import read_statements
 
-        try:
-            statements, _ = read_statements(live.path)
-            opened = opened_files(statements)
-            self.problems += take_inputs(live, self.wanted, opened, is_impatient)
-            self.problems += take_written(live, self.wanted, opened, statements, is_impatient)
-        except Exception as error:  # noqa: BLE001  (the run is over, and must be recorded whatever its processes said)
-            self.problems.append(f"What it read and wrote could not be recorded: {type(error).__name__}: {error}")
+        statements, _ = read_statements(live.path)
+        opened = opened_files(statements)
+        self.problems += take_inputs(live, self.wanted, opened, is_impatient)
+        self.problems += take_written(live, self.wanted, opened, statements, is_impatient)
 
     def _name(self, path: str) -> str:
         """The path from the top of the working tree; of a file outside of it, the absolute path."""

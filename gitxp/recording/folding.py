@@ -16,7 +16,7 @@ from gitxp.recording.journal import MAX_METRICS, MAX_NAME
 from gitxp.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gitxp.format import Record
     from gitxp.recording.statements import Statement
@@ -31,11 +31,24 @@ Scalar = str | int | float | bool
 
 
 def fold(record: Record, series: dict[str, Series], statements: Sequence[Statement]) -> None:
-    """Add to the record what was said, and to the series the numbers that a summary has."""
-    _fold_params(record, statements)
-    _fold_metadata(record, statements)
-    _fold_summary(record, series, statements)
-    problems = list(_problems(statements))
+    """Add to the record what was said, and to the series the numbers that a summary has.
+
+    Raises nothing: what is amiss with one of these costs that one, and is a sentence of the record's `problems`.
+    """
+    parts: dict[str, Callable[[], Iterable[str]]] = {
+        "parameters": lambda: _fold_params(record, statements),
+        "tags and notes": lambda: _fold_metadata(record, statements),
+        "results": lambda: _fold_summary(record, series, statements),
+        "problems": lambda: _problems(statements),
+    }
+    problems: list[str] = []
+    for what, part in parts.items():
+        try:
+            problems += part()
+        except Exception as error:  # noqa: BLE001  (whatever the processes said, the run must be recorded)
+            problems.append(
+                f"The {what} that the run's processes told could not be kept: {type(error).__name__}: {error}"
+            )
     if problems:
         record["problems"] = [*record.get("problems", ()), *problems]
 
@@ -55,7 +68,7 @@ def depths(statements: Iterable[Statement]) -> dict[int, int]:
     return found
 
 
-def _fold_params(record: Record, statements: Sequence[Statement]) -> None:
+def _fold_params(record: Record, statements: Sequence[Statement]) -> list[str]:
     depth_of = depths(statements)
     said = [
         Said(
@@ -68,12 +81,11 @@ def _fold_params(record: Record, statements: Sequence[Statement]) -> None:
         if statement.kind == "params" and {"source", "params"} <= statement.facts.keys()
     ]
     if not said:
-        return
+        return []
     params, sources, problems = merge_params(record.get("params", {}), record.get("param_sources", {}), said)
     if params:
         record["params"], record["param_sources"] = redact_params(params), sources
-    if problems:
-        record["problems"] = [*record.get("problems", ()), *problems]
+    return problems
 
 
 def _override(word: str) -> str:
@@ -81,7 +93,7 @@ def _override(word: str) -> str:
     return word.partition("=")[0].lstrip("+")
 
 
-def _fold_metadata(record: Record, statements: Iterable[Statement]) -> None:
+def _fold_metadata(record: Record, statements: Iterable[Statement]) -> tuple[()]:
     """Tags add up; of notes, group and title the last one counts; what the user told `gitxp run` stays."""
     told: dict[str, str] = {}
     tags: dict[str, None] = dict.fromkeys(record.get("tags", ()))
@@ -100,9 +112,10 @@ def _fold_metadata(record: Record, statements: Iterable[Statement]) -> None:
         record.setdefault("group", told["group"][:MAX_TEXT])
     if "title" in told:
         record["title"] = told["title"][:MAX_TEXT]
+    return ()
 
 
-def _fold_summary(record: Record, series: dict[str, Series], statements: Iterable[Statement]) -> None:
+def _fold_summary(record: Record, series: dict[str, Series], statements: Iterable[Statement]) -> tuple[()]:
     """Numbers become the last points of metrics, all else is kept beside them."""
     values: dict[str, tuple[float, Scalar]] = {}
     for statement in statements:
@@ -120,10 +133,14 @@ def _fold_summary(record: Record, series: dict[str, Series], statements: Iterabl
                 points.append(points.steps[-1] if points else 0, at, float(value))
     if words:
         record["summary"] = words
+    return ()
 
 
 def _is_result(name: str, value: object) -> bool:
-    if not name or len(metric_path(name)) > MAX_NAME:
+    try:
+        if not name or len(metric_path(name)) > MAX_NAME:
+            return False
+    except UnicodeEncodeError:  # half of a pair of surrogates: no text, and no file name
         return False
     return len(value) <= MAX_TEXT if isinstance(value, str) else isinstance(value, int | float)
 

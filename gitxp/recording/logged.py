@@ -92,11 +92,11 @@ def _written(folder: str) -> list[str]:
     """The files that the run's processes said they wrote, of those that may hold metrics."""
     if not os.path.isdir(os.path.join(folder, "said")):
         return []
-    from gitxp.recording.statements import read_statements
+    from gitxp.recording.statements import paths_of, read_statements
 
     said = (statement for statement in read_statements(folder)[0] if statement.kind == "files")
-    paths = dict.fromkeys(path for statement in said for path in statement.facts.get("written", ()))
-    return [path for path in paths if isinstance(path, str) and os.path.isabs(path) and is_logger_file(path)]
+    paths = dict.fromkeys(path for statement in said for path in paths_of(statement, "written"))
+    return [path for path in paths if is_logger_file(path)]
 
 
 def _keep_artifacts(folder: str, found: Found) -> list[dict[str, Any]]:
