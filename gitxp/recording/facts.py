@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gitxp.capture.metrics import LineMetrics
     from gitxp.recording.live import Live
+    from gitxp.recording.statements import Statement
 else:
     from gitxp.light import NamedTuple
 
@@ -195,9 +196,17 @@ class Facts:
         from gitxp.recording.statements import read_statements
 
         statements, _ = read_statements(live.path)
+        self._attempt("The interpreter", lambda: self._correct_environment(live, statements))
         opened = opened_files(statements)
         self.problems += take_inputs(live, self.wanted, opened, is_impatient)
         self.problems += take_written(live, self.wanted, opened, statements, is_impatient)
+
+    def _correct_environment(self, live: Live, statements: Sequence[Statement]) -> None:
+        from gitxp.recording.interpreter import true_environment
+
+        found = true_environment(live.read_fact("environment"), self.wanted, statements)
+        if found is not None:
+            live.write_fact("environment", found)
 
     def _name(self, path: str) -> str:
         """The path from the top of the working tree; of a file outside of it, the absolute path."""

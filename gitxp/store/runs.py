@@ -166,6 +166,10 @@ def _object(value: Any) -> str | None:
     return None if isinstance(value, dict) else "no object"
 
 
+def _scalar(value: Any) -> str | None:
+    return "no text, number or boolean" if isinstance(value, dict | list) else _anything(value)
+
+
 def _parameter(value: Any) -> str | None:
     return "an object, and parameters are scalars and lists" if isinstance(value, dict) else _anything(value)
 
@@ -230,7 +234,19 @@ def _keys(needed: str, **checks: Check) -> Check:
 _texts = _list_of(_text)
 _summary = _keys("last", last=_number, min=_number, max=_number, count=_count, step=_integer)
 _fingerprint = _keys(
-    "path", path=_text, kind=_text, size=_count, files=_count, xxh3_128=_text, changed=_flag, unreadable=_count
+    "path",
+    path=_text,
+    kind=_text,
+    size=_count,
+    files=_count,
+    xxh3_128=_text,
+    changed=_flag,
+    unreadable=_count,
+    manifest=_flag,
+    source=_text,
+    modified=_time,
+    dvc_md5=_text,
+    lfs_oid=_text,
 )
 # docs/format.md has the same table in words. Keys that are not here are kept as they are.
 _RECORD: Mapping[str, Check] = {
@@ -266,8 +282,14 @@ _RECORD: Mapping[str, Check] = {
             reason=_text,
             files=_count,
             changed=_flag,
+            source=_text,
+            type=_text,
+            key=_text,
+            step=_integer,
         )
     ),
+    "summary": _object_of(_scalar),
+    "title": _text,
     "host": _text,
     "user": _text,
     "git": _object_of(_text),
