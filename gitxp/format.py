@@ -14,7 +14,7 @@ from gitxp.errors import FormatError, NewerFormat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, NewType
 
     Record = dict[str, Any]
@@ -202,23 +202,6 @@ def decode_series(data: bytes) -> list[Point]:
             msg = f"line {number} of a series is not 'step, time, value': {line[:80]!r}"
             raise FormatError(msg) from error
     return points
-
-
-def summarise(points: Iterable[Point]) -> dict[str, float | int | str]:
-    """`{last, min, max, count, step}` of a series, as the record keeps it.
-
-    `last` is the value logged last and `step` its step. A nan takes no part in `min` and `max`, unless all values are.
-    """
-    count, step, last = 0, 0, math.nan
-    low, high = math.inf, -math.inf
-    for step, _, last in points:  # noqa: B007  (step and last are wanted after the loop)
-        count += 1
-        if not math.isnan(last):
-            low, high = min(low, last), max(high, last)
-    if low == math.inf and high == -math.inf:
-        low = high = math.nan
-    summary = {"last": last, "min": low, "max": high, "count": count, "step": step}
-    return {key: encode_number(value) for key, value in summary.items()}
 
 
 _PATH_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._-+=@,()[]")

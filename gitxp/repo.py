@@ -25,18 +25,13 @@ if TYPE_CHECKING:
     from gitxp.query.index import Index
     from gitxp.recording.begin import Outcome, Started
     from gitxp.recording.logged import Logged
+    from gitxp.recording.output import OutputReader
     from gitxp.recording.recovery import Recovered
     from gitxp.series import Series
 
 # How often a run that is followed is looked at, in seconds, and after how many quiet looks whether it is still alive.
 _LOOK_EVERY = 0.15
 _QUIET_LOOKS = 10
-_CHUNK = 1 << 16
-# What git colours with by itself, those for moved lines included (diff.h and diff.c of git).
-_DIFF_COLORS = frozenset(
-    f"\x1b[{codes}m"
-    for codes in ("", "1", "2", "2;3", "7", "31", "32", "33", "36", "41", "1;33", "1;34", "1;35", "1;36")
-)
 # A table shows the metrics of runs that are still running as long as it takes no second to read them.
 _QUICK = 16 * 1024 * 1024
 
@@ -182,14 +177,18 @@ class Repo:
         With `follow`, what it prints from now on as well, until it ends.
         """
         live = os.path.join(self.location.common_dir, "gitxp", "live", run.name)
+        from contextlib import closing
+
+        from gitxp.recording.output import OutputReader
+
         try:
-            file = open(os.path.join(live, "output.log"), "rb", buffering=0)  # noqa: SIM115  (closed below)
+            reader = OutputReader(os.path.join(live, "output.log"))
         except OSError:
             # it ended, perhaps since `run` was read; or it runs elsewhere, and its start was fetched
             yield from self._committed_output(run)
             return
-        with file:
-            yield from _read_on(file.fileno(), live, follow=follow)
+        with closing(reader):
+            yield from _read_on(reader, live, follow=follow)
 
     def diff(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
         """What differs between two runs. `paths` are git's pathspecs, seen from this folder, and limit the code."""
@@ -207,10 +206,19 @@ class Repo:
 
     def diff_colors(self) -> frozenset[str]:
         """The escape sequences with which `git diff` colours, the user's own choice included."""
-        git = self._git_here()
-        names = os.fsdecode(git.ask("config", "--name-only", "-z", "--get-regexp", r"^color\.diff\.").stdout)
-        chosen = {os.fsdecode(git.ask("config", "--get-color", name).stdout) for name in names.split("\0") if name}
-        return _DIFF_COLORS | chosen
+        from gitxp.git.colors import diff_colors
+
+        return diff_colors(self._git_here())
+
+    def has_files(self, run: Run, paths: Sequence[str]) -> bool:
+        """Whether a run has a file that these pathspecs of git's, seen from this folder, match. Raises `GitFailed`."""
+        from gitxp.query.compare import has_files
+
+        return has_files(self._git_here(), run, paths)
+
+    def is_running_here(self, run: Run) -> bool:
+        """Whether a run has a live folder in this repository: else, what it prints is on another machine."""
+        return os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", run.name))
 
     def git_diff_args(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
         """The arguments of git for `code_diff`: no command that a configuration names is run."""
@@ -290,15 +298,15 @@ def _with_points(run: Run, points: Mapping[str, Series]) -> Run:
     return replace(run, record={**run.record, "metrics": metrics})
 
 
-def _read_on(fd: int, live: str, *, follow: bool) -> Iterator[bytes]:
-    """The bytes of an open output file; with `follow`, until its folder is gone or nobody looks after it any more."""
+def _read_on(reader: OutputReader, live: str, *, follow: bool) -> Iterator[bytes]:
+    """The bytes of a log; with `follow`, until its folder is gone or nobody looks after it any more."""
     import time
 
     quiet = 0
     while True:
         # asked before the read: what was written before the end is in the file by then
         ended = not follow or not os.path.isdir(live) or (quiet >= _QUIET_LOOKS and _is_abandoned(live))
-        while chunk := os.read(fd, _CHUNK):
+        while chunk := reader.read():
             yield chunk
             quiet = 0
         if ended:

@@ -65,7 +65,10 @@ class Series:
             yield "".join([f"{prefix}{step}\t{at!r}\t{value!r}\n" for step, at, value in points]).encode("ascii")
 
     def summary(self) -> dict[str, float | int | str]:
-        """`{last, min, max, count, step}`, as `format.summarise` gives it for the same points. There must be some."""
+        """`{last, min, max, count, step}`, as the record keeps it; there must be some points.
+
+        `last` is the value logged last and `step` its step. A nan takes no part in `min` and `max`, unless all values are.
+        """
         values = self.values
         numbers: Iterable[float] = values
         if any(map(math.isnan, values)):

@@ -9,6 +9,22 @@ from typing import NamedTuple
 
 from gitxp.cli import app
 
+# Every way to look at a run named `bad`, beside one named `good`.
+READING = (
+    ("list",),
+    ("list", "--all-columns"),
+    ("list", "--md"),
+    ("list", "--md", "--all-columns"),
+    ("list", "--csv"),
+    ("list", "--json"),
+    ("show", "bad"),
+    ("show", "bad", "--json"),
+    ("diff", "good", "bad", "--params", "--metrics", "--data", "--env"),
+    ("diff", "bad", "good", "--json"),
+    ("logs", "bad"),
+    ("logs", "bad", "--json"),
+)
+
 
 class Answer(NamedTuple):
     """Exit status, and what was written."""

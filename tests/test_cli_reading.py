@@ -370,6 +370,54 @@ def test_bad_paths_of_a_diff(runs: Factory, gitxp: Gitxp) -> None:
         assert "nonsense" in answer.stderr
 
 
+def test_paths_of_a_diff_that_match_nothing(runs: Factory, gitxp: Gitxp) -> None:
+    """A slip in a path is said; a file that is the same in both runs is none."""
+    runs.make("gamma", files={"train.py": "new\n"})
+    for args in (["--code"], ["--json"], []):
+        warning = "Warning: neither run has a file at trian.py.\n"
+        assert gitxp("diff", "alpha", "beta", *args, "--", "trian.py").stderr == warning
+        assert gitxp("diff", "beta", "gamma", *args, "--", "train.py").stderr == ""
+
+
+def test_options_of_a_diff_that_do_not_go_together(runs: Factory, gitxp: Gitxp) -> None:
+    """--stat is no part of JSON, and is not passed over in silence."""
+    answer = gitxp("diff", "alpha", "beta", "--json", "--stat", check=False)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "--stat goes without --json" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "near"), [("--bogus", None), ("--colums", "--columns"), ("--jsn", "--json"), ("--x", None)]
+)
+def test_options_that_are_not_there(gitxp: Gitxp, option: str, near: str | None) -> None:
+    """An option is suggested where the name is like it, and not for the dashes that all have."""
+    answer = gitxp("list", option, check=False)
+    assert answer.returncode == 2
+    assert re.findall(r"'(--?[a-z]+)'", answer.stderr) == [option, *([near] if near else [])]
+
+
+def test_logs_as_json(runs: Factory, gitxp: Gitxp) -> None:
+    """The output as text, whatever its bytes, with what it belongs to."""
+    answer = json.loads(gitxp("logs", "alpha", "--json").stdout)
+    assert answer == {
+        "name": "alpha",
+        "id": make_id(1),
+        "status": "completed",
+        "bytes": len(EVIL),
+        "output": EVIL.decode("utf-8", "backslashreplace"),
+    }
+    assert json.loads(gitxp("logs", "beta", "--json").stdout)["bytes"] == 0
+    assert gitxp("logs", "alpha", "--json", "-f", check=False).returncode == 2
+
+
+def test_logs_of_a_run_that_is_running_elsewhere(runs: Factory, gitxp: Gitxp) -> None:
+    """A run whose start was fetched has no output yet, and says so; one that printed nothing says nothing."""
+    runs.make("far", status="running", exit_code=None, finished_at=None, duration=None)
+    answer = gitxp("logs", "far")
+    assert (answer.stdout, "far is running elsewhere" in answer.stderr) == ("", True)
+    assert gitxp("logs", "beta").stderr == ""
+
+
 def test_broken_pipe(runs: Factory, gitxp: Gitxp) -> None:
     """A reader that goes away ends the command quietly, with the status that shells give to SIGPIPE."""
     runs.make_many(300)

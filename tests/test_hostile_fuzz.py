@@ -20,7 +20,7 @@ from gitxp.render.page import render_page
 from gitxp.render.runs import Wish, render_csv, render_json, render_markdown, render_table
 from gitxp.store import runs as store
 from run_factory import Factory, encode, make_record
-from screen import ask
+from screen import READING, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,18 +170,6 @@ def records(draw: st.DrawFn) -> bytes:
 environments = st.tuples(st.sampled_from(sorted(places(ENVIRONMENT), key=str)), values).map(
     lambda edit: json.dumps(put(ENVIRONMENT, *edit)).encode()
 )
-COMMANDS = (
-    ("list",),
-    ("list", "--all-columns"),
-    ("list", "--csv"),
-    ("list", "--md"),
-    ("list", "--json"),
-    ("show", "bad"),
-    ("show", "bad", "--json"),
-    ("diff", "good", "bad", "--params", "--metrics", "--data", "--env"),
-    ("diff", "bad", "good", "--json"),
-    ("logs", "bad"),
-)
 REFUSALS = {0, 9}  # all is well, or the record does not hold to the format
 
 
@@ -202,7 +190,7 @@ def test_any_record(factory: Factory) -> None:
         output = b"\x1b[31mred\r\t\x1b[2J" + printed
         files = {".gitxp/environment.json": environment, ".gitxp/output.log": output}
         factory.make("bad", raw=record, files=files)
-        for args in COMMANDS:
+        for args in READING:
             answer = ask(*args, width=width)
             assert answer.status in REFUSALS, (args, answer.err)
             assert "Traceback" not in answer.err

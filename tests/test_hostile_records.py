@@ -7,26 +7,13 @@ import pytest
 
 from gitxp.render.measure import width_of
 from run_factory import Factory, encode, make_record
-from screen import Answer, ask
+from screen import READING, Answer, ask
 
 if TYPE_CHECKING:
     from conftest import Git
 
 pytest_plugins = ("run_fixtures",)
 
-READING = (
-    ("list",),
-    ("list", "--all-columns"),
-    ("list", "--md"),
-    ("list", "--md", "--all-columns"),
-    ("list", "--csv"),
-    ("list", "--json"),
-    ("show", "bad"),
-    ("show", "bad", "--json"),
-    ("diff", "good", "bad", "--params", "--metrics", "--data", "--env"),
-    ("diff", "bad", "good", "--json"),
-    ("logs", "bad"),
-)
 OF_THE_FORMAT = 9  # the exit status for a record that does not hold to it
 # In a pipe nothing limits a table but this: a hundred columns of 200 characters.
 WIDEST = 110 * 202

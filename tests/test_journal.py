@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitxp.format import encode_point, metric_path, summarise
+from gitxp.format import decode_number, encode_point, metric_path
 from gitxp.recording import journal
 from gitxp.recording.journal import Journal, JournalReader, read_journal, write_journal
 from gitxp.series import Series
@@ -32,7 +32,11 @@ def test_series_are_what_the_format_says(items: list[Point]) -> None:
     """A series in memory is encoded and summed up as its points are, one by one."""
     series = Series(items)
     assert b"".join(series.encode()) == b"".join(encode_point(*point) for point in items)
-    assert repr(sorted(series.summary().items())) == repr(sorted(summarise(items).items()))
+    step, _, last = items[-1]
+    numbers = sorted(value for _, _, value in items if not math.isnan(value)) or [math.nan]
+    expected = {"last": last, "min": numbers[0], "max": numbers[-1], "count": len(items), "step": step}
+    summary = {key: decode_number(value) for key, value in series.summary().items()}
+    assert {key: value + 0 for key, value in summary.items()} == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
     assert len(series) == len(items)
     assert repr(series[-1]) == repr(items[-1])
 

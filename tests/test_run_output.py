@@ -27,6 +27,25 @@ def lab(tmp_path: Path) -> Lab:
 # Through pipes
 
 
+def test_an_output_that_cannot_be_passed_on(lab: Lab) -> None:
+    """Where the user's stdout is full, what was printed is in the log, and the end says that it went no further."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    with open("/dev/full", "wb") as full:
+        done = lab.run(
+            "run",
+            "--name",
+            "full",
+            "--",
+            *as_shell("echo hello"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            capture_output=False,
+        )
+    assert "could not all be passed on: No space left on device" in done.stderr
+    assert lab.git("cat-file", "blob", "experiments/full:.gitxp/output.log") == b"hello\n"
+
+
 def test_the_outputs_are_kept_apart_and_exact(lab: Lab) -> None:
     """Every byte that there is passes through, on the stream that it was written to."""
     code = "import os; os.write(1, bytes(range(256))); os.write(2, b'err\\xff\\0'); os.write(1, b'no newline')"

@@ -8,6 +8,8 @@ no text that could be a secret (true, none, a small number) is shown all the sam
 
 from __future__ import annotations
 
+from gitxp.capture.scalars import is_number
+
 _STRONG = frozenset(
     "secret secrets password passwords passwd passphrase passcode credential credentials authorization".split()
 )
@@ -99,26 +101,18 @@ def _is_weak_secret(parts: list[str], text: str) -> bool:  # noqa: PLR0911  (one
     if last == "token":
         if _OF_MODELS.intersection(before) or text[:1] in "<[{":
             return False
-        return not _is_number(text) or (text.isdigit() and len(text) >= _LEAST_DIGITS)
+        return not is_number(text) or (text.isdigit() and len(text) >= _LEAST_DIGITS)
     if last == "auth":
-        return text.lower() not in _METHODS and not _is_number(text) and not _is_path(text)
+        return text.lower() not in _METHODS and not is_number(text) and not _is_path(text)
     if last == "pwd":
         return not _is_path(text)
     if last == "pass":
-        return (not before or not _WITH_PASS.isdisjoint(before)) and not _is_number(text)
+        return (not before or not _WITH_PASS.isdisjoint(before)) and not is_number(text)
     if last == "key":
         if not before:  # `--key loss` sorts by something
-            return not _is_number(text) and not (text.replace("_", "").isalpha() and text.islower())
+            return not is_number(text) and not (text.replace("_", "").isalpha() and text.islower())
         return len(text) >= _LEAST_OPAQUE and text.isalnum() and not text.isalpha() and not text.isdigit()
     return False
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_path(text: str) -> bool:

@@ -44,7 +44,8 @@ def keep_written(
     """Fingerprint these files, absolute paths with `opened` or `scan`, and copy into `folder` those there is room for.
 
     With `is_watched`, the run's processes said themselves what they wrote, and a file of the snapshot that changed
-    besides was edited by somebody else. Raises `GitFailed`.
+    besides was edited by somebody else. Without, nobody knows who wrote what a scan found, be it an editor or another
+    program with its secrets: such files are listed and not kept. Raises `GitFailed`.
     """
     limits = config.written
     chosen = _choose(found, where, limits)
@@ -56,7 +57,11 @@ def keep_written(
         where.toplevel,
         folder,
         lambda: time.monotonic() > end or is_impatient(),
-        Room(limits.max_file_size, limits.max_total_size, lambda name: _objection(name, config.snapshot)),
+        Room(
+            limits.max_file_size,
+            limits.max_total_size,
+            lambda name: _objection(name, config.snapshot, found, where.toplevel, is_watched=is_watched),
+        ),
     )
     there = [entry for entry in kept.entries if entry.get("reason") != GONE]
     entries = [_finished(entry, chosen, found, where.toplevel, limits) for entry in there]
@@ -104,8 +109,12 @@ def _leave_snapshot(
     return {path: size for path, size in chosen.items() if path.removeprefix(top) not in edited | same}
 
 
-def _objection(name: str, limits: Limits) -> str:
-    return "likely to hold secrets" if is_likely_secret(name, limits.secrets, limits.allow) else ""
+def _objection(name: str, limits: Limits, found: Mapping[str, str], toplevel: str, *, is_watched: bool) -> str:
+    if is_likely_secret(name, limits.secrets, limits.allow):
+        return "likely to hold secrets"
+    if not is_watched and found.get(os.path.join(toplevel, name)) == SCAN:
+        return "nobody said that the run wrote it; --out keeps it"
+    return ""
 
 
 def _finished(

@@ -123,9 +123,18 @@ def _invoke(argv: Sequence[str]) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.UsageError as error:
+        if isinstance(error, click.NoSuchOption):
+            near = _near(error.option_name, error.possibilities or ())
+            error = click.NoSuchOption(error.option_name, possibilities=near, ctx=error.ctx)
         where = error.ctx.command_path if error.ctx else "gitxp"
         message = error.format_message()
         raise UsageError(message if message.endswith((".", "?")) else f"{message}.", hint=f"{where} --help") from error
     except click.ClickException as error:
         raise GitxpError(error.format_message()) from error
     return result if isinstance(result, int) else 0
+
+
+def _near(option: str, others: Sequence[str]) -> list[str]:
+    """Those options that this one may be a slip of: the dashes, which all have, make none like another."""
+    by_name = {other.lstrip("-"): other for other in others}
+    return [by_name[name] for name in difflib.get_close_matches(option.lstrip("-"), by_name)]

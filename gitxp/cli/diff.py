@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import click
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
-from gitxp.render.safe import visible, visible_patch
+from gitxp.render.output import visible_diff
+from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -64,12 +66,18 @@ def diff_command(
     wanted = [section for section in _SECTIONS if section in sections] or list(_SECTIONS)
     if stat and _CODE not in wanted:
         raise UsageError("--stat is about code, which was not asked for.", hint="Add --code, or leave --stat out.")
+    if stat and as_json:
+        raise UsageError("--stat goes without --json.", hint="--json has the numbers of lines already.")
     with open_repo() as repo:
         run_a, run_b = repo.get(a), repo.get(b)
-        options = ["--stat"] if stat else ["--name-only"] if name_only else []
+        # git would take the pipe to us for 80 columns
+        width = f"={terminal.width}" if terminal.is_terminal and terminal.width else ""
+        options = [f"--stat{width}"] if stat else ["--name-only"] if name_only else []
         if not as_json and (name_only or wanted == [_CODE]):
             with terminal.paged("diff"):
-                _show_code(repo, run_a, run_b, paths, options, terminal)
+                is_shown = _show_code(repo, run_a, run_b, paths, options, terminal)
+            if not is_shown:
+                _tell_unmatched(repo, run_a, run_b, paths)
             return 0
         return _compare(repo, run_a, run_b, paths, wanted, options, terminal, as_json=as_json)
 
@@ -96,6 +104,8 @@ def _compare(
             )
         if run.problem:
             sys.stderr.write(f"Warning: the record of {run.name} cannot be read: {visible(run.problem)}\n")
+    if _CODE in wanted and not comparison.code:
+        _tell_unmatched(repo, a, b, paths)
     if as_json:
         terminal.print_exact([rendering.render_json(comparison, wanted)])
         return 0
@@ -117,9 +127,16 @@ def _compare(
     return 0
 
 
-def _show_code(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequence[str], terminal: Terminal) -> None:
-    """Write git's part: made safe for a terminal and for a pager; elsewhere to the byte, so that it can be applied."""
-    if terminal.is_terminal and options == ["--stat"] and terminal.width:
-        options = [f"--stat={terminal.width}"]
+def _show_code(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequence[str], terminal: Terminal) -> bool:
+    """Write git's part, and whether there was any: safe for a terminal and a pager; elsewhere exact, to be applied."""
     chunks = repo.code_diff(a, b, paths, [terminal.git_color("color.diff"), *options])
-    terminal.write(visible_patch(chunks, repo.diff_colors()) if terminal.is_terminal else chunks)
+    first = next(chunks, b"")
+    chunks = itertools.chain([first], chunks)
+    terminal.write(visible_diff(chunks, repo.diff_colors()) if terminal.is_terminal else chunks)
+    return bool(first)
+
+
+def _tell_unmatched(repo: Repo, a: Run, b: Run, paths: Sequence[str]) -> None:
+    """Say so where no file has these paths: that is a slip, and not two equal runs."""
+    if paths and not repo.has_files(a, paths) and not repo.has_files(b, paths):
+        sys.stderr.write(f"Warning: neither run has a file at {visible(' '.join(paths))}.\n")

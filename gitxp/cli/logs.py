@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
+from gitxp.errors import UsageError
+from gitxp.format import RUNNING
 
 if TYPE_CHECKING:
     from gitxp.cli.terminal import Terminal
@@ -17,8 +21,9 @@ if TYPE_CHECKING:
 @click.argument("run", metavar="RUN")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what it prints, until it ends.")
 @click.option("--raw", is_flag=True, help="To a terminal, too, the exact bytes, with whatever they make it do.")
+@click.option("--json", "as_json", is_flag=True, help="Name, id, status, number of bytes, and the output as text.")
 @terminal_options
-def logs_command(*, run: str, follow: bool, raw: bool, terminal: Terminal) -> None:
+def logs_command(*, run: str, follow: bool, raw: bool, as_json: bool, terminal: Terminal) -> None:
     """Write what a run printed.
 
     A pipe or a file gets the exact bytes. A terminal gets colours, tabs and carriage returns as they are; other control
@@ -29,11 +34,28 @@ def logs_command(*, run: str, follow: bool, raw: bool, terminal: Terminal) -> No
       gitxp logs @
       gitxp logs -f @
       gitxp logs calm-otter | grep loss
+      gitxp logs @ --json | jq .bytes
     """  # noqa: D301  (click wants the backspace itself)
+    if as_json and (follow or raw):
+        raise UsageError("--json goes with neither --follow nor --raw.", hint="gitxp logs --help")
     with open_repo() as repo:
-        chunks = repo.logs(repo.get(run), follow=follow)
+        found = repo.get(run)
+        chunks = repo.logs(found, follow=follow)
+        if as_json:
+            from gitxp.render.as_json import json_text
+
+            output = b"".join(chunks)
+            about = {"name": found.name, "id": found.id, "status": found.status, "bytes": len(output)}
+            terminal.print_exact([json_text({**about, "output": output.decode("utf-8", "backslashreplace")})])
+            return
+        first = next(chunks, b"")
+        chunks = itertools.chain([first], chunks)
         if terminal.is_terminal and not raw:
             from gitxp.render.output import visible_output
 
             chunks = visible_output(chunks, color=terminal.color)
         terminal.write(chunks)
+        if not first and found.status == RUNNING and not repo.is_running_here(found):
+            sys.stderr.write(
+                f"{found.name} is running elsewhere: its output comes with its end, by git push and fetch.\n"
+            )

@@ -93,7 +93,7 @@ def _refusal(answer: Answer, directory: str) -> NotARepository | GitFailed:
     words = answer.stderr.decode("utf-8", "replace").strip()
     if "not a git repository" in words:
         return NotARepository(
-            f"There is no git repository in {directory} or above it.",
+            f"There is no git repository in {os.path.abspath(directory)} or above it.",
             hint="Go to your project's folder, or make a repository here: git init",
         )
     if "current working directory" in words:

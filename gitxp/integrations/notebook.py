@@ -11,15 +11,14 @@ Parameters are put in as papermill does it: a cell behind the one that is tagged
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.params import capture_params
+from gitxp.current.said import Said
 from gitxp.errors import GitxpError, UsageError
 
 if TYPE_CHECKING:
@@ -114,16 +113,8 @@ class _Copy:
             nbformat.write(notebook, file)
         os.replace(temporary, target)
         if not self._is_told:
-            self._tell({"kind": "artifact", "path": self.name, "source": target, "type": "notebook"})
+            Said(self.live).say("artifact", path=self.name, source=target, type="notebook")
             self._is_told = True
-
-    def _tell(self, statement: dict[str, Any]) -> None:
-        assert self.live is not None
-        folder = os.path.join(self.live, "said")
-        os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, f"{os.getpid()}-{os.urandom(4).hex()}.jsonl")
-        with open(path, "ab", buffering=0) as file:
-            file.write(json.dumps({**statement, "at": time.time()}).encode("ascii") + b"\n")
 
 
 def _run(notebook: Any, copy: _Copy, folder: str) -> int:

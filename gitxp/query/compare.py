@@ -54,6 +54,12 @@ def diff_args(a: Run, b: Run, paths: Sequence[str] = ()) -> list[str]:
     return [a.commit, b.commit, "--", *(paths or [_ALL]), _NOT_OURS]
 
 
+def has_files(git: Git, run: Run, paths: Sequence[str]) -> bool:
+    """Whether a run has a file that these pathspecs match. Raises `GitFailed`."""
+    nothing = git.run("hash-object", "-t", "tree", "--stdin").decode("ascii").strip()  # the empty tree
+    return bool(git.run("diff-tree", "-r", "--name-only", nothing, run.commit, "--", *paths, _NOT_OURS))
+
+
 def compare_code(git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Iterator[FileChange]:
     """The files that differ, as `git diff --raw --numstat` of the two commits gives them, in its order."""
     output = git.run(

@@ -11,7 +11,7 @@ from gitxp.recording.finish import finish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from gitxp.format import Oid
@@ -28,20 +28,20 @@ def conclude(
     ended: dict[str, Any],
     is_impatient: Callable[[], bool],
     *,
-    problem: str | None = None,
+    problems: Sequence[str | None] = (),
     ready: Process | None = None,
 ) -> Ending:
     """Commit a run that `ended` in this way, and clear its live folder away; never raises for what a disk or git does.
 
-    Where the last commit could not be written, the live folder stays, and a later command tries again. `problem` is
-    what was missed so far, and `ready` a prepared process for the commit.
+    Where the last commit could not be written, the live folder stays, and a later command tries again. `problems` are
+    sentences about what was missed so far, and `ready` a prepared process for the commit.
     """
     status = commit = failure = None
     notices: list[str] = []
     try:
         live.write_ended(ended)
         facts.finish(live, is_impatient)
-        notices = [notice for notice in (problem, *facts.problems) if notice]
+        notices = [notice for notice in (*problems, *facts.problems) if notice]
         if notices:
             live.write_ended({**ended, "problems": notices})
         record, commit = finish(git, live, tip, ready)

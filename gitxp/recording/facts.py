@@ -75,7 +75,7 @@ class Facts:
     def start(self, live: Live) -> None:
         """Begin with what can be known at the start."""
         self._journal = Journal(live.journal)
-        self._appended = Appended((live.journal, os.path.join(live.path, "said")))
+        self._appended = Appended((live.journal, live.said))
         if self._environment is not None:
             self._attempt("The environment", lambda: live.write_fact("environment", self._environment))
             if not self.wanted.data:
@@ -112,7 +112,7 @@ class Facts:
             while self._thread.is_alive():
                 self._thread.join(0.1)
                 self._is_cancelled = self._is_cancelled or is_impatient()
-        if os.path.isdir(os.path.join(live.path, "said")) or live.read_ended().get("duration", 0.0) >= LONG:
+        if os.path.isdir(live.said) or live.read_ended().get("duration", 0.0) >= LONG:
             self._attempt("What it read and wrote", lambda: self._take_files(live, is_impatient))
 
     def _attempt(self, what: str, action: Callable[[], object]) -> None:

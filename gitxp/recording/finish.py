@@ -101,7 +101,7 @@ def _files(live: Live, series: dict[str, Series], output: str | None) -> Iterato
 def _fold_statements(live: Live, record: Record, series: dict[str, Series]) -> list[dict[str, str]]:
     """Add what the run's processes said to the record and the series; all artifacts. What is amiss costs itself."""
     artifacts: list[dict[str, str]] = live.read_fact("artifacts") or []
-    if not os.path.isdir(os.path.join(live.path, "said")):
+    if not os.path.isdir(live.said):
         return artifacts
     from gitxp.recording.folding import fold
     from gitxp.recording.staged import staged_artifacts

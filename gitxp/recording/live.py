@@ -58,6 +58,11 @@ class Live:
         return os.path.join(self.path, "journal")
 
     @property
+    def said(self) -> str:
+        """The folder of statements that the processes of the run made; there is none as long as nobody did."""
+        return os.path.join(self.path, "said")
+
+    @property
     def index(self) -> str:
         """The private index of the snapshot."""
         return os.path.join(self.path, "index")

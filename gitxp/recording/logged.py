@@ -12,6 +12,7 @@ import os
 from gitxp.capture.logger_folders import is_logger_file, may_have_metrics
 from gitxp.format import parse_time
 from gitxp.recording.journal import JournalReader, read_journal, write_journal
+from gitxp.recording.live import Live
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Logged:
 
 def _written(folder: str) -> list[str]:
     """The files that the run's processes said they wrote, of those that may hold metrics."""
-    if not os.path.isdir(os.path.join(folder, "said")):
+    if not os.path.isdir(Live(folder).said):
         return []
     from gitxp.recording.statements import paths_of, read_statements
 
@@ -135,7 +136,8 @@ def _say(folder: str, statements: list[dict[str, Any]]) -> None:
     import time
 
     now = time.time()
-    os.makedirs(os.path.join(folder, "said"), exist_ok=True)
-    path = os.path.join(folder, "said", f"{os.getpid()}-{os.urandom(4).hex()}.jsonl")
+    place = Live(folder).said
+    os.makedirs(place, exist_ok=True)
+    path = os.path.join(place, f"{os.getpid()}-{os.urandom(4).hex()}.jsonl")
     with open(path, "x", encoding="ascii") as file:
         file.writelines(json.dumps({"at": now, **statement}) + "\n" for statement in statements)

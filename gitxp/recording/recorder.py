@@ -304,7 +304,7 @@ class Recorder:
             task.facts,
             self.ended,
             self._is_impatient,
-            problem=self.log.problem,
+            problems=(self.log.problem, self.relay.problem),
             ready=self._ready,
         )._replace(is_mid_line=self.relay.is_mid_line)
         self._tell(*ending.lines(), "over")

@@ -98,6 +98,7 @@ class Streams:
 class Relay:
     """Moves the bytes.
 
+    `problem` is why something could not be passed on, where that is not the reader's own doing.
     `feed` gets what the command prints on stdout, `suspend` is called when the user types Ctrl-Z, `deaf` with a
     channel's number when nobody reads any more what it passes on.
     """
@@ -119,6 +120,7 @@ class Relay:
         self._to_child = bytearray()
         self._has_input = streams.relays_input
         self.command_pid = 0
+        self.problem: str | None = None
 
     def take_terminal(self) -> None:
         """Put the user's terminal into raw mode, if we are in its foreground; otherwise leave it alone."""
@@ -241,7 +243,9 @@ class Relay:
             written = os.write(channel.target, channel.pending[: channel.chunk])
         except BlockingIOError:
             return
-        except OSError:
+        except OSError as error:
+            if error.errno not in _HUNG_UP:  # a full disk, say
+                self.problem = f"What the command printed could not all be passed on: {error.strerror}."
             # The reader is gone. A pipe is closed, too, so that the command learns of it as it would without us; a
             # terminal that went away is no reason to stop.
             channel.pending.clear()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.format import decode_json
+from gitxp.recording.live import Live
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,6 @@ MAX_FILES = 10_000
 MAX_IN_ALL = 256 * 1024 * 1024  # bytes
 _MAX_PATH = 4096
 _MAX_PID = 1 << 31
-FOLDER = "said"
 _ENDING = ".jsonl"
 
 
@@ -48,7 +48,7 @@ def read_statements(folder: str) -> tuple[list[Statement], list[str]]:
 
     Raises nothing for what the files hold, nor where there are none.
     """
-    place = os.path.join(folder, FOLDER)
+    place = Live(folder).said
     try:
         names = sorted(name for name in os.listdir(place) if name.endswith(_ENDING))
     except OSError:

@@ -15,12 +15,6 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 # What `isprintable` refuses and is only a space: no-break space and the space of East Asian text.
 _SPACES = frozenset("\u00a0\u3000")
 
-_LONGEST = 1 << 20  # characters of a line that are waited for
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-
 
 def visible(text: str, *, keep: str = "") -> str:
     r"""The text with control, escape, bidi, zero-width, unassigned and blank characters written as escapes.
@@ -28,41 +22,12 @@ def visible(text: str, *, keep: str = "") -> str:
     Bytes that were no UTF-8 (lone surrogates from `os.fsdecode`) are written as `\xNN`. `keep` holds characters that
     pass as they are, such as `"\n\t"` where several lines are wanted.
     """
-    if text.isprintable() and _BLANK.isdisjoint(text):
+    bare = text
+    for character in keep:
+        bare = bare.replace(character, "")
+    if bare.isprintable() and _BLANK.isdisjoint(bare):
         return text
     return "".join(c if c in keep or is_safe(c) else escape(c) for c in text)
-
-
-def visible_patch(chunks: Iterable[bytes], colors: Collection[str]) -> Iterator[bytes]:
-    """A diff of git's, in pieces, for a terminal: every line as `visible` has it, but for `colors`, git's own sequences.
-
-    The files' contents may hold such a sequence, too; git ends each line without colour, so that it colours its own line
-    and no other.
-    """
-    import codecs
-    import re
-
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    sequences = re.compile("(\x1b\\[[0-9;]*m)")
-
-    def shown(text: str) -> bytes:
-        pieces = (
-            piece
-            if piece in colors or (piece.replace("\t", "").isprintable() and _BLANK.isdisjoint(piece))
-            else visible(piece, keep="\n\t")
-            for piece in sequences.split(text)
-        )
-        return "".join(pieces).encode("utf-8", "backslashreplace")
-
-    rest = ""
-    for chunk in chunks:
-        lines = (rest + decoder.decode(chunk)).split("\n")
-        rest = lines.pop()
-        yield b"".join(shown(line) + b"\n" for line in lines)
-        if len(rest) > _LONGEST:
-            yield shown(rest)
-            rest = ""
-    yield shown(rest + decoder.decode(b"", final=True))
 
 
 def is_safe(character: str) -> bool:

@@ -6,14 +6,9 @@ The tables are read by tables.py, the numbers by metrics_json.py; here is where 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.documents import DocumentError, flatten, read_document
-from gitxp.capture.readers.found import Watch
-
-if TYPE_CHECKING:
-    from gitxp.capture.readers.found import Artifact
-    from gitxp.series import Series
+from gitxp.capture.readers.found import WholeFile
 
 _TABLES = "/plots/metrics/"
 
@@ -34,19 +29,8 @@ def folder_of(path: str) -> str | None:
     return folder if is_one else None
 
 
-class Parameters:
+class Parameters(WholeFile):
     """The reader of `params.yaml` (found.Reader)."""
-
-    def __init__(self, path: str) -> None:
-        self.problems: list[str] = []
-        self.series: dict[str, Series] = {}
-        self.params: dict[str, Any] = {}
-        self._watch = Watch(path)
-
-    def artifacts(self, prefix: str) -> list[Artifact]:
-        """None."""
-        del prefix
-        return []
 
     def update(self) -> None:
         """Read it, if it was written since the last time. Raises `OSError`."""

@@ -94,6 +94,21 @@ class Watch:
         return facts.st_mtime
 
 
+class WholeFile:
+    """What readers have in common whose file is read as a whole whenever it was written, and has no files in it."""
+
+    def __init__(self, path: str) -> None:
+        self.problems: list[str] = []
+        self.series: dict[str, Series] = {}
+        self.params: Mapping[str, Any] = {}
+        self._watch = Watch(path)
+
+    def artifacts(self, prefix: str) -> list[Artifact]:
+        """None."""
+        del prefix
+        return []
+
+
 def artifact_path(prefix: str, tag: str, ending: str) -> str:
     """Where a file of this tag lies below a run's artifacts: legal on every file system, and inside of its folder."""
     name = f"{prefix}/{tag}" if prefix else tag

@@ -9,37 +9,23 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.metrics import from_json_file
-from gitxp.capture.readers.found import MAX_METRICS, MAX_NAME, Watch
+from gitxp.capture.readers.found import MAX_METRICS, MAX_NAME, WholeFile
 from gitxp.capture.readers.tables import STEPS
 from gitxp.capture.readers.trainer_state import MAX_BYTES, to_number
 from gitxp.errors import ConfigError
 from gitxp.series import Series
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gitxp.capture.readers.found import Artifact
-
 _MAX_STEP = 2**53
 
 
-class MetricsJson:
+class MetricsJson(WholeFile):
     """The reader of one such file (found.Reader), which is read as a whole whenever it was written."""
 
     def __init__(self, path: str, separator: str = ".") -> None:
-        self.problems: list[str] = []
-        self.series: dict[str, Series] = {}
-        self.params: Mapping[str, Any] = {}
-        self._watch = Watch(path)
+        super().__init__(path)
         self._separator = separator
-
-    def artifacts(self, prefix: str) -> list[Artifact]:
-        """None."""
-        del prefix
-        return []
 
     def update(self) -> None:
         """Read it, if it was written since the last time. Raises `OSError`."""

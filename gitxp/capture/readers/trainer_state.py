@@ -12,13 +12,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.readers.found import MAX_METRICS, MAX_NAME, Watch
+from gitxp.capture.readers.found import MAX_METRICS, MAX_NAME, WholeFile
 from gitxp.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from gitxp.capture.readers.found import Artifact
 
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_STEP = 2**53
@@ -45,19 +44,8 @@ def find_newest(paths: Iterable[str]) -> list[str]:
     return [path for _, path in newest.values()]
 
 
-class TrainerState:
+class TrainerState(WholeFile):
     """The reader of one state (found.Reader), which is read as a whole whenever it was written."""
-
-    def __init__(self, path: str) -> None:
-        self.problems: list[str] = []
-        self.series: dict[str, Series] = {}
-        self.params: Mapping[str, Any] = {}
-        self._watch = Watch(path)
-
-    def artifacts(self, prefix: str) -> list[Artifact]:
-        """None."""
-        del prefix
-        return []
 
     def update(self) -> None:
         """Read it, if it was written since the last time. Raises `OSError`."""
