@@ -61,6 +61,9 @@ def launch(
         opening.undo()
         raise
     record, live, facts = opening.record, opening.live, opening.facts
+    probe = _probe(os.environ) if _is_probed(request, facts.wanted.config, os.environ) else {}
+    if request.probe and not probe:
+        opening.warnings.append("--probe does nothing: GITXP_PROBE=0, or this installation has no probe to load")
     on_start(Started(record, opening.warnings))
     environ = {
         **os.environ,
@@ -69,7 +72,7 @@ def launch(
         "GITXP_RUN_ID": record["id"],
         "GITXP_RUN_DIR": live.path,
         "GITXP_ROOT": facts.wanted.toplevel,
-        **(_probe(os.environ) if _is_probed(request, facts.wanted.config, os.environ) else {}),
+        **probe,
     }
     task = Task(opening.recording_git(), live, tip, executable, words, cwd, environ, facts, _OUTPUT_LIMIT)
     return Outcome(record["name"], watch(task, Streams(), signals))

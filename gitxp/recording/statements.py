@@ -8,13 +8,13 @@ something is missing; kinds and keys that are not known are passed over in silen
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitxp.errors import FormatError
-from gitxp.format import decode_json
+from gitxp.format import MAX_DIGITS
 from gitxp.recording.live import Live
 
 if TYPE_CHECKING:
@@ -129,10 +129,20 @@ def _decode(line: bytes) -> dict[str, Any] | None:
     if len(line) > MAX_LINE:
         return None
     try:
-        found = decode_json(line)
-    except FormatError:
+        found = _DECODER.decode(line.decode("utf-8"))
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and isinstance(found.get("kind"), str) else None
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        msg = "a whole number that no float can hold"
+        raise ValueError(msg)
+    return int(text)
+
+
+_DECODER = json.JSONDecoder(parse_int=_whole_number)  # made once: `json.loads` would make one for each line
 
 
 def _is_text(value: object) -> bool:
