@@ -113,7 +113,7 @@ def _objection(name: str, limits: Limits, found: Mapping[str, str], toplevel: st
     if is_likely_secret(name, limits.secrets, limits.allow):
         return "likely to hold secrets"
     if not is_watched and found.get(os.path.join(toplevel, name)) == SCAN:
-        return "nobody said that the run wrote it; --out keeps it"
+        return "found by looking; --out keeps it"
     return ""
 
 
