@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 COPIES = ".found"  # below the live folder's artifacts
 _SCAN_SECONDS = 5.0
+_SYSTEM = tuple(
+    "/proc/ /sys/ /dev/ /etc/ /run/ /bin/ /sbin/ /lib/ /lib64/ /usr/ /opt/intel/ /System/ /Library/".split()
+)
 # Packages that write files without Python hearing of it.
 _SILENT = frozenset(
     "h5py tables netCDF4 zarr torch tensorflow jax onnx onnxruntime xgboost lightgbm catboost pyarrow polars duckdb fastparquet "
@@ -43,9 +46,11 @@ class Opened(NamedTuple):
 def opened_files(statements: Sequence[Statement]) -> Opened:
     """What the processes say of files, put together in the order of time.
 
-    Within one process, a file that is read and written was read first (else it would not say that it was read).
+    What Python itself reads is left out: its modules and packages, and the system's own files. Within one statement, a
+    file that is read and written was read first.
     """
     found = Opened({}, set(), set())
+    dull = _dull(statements)
     for statement in statements:
         if statement.kind != "files":
             continue
@@ -54,7 +59,7 @@ def opened_files(statements: Sequence[Statement]) -> Opened:
             found.written.discard(path)
             found.folders.discard(path)
         for path in paths_of(statement, "read"):
-            if path not in found.written:
+            if path not in found.written and not dull(path):
                 found.read.setdefault(path, False)
         for path in paths_of(statement, "written"):
             found.written.add(path)
@@ -62,6 +67,18 @@ def opened_files(statements: Sequence[Statement]) -> Opened:
                 found.read[path] = True
         found.folders.update(paths_of(statement, "folders"))
     return found
+
+
+def _dull(statements: Sequence[Statement]) -> Callable[[str], bool]:
+    """Whether a file that was read is no data: a package's, Python's or the system's."""
+    processes = [statement.facts for statement in statements if statement.kind == "process"]
+    roots = tuple({f"{facts['root'].rstrip('/')}/" for facts in processes if "root" in facts})
+    prefixes = {facts[key].rstrip("/") for facts in processes for key in ("prefix", "base_prefix") if key in facts}
+    # an environment inside of the repository is passed over there for what lies in it
+    places = tuple(
+        f"{prefix}/" for prefix in prefixes if prefix and not any(root.startswith(prefix + "/") for root in roots)
+    )
+    return lambda path: path.endswith(".pyc") or (path.startswith((*_SYSTEM, *places)) and not path.startswith(roots))
 
 
 def take_inputs(live: Live, wanted: Wanted, opened: Opened, is_impatient: Callable[[], bool]) -> list[str]:

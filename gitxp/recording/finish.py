@@ -59,7 +59,7 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
         value = live.read_fact(fact)
         if value:
             record[fact] = value
-    artifacts = _fold_statements(live, record, series)
+    artifacts = _fold_statements(git, tip, live, record, series)
     if series:
         record["metrics"] = {metric: points.summary() for metric, points in series.items()}
     output, is_cut = join(live.output)
@@ -98,18 +98,20 @@ def _files(live: Live, series: dict[str, Series], output: str | None) -> Iterato
     yield from _manifests(live)
 
 
-def _fold_statements(live: Live, record: Record, series: dict[str, Series]) -> list[dict[str, str]]:
+def _fold_statements(git: Git, tip: Oid, live: Live, record: Record, series: dict[str, Series]) -> list[dict[str, str]]:
     """Add what the run's processes said to the record and the series; all artifacts. What is amiss costs itself."""
     artifacts: list[dict[str, str]] = live.read_fact("artifacts") or []
     if not os.path.isdir(live.said):
         return artifacts
     from gitxp.recording.folding import fold
+    from gitxp.recording.main_program import state_constants
     from gitxp.recording.staged import staged_artifacts
     from gitxp.recording.statements import read_statements
 
     problems: list[str] = []
     try:
         statements, problems = read_statements(live.path)
+        statements += state_constants(git, tip, statements)
         fold(record, series, statements)
         outputs, artifacts, amiss = staged_artifacts(statements, record.get("outputs", ()), artifacts)
         problems += amiss

@@ -63,8 +63,13 @@ def read_statements(folder: str) -> tuple[list[Statement], list[str]]:
 
 
 def paths_of(statement: Statement, key: str) -> Iterator[str]:
-    """The absolute paths in one of the lists of a `files` statement; what is none is dropped."""
-    return filter(is_path, statement.facts.get(key, ()))
+    """The paths in one of the lists of a `files` statement, absolute and normal; what is none is dropped."""
+    cwd = statement.facts.get("cwd", "")
+    for path in statement.facts.get(key, ()):
+        if isinstance(path, str) and path:
+            whole = path if path[0] == "/" or not cwd else f"{cwd}/{path}"
+            if is_path(whole):
+                yield os.path.normpath(whole) if "/." in whole or "//" in whole else whole
 
 
 class _Reader:
@@ -200,9 +205,10 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "main": is_path,
         "module": _is_text,
         "cwd": is_path,
+        "root": is_path,
     },
     "params": {"source": _is_text, "params": _is_map, "given": _is_texts, "overrides": _is_texts},
-    "files": {"removed": _is_list, "read": _is_list, "written": _is_list, "folders": _is_list},
+    "files": {"cwd": is_path, "removed": _is_list, "read": _is_list, "written": _is_list, "folders": _is_list},
     "imported": {"modules": _is_texts},
     "metadata": {"tags": _is_texts, "notes": _is_text, "group": _is_text, "title": _is_text},
     "summary": {"values": _is_map},

@@ -1,0 +1,110 @@
+"""Who this process is, said when its main program begins, and what it imports.
+
+When `sitecustomize` runs, Python knows its arguments, and not yet what they mean (`-m` is still to be looked up). The
+first code that is executed with a `__main__` that has a file is the main program's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict
+
+    from .said import Said
+
+_MAX_ARGUMENTS = 100
+_MAX_ARGUMENT = 300
+_MAX_MODULES = 5_000
+_PYTHONS_OWN = frozenset(getattr(sys, "stdlib_module_names", sys.builtin_module_names)) | {
+    "sitecustomize",
+    "usercustomize",
+}
+_PAUSE = 0.05  # seconds between two statements about imports
+
+
+def watch(said: Said, on_begin: Callable[[], None]) -> Dict[str, Callable[[Any], None]]:
+    """Handlers of the events with which a main program begins; `on_begin` is called when it does."""
+    said.introduce = about_process
+    is_main = False
+
+    def begin(_: Any) -> None:
+        nonlocal is_main
+        is_main = True
+        if not said.begin():  # something was said before, of which program it could not say
+            said.say("process", **about_process())
+        on_begin()
+
+    def on_exec(_: Any) -> None:
+        if not is_main and main_file():
+            begin(None)
+
+    return {"exec": on_exec, "cpython.run_command": begin, "cpython.run_stdin": begin}
+
+
+def main_file() -> str | None:
+    """The file of the main program, if it has one yet."""
+    found = getattr(sys.modules.get("__main__"), "__file__", None)
+    return found if isinstance(found, str) else None
+
+
+def about_process() -> Dict[str, Any]:
+    """The facts of a statement of the kind `process`."""
+    info, implementation = sys.version_info, sys.implementation.name
+    facts: Dict[str, Any] = {
+        "pid": os.getpid(),
+        "ppid": os.getppid(),
+        "argv": [argument[:_MAX_ARGUMENT] for argument in sys.argv[:_MAX_ARGUMENTS]],
+        "executable": sys.executable,
+        "version": f"{info[0]}.{info[1]}.{info[2]}",
+        "implementation": {"cpython": "CPython", "pypy": "PyPy"}.get(implementation, implementation),
+        "prefix": sys.prefix,
+        "base_prefix": sys.base_prefix,
+        "cwd": os.getcwd(),
+    }
+    root = os.environ.get("GITXP_ROOT")
+    main = main_file()
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if root:
+        facts["root"] = root
+    if main:
+        facts["main"] = os.path.abspath(main)
+    if spec is not None:
+        facts["module"] = spec.name
+    return facts
+
+
+class Imports:
+    """The top-level modules that this process imports, said a few at a time."""
+
+    def __init__(self, said: Said) -> None:
+        self._said = said
+        self._seen: set[str] = set()
+        self._new: list[str] = []
+        self._last = 0.0
+
+    def add(self, name: str) -> None:
+        """Know of one more."""
+        top = name.partition(".")[0]
+        if top not in self._seen and len(self._seen) < _MAX_MODULES:
+            self._seen.add(top)
+            if top not in _PYTHONS_OWN and top[:1] != "_":
+                self._new.append(top)
+                if self._said.has_begun and time.monotonic() > self._last + _PAUSE:
+                    self.flush()
+
+    def finish(self) -> None:
+        """Say also what was imported in ways that are not heard of."""
+        for name in list(sys.modules):
+            self.add(name)
+        self.flush()
+
+    def flush(self) -> None:
+        """Say what is new."""
+        self._last = time.monotonic()
+        new, self._new = self._new, []
+        if new:
+            self._said.say_all("imported", {"modules": new})

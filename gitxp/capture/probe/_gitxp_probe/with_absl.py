@@ -1,0 +1,45 @@
+"""absl.flags: all flags that the program and its modules define, when the command line has been parsed."""
+
+from __future__ import annotations
+
+import os
+
+from .after_import import dress
+from .params import is_asked, say_params
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .said import Said
+
+
+def look(module: Any, said: Said) -> None:
+    """Look at the flags of absl from now on."""
+    values = module.FlagValues
+    call = values.__call__
+    own = os.path.dirname(os.path.dirname(os.path.abspath(module.__file__))) + "/"
+
+    def parse(self: Any, argv: Any, *more: Any, **others: Any) -> Any:
+        words = list(argv)[1:]
+        found = call(self, argv, *more, **others)
+        try:
+            if is_asked(words, own):
+                _say(self, said)
+        except Exception as error:
+            said.problem("The flags of absl", error)
+        return found
+
+    values.__call__ = dress(parse, call)
+
+
+def _say(values: Any, said: Said) -> None:
+    params, given = {}, []
+    for module, flags in values.flags_by_module_dict().items():
+        if module.partition(".")[0] == "absl":  # its own: logging, help
+            continue
+        for flag in flags:
+            params[flag.name] = flag.value
+            if flag.present:
+                given.append(flag.name)
+    say_params(said, "absl", params, given)

@@ -1,0 +1,54 @@
+"""argparse: what the outermost parser made of the command line, and which of it was given there.
+
+A parser asks others for its subcommands; the outermost has the whole in the end. That a value was given and is no default
+shows in the words that the parser took for it.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import get_ident
+
+from .after_import import dress
+from .params import is_asked, say_params
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+    from .said import Said
+
+_SUPPRESSED = "==SUPPRESS=="
+
+
+def look(module: Any, said: Said) -> None:
+    """Look at the parsers of argparse from now on."""
+    parser = module.ArgumentParser
+    parse, take = parser.parse_known_args, parser._get_values
+    own = os.path.abspath(module.__file__)
+    given_by_thread: Dict[int, set[str]] = {}
+
+    def parse_known_args(self: Any, args: Any = None, namespace: Any = None, *more: Any, **others: Any) -> Any:
+        thread = get_ident()
+        if thread in given_by_thread:  # a subcommand's
+            return parse(self, args, namespace, *more, **others)
+        given = given_by_thread[thread] = set()
+        try:
+            found = parse(self, args, namespace, *more, **others)
+        finally:
+            del given_by_thread[thread]
+        try:
+            if is_asked(args, own):
+                say_params(said, "argparse", dict(vars(found[0])), given)
+        except Exception as error:
+            said.problem("The options of argparse", error)
+        return found
+
+    def get_values(self: Any, action: Any, words: Any, *more: Any, **others: Any) -> Any:
+        given = given_by_thread.get(get_ident())
+        if given is not None and (words or action.option_strings) and action.dest != _SUPPRESSED:
+            given.add(action.dest)
+        return take(self, action, words, *more, **others)
+
+    parser.parse_known_args = dress(parse_known_args, parse)
+    parser._get_values = dress(get_values, take)

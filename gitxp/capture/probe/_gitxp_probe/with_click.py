@@ -1,0 +1,50 @@
+"""click and typer: the parameters of each command of the line, when its words are parsed and before it is called."""
+
+from __future__ import annotations
+
+import os
+
+from .after_import import dress
+from .params import is_asked, say_params
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .said import Said
+
+_REDACTED = "<redacted>"
+
+
+def look(module: Any, said: Said) -> None:
+    """Look at the commands of click from now on."""
+    command = getattr(module, "BaseCommand", None) or module.Command
+    make = command.make_context
+    own = os.path.dirname(os.path.abspath(module.__file__)) + "/"
+
+    def make_context(self: Any, info_name: Any, args: Any, *more: Any, **others: Any) -> Any:
+        words = list(args)
+        context = make(self, info_name, args, *more, **others)
+        try:
+            # of a subcommand the words are a part; whether the whole was asked for, the outermost context knows
+            asked = context.find_root().meta.setdefault("_gitxp_probe.asked", is_asked(words, own))
+            if asked and not context.resilient_parsing:
+                _say(self, context, said)
+        except Exception as error:
+            said.problem("The options of click", error)
+        return context
+
+    command.make_context = dress(make_context, make)
+
+
+def _say(command: Any, context: Any, said: Said) -> None:
+    source = "typer" if type(command).__module__.partition(".")[0] == "typer" else "click"
+    hidden = {param.name for param in command.params if getattr(param, "hide_input", False)}
+    params = {name: _REDACTED if name in hidden else value for name, value in context.params.items()}
+    given = [name for name in params if _is_given(context, name)]
+    say_params(said, source, params, given)
+
+
+def _is_given(context: Any, name: str) -> bool:
+    ask = getattr(context, "get_parameter_source", None)  # from click 8 on
+    return ask is not None and getattr(ask(name), "name", "") == "COMMANDLINE"

@@ -1,0 +1,55 @@
+"""Python imports a module of this name when it starts. We load the probe, and then step aside for the user's own.
+
+It must be readable for any Python, since the probe's limits are found out here: an old one only hands on. What the
+program sees is as without us: our folder is off `sys.path` again, and `sitecustomize` is the user's, or there is none.
+"""
+
+# mypy: ignore-errors
+
+import os
+import sys
+
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+
+def _load():
+    folder = os.environ.get("GITXP_RUN_DIR")
+    if folder and os.environ.get("GITXP_PROBE") != "0" and sys.version_info >= (3, 8):
+        try:
+            from _gitxp_probe import start
+
+            start(folder)
+        except Exception:  # what is amiss with the probe must not be amiss with the program
+            _tell(folder, sys.exc_info()[1])
+
+
+def _tell(folder, error):
+    """Leave a word of what happened, for the run's record."""
+    version = "%d.%d" % tuple(sys.version_info[:2])
+    text = "The probe could not be loaded: %s (Python %s)." % (type(error).__name__, version)
+    line = '{"kind":"problem","text":"%s"}\n' % text
+    path = os.path.join(folder, "said", "%d-%s.jsonl" % (os.getpid(), os.urandom(4).hex()))
+    try:
+        if not os.path.isdir(os.path.dirname(path)):
+            os.mkdir(os.path.dirname(path))
+        with open(path, "w") as file:
+            file.write(line)
+    except OSError:
+        return  # a full disk: there is nowhere to say it
+
+
+def _step_aside():
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _FOLDER]
+    sys.path_importer_cache.pop(_FOLDER, None)
+    ours = sys.modules.pop("sitecustomize")
+    try:
+        import sitecustomize  # noqa: F401  (the user's)
+    except ImportError:
+        if "sitecustomize" in sys.modules:
+            raise
+        sys.modules["sitecustomize"] = ours  # the import that is going on takes it away again
+        raise
+
+
+_load()
+_step_aside()
