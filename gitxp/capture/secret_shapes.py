@@ -58,6 +58,11 @@ _SCHEMES = frozenset(["bearer", "basic", "token", "digest"])
 _NAMED_ONLY = frozenset(["ssh", "git", "git+ssh", "sftp", "rsync", "svn+ssh"])
 
 
+def has_token(text: str) -> bool:
+    """Whether a token of a known service, or a private key, stands in a text."""
+    return bool(_TOKENS.search(text) or _PRIVATE_KEY.search(text))
+
+
 def redact_shapes(text: str) -> str:
     """The text without tokens of known shapes, private keys, passwords in URLs, and authorization headers."""
     text = _PRIVATE_KEY.sub(REDACTED, text)

@@ -1,8 +1,8 @@
 """What a run wrote in its repository without `--out`: files that its processes opened for writing, and files that changed.
 
 Small ones are kept as artifacts, the rest is listed with its fingerprint. What is not meant: caches, what the snapshot
-has just so, what is gone again, what is named by `--out` and so kept already. Files that look like secrets are listed
-and never kept. The smallest come first: when there is no more room, it is the checkpoint that is left out and not the
+has just so, what is gone again, what is named by `--out` and so kept already. Files that look like secrets, or hold one
+that the run was given, are listed and never kept. The smallest come first: when there is no more room, it is the checkpoint that is left out and not the
 results.
 """
 
@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.folding_paths import fold_paths
+from gitxp.capture.known_secrets import holds_secret
 from gitxp.capture.outputs import GONE, INTERRUPTED, Kept, Room, keep
 from gitxp.capture.passed_over import PassedOver
 from gitxp.capture.secret_files import is_likely_secret
@@ -40,8 +41,11 @@ def keep_written(
     is_impatient: Callable[[], bool],
     *,
     is_watched: bool,
+    secrets: Sequence[bytes] = (),
 ) -> Kept:
     """Fingerprint these files, absolute paths with `opened` or `scan`, and copy into `folder` those there is room for.
+
+    Files that hold one of these `secrets` are listed and not kept.
 
     With `is_watched`, the run's processes said themselves what they wrote, and a file of the snapshot that changed
     besides was edited by somebody else. Without, nobody knows who wrote what a scan found, be it an editor or another
@@ -60,7 +64,10 @@ def keep_written(
         Room(
             limits.max_file_size,
             limits.max_total_size,
-            lambda name: _objection(name, config.snapshot, found, where.toplevel, is_watched=is_watched),
+            lambda name: (
+                _objection(name, config.snapshot, found, where.toplevel, is_watched=is_watched)
+                or _secret_in(os.path.join(where.toplevel, name), limits.max_file_size, secrets)
+            ),
         ),
     )
     there = [entry for entry in kept.entries if entry.get("reason") != GONE]
@@ -115,6 +122,16 @@ def _objection(name: str, limits: Limits, found: Mapping[str, str], toplevel: st
     if not is_watched and found.get(os.path.join(toplevel, name)) == SCAN:
         return "found by looking; --out keeps it"
     return ""
+
+
+def _secret_in(path: str, most: int, secrets: Sequence[bytes]) -> str:
+    """Why a file of at most so many bytes must not be kept for what it holds; empty if it may."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(most + 1)
+    except OSError:
+        return ""  # it will be told when it is copied
+    return "it holds a secret; --out keeps it" if len(data) <= most and holds_secret(data, secrets) else ""
 
 
 def _finished(

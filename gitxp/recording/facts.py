@@ -49,10 +49,14 @@ class Wanted(NamedTuple):
 
 
 class Facts:
-    """Finds out what is `wanted`; `problems` are sentences for the end of the run."""
+    """Finds out what is `wanted`; `problems` are sentences for the end of the run.
 
-    def __init__(self, wanted: Wanted) -> None:
+    `params` are those that the command tells, as they are, with their secrets: they stay in memory.
+    """
+
+    def __init__(self, wanted: Wanted, params: Mapping[str, Any] | None = None) -> None:
         self.wanted = wanted
+        self.params = params or {}
         self.problems: list[str] = []
         self.feed: Callable[[bytes], None] | None = self._feed if STDOUT in wanted.metrics_from else None
         self._lines: LineMetrics | None = None
@@ -199,7 +203,7 @@ class Facts:
         self._attempt("The interpreter", lambda: self._correct_environment(live, statements))
         opened = opened_files(statements)
         self.problems += take_inputs(live, self.wanted, opened, is_impatient)
-        self.problems += take_written(live, self.wanted, opened, statements, is_impatient)
+        self.problems += take_written(live, self.wanted, opened, statements, is_impatient, self.params)
 
     def _correct_environment(self, live: Live, statements: Sequence[Statement]) -> None:
         from gitxp.recording.interpreter import true_environment

@@ -15,7 +15,7 @@ from gitxp.recording.facts import LONG, placed
 from gitxp.recording.statements import paths_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gitxp.capture.inputs import Where
     from gitxp.recording.facts import Wanted
@@ -96,10 +96,16 @@ def take_inputs(live: Live, wanted: Wanted, opened: Opened, is_impatient: Callab
 
 
 def take_written(
-    live: Live, wanted: Wanted, opened: Opened, statements: Sequence[Statement], is_impatient: Callable[[], bool]
+    live: Live,
+    wanted: Wanted,
+    opened: Opened,
+    statements: Sequence[Statement],
+    is_impatient: Callable[[], bool],
+    params: Mapping[str, Any],
 ) -> list[str]:
     """Add what was written to the live folder's outputs and artifacts; sentences about what is missing.
 
+    `params` are those that were known before the start, as they were, with their secrets.
     Raises `GitFailed` and `OSError`.
     """
     found: dict[str, str] = {}
@@ -117,6 +123,7 @@ def take_written(
     found |= dict.fromkeys(opened.written, "opened")
     if not found:
         return problems
+    from gitxp.capture.known_secrets import known_secrets
     from gitxp.capture.written import keep_written
 
     kept = keep_written(
@@ -126,6 +133,11 @@ def take_written(
         wanted.config,
         is_impatient,
         is_watched=any(statement.kind == "process" for statement in statements),
+        secrets=known_secrets(
+            wanted.command,
+            [params, *(one.facts["params"] for one in statements if "params" in one.facts)],
+            wanted.environ,
+        ),
     )
     if kept.entries:
         live.write_fact("outputs", [*(live.read_fact("outputs") or ()), *kept.entries])

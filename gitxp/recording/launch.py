@@ -108,7 +108,7 @@ class Opening:
         assert location.toplevel is not None
         config = load_config(location.toplevel)
         params, sources, warnings = capture_params(request.command, cwd, request.params)
-        self.facts = Facts(_wanted(request, cwd, location, config))
+        self.facts = Facts(_wanted(request, cwd, location, config), params)
         self.facts.look_ahead()
         self.warnings = [*warnings, *_missing(self.facts.wanted)]
         self.live = live_folders.create(location.common_dir)

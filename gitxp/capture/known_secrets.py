@@ -1,0 +1,54 @@
+"""The secrets that a run was given, to find them again in what it wrote.
+
+A program saves its configuration beside its model, password and all. Nobody named that file for keeping, so it is looked
+into first: for the very words that are `<redacted>` in the record, for the values of variables whose names say that they
+are secrets, and for tokens of known shapes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gitxp.capture.secret_shapes import has_token
+from gitxp.capture.secrets import REDACTED, redact_command, redact_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_LEAST = 6  # characters: "abc" would be found anywhere
+_MOST = 500
+_MAX_TEXT = 1024 * 1024  # bytes that are searched for shapes
+
+
+def known_secrets(
+    command: Sequence[str], params: Iterable[Mapping[str, Any]], environ: Mapping[str, str]
+) -> list[bytes]:
+    """The secret parts of a command, of parameters (as they were, nested or not), and of variables, the longest first."""
+    found: set[str] = set()
+    for word, redacted in zip(command, redact_command(command), strict=True):
+        found.update(_parts(word, redacted))
+    for name, value in [*environ.items(), *(item for some in params for item in some.items())]:
+        found.update(_parts(value, redact_value(str(name), value)))
+    long = sorted((secret for secret in found if len(secret) >= _LEAST), key=len, reverse=True)
+    return [secret.encode("utf-8", "surrogateescape") for secret in long[:_MOST]]
+
+
+def holds_secret(data: bytes, secrets: Sequence[bytes]) -> bool:
+    """Whether one of the secrets, or something of a token's shape, is in these bytes."""
+    if any(secret in data for secret in secrets):
+        return True
+    return len(data) <= _MAX_TEXT and b"\0" not in data and has_token(data.decode("utf-8", "replace"))
+
+
+def _parts(value: Any, redacted: Any) -> Iterator[str]:
+    """What stands in a value where the other has `<redacted>`."""
+    if isinstance(value, dict) and isinstance(redacted, dict):
+        for key in value:
+            yield from _parts(value[key], redacted.get(key))
+    elif isinstance(value, list | tuple) and isinstance(redacted, list):
+        for item, other in zip(value, redacted, strict=True):
+            yield from _parts(item, other)
+    elif isinstance(redacted, str) and REDACTED in redacted and redacted != value:
+        text = str(value)
+        before, after = redacted.partition(REDACTED)[0], redacted.rpartition(REDACTED)[2]
+        yield text[len(before) : len(text) - len(after)]
