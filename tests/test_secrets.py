@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitxp.capture.known_secrets import holds_secret, known_secrets
 from gitxp.capture.secret_names import is_plural, is_secret, words_of
 from gitxp.capture.secrets import redact_command, redact_params, redact_text, redact_url, redact_value
 
@@ -299,4 +301,52 @@ def test_no_canary_in_a_live_folder(repo: str, git: Git, gitxp: Gitxp, tmp_path:
     texts = [path.read_bytes() for path in copy.rglob("*") if path.is_file()]
     assert any(HIDDEN.encode() in text for text in texts)
     assert not any(CANARY.encode() in text for text in texts)
+    assert CANARY.encode() not in everything_in(git, repo)
+
+
+def test_secrets_that_a_run_was_given() -> None:
+    """The very words that are redacted are known, from the command, nested parameters and variables, and nothing else."""
+    command = [
+        "train.py",
+        "--api-key",
+        "first-key",
+        "--url=https://u:second-pw@host/x",
+        "--lr",
+        "0.1",
+        "--token",
+        "abc",
+    ]
+    params = {
+        "db": {"password": "third-pw"},
+        "lr": 0.1,
+        "max_tokens": 512,
+        "auth.keys": ["fourth-key"],
+        "secret": 1234567,
+    }
+    environ = {
+        "MY_TOKEN": "fifth-tok",
+        "HOME": "/users/ada",
+        "SSH_AUTH_SOCK": "/run/ssh-1/agent",
+        "PATH": "/bin:/usr/bin",
+    }
+    found = known_secrets(command, [params, {}], environ)
+    assert {"first-key", "second-pw", "third-pw", "fourth-key", "fifth-tok", "1234567"} <= {
+        each.decode() for each in found
+    }
+    assert not {b"abc", b"0.1", b"512", b"/users/ada", b"/run/ssh-1/agent"} & set(found)
+    assert holds_secret(b"\0\xff first-key", found)
+    assert not holds_secret(b"pad_token: 1, key: value", found)
+    assert holds_secret(b"x = '" + b"gh" + b"p_" + b"a1" * 18 + b"'", [])
+
+
+def test_a_configuration_that_a_run_saves(repo: str, git: Git, gitxp: Gitxp) -> None:
+    """A program's own copy of its settings is kept without a secret in it, and listed with one."""
+    Path(f"{repo}/.gitignore").write_text("out/\n")
+    code = "import os, sys; os.mkdir('out'); open('out/a', 'w').write(sys.argv[2]); open('out/b', 'w').write('lr: 1')"
+    gitxp("run", "--name", "r", "--", sys.executable, "-c", code, "--password", CANARY, cwd=repo)
+    outputs = {
+        entry["path"]: entry for entry in json.loads(git("show", "experiments/r:.gitxp/run.json", cwd=repo))["outputs"]
+    }
+    assert (outputs["out/a"]["stored"], outputs["out/a"]["reason"]) == (False, "it holds a secret; --out keeps it")
+    assert outputs["out/b"]["stored"] is True
     assert CANARY.encode() not in everything_in(git, repo)

@@ -51,4 +51,6 @@ def _parts(value: Any, redacted: Any) -> Iterator[str]:
     elif isinstance(redacted, str) and REDACTED in redacted and redacted != value:
         text = str(value)
         before, after = redacted.partition(REDACTED)[0], redacted.rpartition(REDACTED)[2]
-        yield text[len(before) : len(text) - len(after)]
+        secret = text[len(before) : len(text) - len(after)]
+        yield secret
+        yield secret.rpartition(":")[2]  # user:password

@@ -38,8 +38,18 @@ def start(folder: str) -> None:
 
     def flush() -> None:
         """Say all that is still to be said."""
-        watch.flush()
-        imports.finish()
+        try:
+            watch.flush()
+            imports.finish()
+        except Exception as error:
+            journal.problem("The end", error)
+
+    def before_fork() -> None:
+        """Leave nothing to say to both."""
+        try:
+            watch.flush()
+        except Exception as error:
+            journal.problem("A fork", error)
 
     def leave(status: int) -> NoReturn:
         """Exit to the system with specified status, without normal exit processing."""
@@ -53,6 +63,6 @@ def start(folder: str) -> None:
 
     leave_at_once, os._exit = os._exit, leave
     leave.__name__ = leave.__qualname__ = "_exit"
-    os.register_at_fork(before=watch.flush, after_in_child=renew)
+    os.register_at_fork(before=before_fork, after_in_child=renew)
     atexit.register(flush)
     sys.addaudithook(watch.hook(events))

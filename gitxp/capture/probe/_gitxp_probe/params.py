@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 _DEEPEST = 8
 _MOST = 1_000  # items of one value
 _LONGEST = 4_000  # characters
+_MOST_BITS = 4_000  # of a number that is told as a text
 _TOLD = ("decimal", "fractions", "datetime", "uuid", "ipaddress")  # whose text is their value
 _LAUNCHERS = frozenset(
     "torchrun torch.distributed.run torch.distributed.launch torch.distributed.elastic accelerate deepspeed coverage pdb "
     "cProfile profile kernprof ipykernel_launcher jupyter pytest py.test uv poetry pdm rye hatch pixi conda mamba pipenv "
     "ray horovodrun debugpy pip gitxp dvc mlflow runpy multiprocessing ipython papermill".split()
 )
+_INNER = ("/hydra/_internal/", "/hydra/main.py", "/traitlets/", "/IPython/")  # whose parsers are about themselves
 _FRAMES = 40
 _statements: Dict[str, int] = {}
 _MOST_STATEMENTS = 100  # of one source
@@ -65,7 +67,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     """What JSON can hold of a value, or `_NOTHING`."""
     kind = type(value)
     if value is None or kind in (bool, int, float, str):
-        return value if kind is not str or len(value) <= _LONGEST else value[: _LONGEST + 1]
+        return _scalar(value, kind)
     if depth > _DEEPEST:
         return _NOTHING
     if hasattr(kind, "_member_map_"):  # an enumeration
@@ -78,6 +80,12 @@ def plain(value: Any, depth: int = 0) -> Any:
         pairs = [(str(key), plain(item, depth + 1)) for key, item in list(fields.items())[:_MOST]]
         return {key: item for key, item in pairs if item is not _NOTHING}
     return _of_object(value, kind)
+
+
+def _scalar(value: Any, kind: Any) -> Any:
+    if kind is int and value.bit_length() >= 64:
+        return repr(value) if value.bit_length() < _MOST_BITS else _NOTHING
+    return value[: _LONGEST + 1] if kind is str else value
 
 
 def _fields(value: Any, kind: Any) -> Any:
@@ -100,7 +108,7 @@ def _of_object(value: Any, kind: Any) -> Any:  # noqa: PLR0911  (a line for each
     if isinstance(value, str):
         return str.__str__(value)[: _LONGEST + 1]
     if isinstance(value, (int, float)):
-        return int(value) if isinstance(value, int) else float(value)
+        return plain(int(value) if isinstance(value, int) else float(value), depth=_DEEPEST)
     if package in ("numpy", "torch", "jax", "jaxlib", "tensorflow"):
         if getattr(value, "shape", None) == () and hasattr(value, "item"):
             return plain(value.item(), _DEEPEST)
@@ -121,7 +129,7 @@ def is_asked(words: Any, own: str) -> bool:
     `words` None stands for the program's own arguments; `own` is the folder of the package that parses. It is, where the
     user's code asked for it, or where it is the program's own and the program is no launcher of others.
     """
-    is_own = words is None or list(words) == sys.argv[1:]
+    is_own = words is None or (bool(words) and list(words) == sys.argv[1:])
     frame: Any = sys._getframe(1)
     is_direct = True
     for _ in range(_FRAMES):
@@ -129,6 +137,8 @@ def is_asked(words: Any, own: str) -> bool:
             break
         path = frame.f_code.co_filename
         if not path.startswith((own, _HERE)):
+            if is_direct and any(package in path for package in _INNER):
+                return False
             if _is_users(path):
                 return is_own or is_direct
             is_direct = False

@@ -18,7 +18,7 @@ _REDACTED = "<redacted>"
 
 def look(module: Any, said: Said) -> None:
     """Look at the commands of click from now on."""
-    command = getattr(module, "BaseCommand", None) or module.Command
+    command = vars(module).get("BaseCommand", module.Command)  # before click 8.2; asking for it later warns
     make = command.make_context
     own = os.path.dirname(os.path.abspath(module.__file__)) + "/"
 
