@@ -11,8 +11,9 @@ import os
 import time
 
 from gitxp.capture.config import Config
-from gitxp.capture.environment import environment
-from gitxp.capture.interpreter import TIMEOUT, MustAsk
+from gitxp.capture.environment import Surroundings, environment
+from gitxp.capture.interpreter import TIMEOUT
+from gitxp.capture.kept import MustAsk
 from gitxp.errors import GitxpError
 from gitxp.recording.appended import Appended
 from gitxp.recording.journal import Journal
@@ -47,6 +48,10 @@ class Wanted(NamedTuple):
     metrics_from: Sequence[str] = ()
     config: Config = Config()
 
+    def surroundings(self) -> Surroundings:
+        """Where the command runs, for whoever asks what it stands on."""
+        return Surroundings(self.cwd, self.environ, self.toplevel, self.cache)
+
 
 class Facts:
     """Finds out what is `wanted`; `problems` are sentences for the end of the run."""
@@ -70,7 +75,7 @@ class Facts:
         try:
             self._attempt("The environment", lambda: self._find_environment(timeout=0))
         except MustAsk:
-            return  # an interpreter has to be run for it: in the thread
+            return  # something has to be run or read for it: in the thread
 
     def start(self, live: Live) -> None:
         """Begin with what can be known at the start."""
@@ -134,7 +139,7 @@ class Facts:
 
     def _find_environment(self, timeout: float) -> None:
         wanted = self.wanted
-        self._environment = environment(wanted.command, wanted.cwd, wanted.environ, wanted.cache, timeout=timeout)
+        self._environment = environment(wanted.command, wanted.surroundings(), timeout=timeout)
 
     def _fingerprint(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint
