@@ -49,7 +49,15 @@ STRANGERS = {
     "repo": {"render"},
 }
 # Third-party packages, each with its one home.
-HOMES = {"click": "cli", "tabulate": "render", "pygit2": "git", "yaml": "capture", "xxhash": "capture"}
+HOMES = {
+    "click": "cli",
+    "tabulate": "render",
+    "pygit2": "git",
+    "yaml": "capture",
+    "xxhash": "capture",
+    "psutil": "capture",
+    "pynvml": "capture",
+}
 HOMES |= dict.fromkeys(("nbclient", "nbformat", "jupyter_client"), "integrations")
 # git/program.py runs git and recording/ the user's command, both without it: it costs 8 ms to import.
 NOWHERE = {"subprocess"}
@@ -59,7 +67,9 @@ HEAVY = {
     "dataclasses",
     "logging",
     "pathlib",
+    "psutil",
     "pygit2",
+    "pynvml",
     "sqlite3",
     "subprocess",
     "tabulate",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from gitxp.capture.metrics import LineMetrics
     from gitxp.recording.live import Live
+    from gitxp.recording.sampling import Sampling
     from gitxp.recording.statements import Statement
 else:
     from gitxp.light import NamedTuple
@@ -36,7 +37,10 @@ _COPIES = ".out"  # beside what processes hand in
 
 
 class Wanted(NamedTuple):
-    """What to find out. Paths are absolute; `metrics_from` holds `stdout` or paths of JSON files."""
+    """What to find out. Paths are absolute; `metrics_from` holds `stdout` or paths of JSON files.
+
+    The machine is measured every `system_interval` seconds; with 0 it is not.
+    """
 
     command: Sequence[str]
     cwd: str
@@ -47,6 +51,7 @@ class Wanted(NamedTuple):
     outputs: Sequence[str] = ()
     metrics_from: Sequence[str] = ()
     config: Config = Config()
+    system_interval: float = 0.0
 
     def surroundings(self) -> Surroundings:
         """Where the command runs, for whoever asks what it stands on."""
@@ -64,6 +69,7 @@ class Facts:
         self._journal: Journal | None = None
         self._appended: Appended | None = None
         self._thread: threading.Thread | None = None
+        self._sampling: Sampling | None = None
         self._is_cancelled = False
         self._environment: dict[str, Any] | None = None
         self._lost = 0
@@ -90,6 +96,11 @@ class Facts:
         self._thread = threading.Thread(target=self._look, args=(live,), daemon=True, name="gitxp-facts")
         self._thread.start()
 
+    def measure(self, live: Live, pid: int, since: float) -> None:
+        """Begin to measure the machine and the processes from `pid` on, of a run that began at `since` (monotonic)."""
+        if self._sampling is None:
+            self._attempt("The system metrics", lambda: self._start_sampling(live, pid, since))
+
     def sync(self) -> None:
         """Bring to the disk what this process and those of the command logged and said."""
         appended = self._appended
@@ -103,6 +114,9 @@ class Facts:
 
     def finish(self, live: Live, is_impatient: Callable[[], bool]) -> None:
         """Find out what can be known at the end only, and wait for the rest, unless the user is impatient."""
+        if self._sampling is not None:
+            self._sampling.stop()
+            self.problems += filter(None, [self._sampling.problem])
         if self._lines is not None:
             self._log(self._lines.close())
         self._attempt("The metrics", self._read_metrics)
@@ -140,6 +154,12 @@ class Facts:
     def _find_environment(self, timeout: float) -> None:
         wanted = self.wanted
         self._environment = environment(wanted.command, wanted.surroundings(), timeout=timeout)
+
+    def _start_sampling(self, live: Live, pid: int, since: float) -> None:
+        from gitxp.recording.sampling import Sampling
+
+        wanted = self.wanted
+        self._sampling = Sampling(live.journal, pid, wanted.environ, wanted.system_interval, since)
 
     def _fingerprint(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint
