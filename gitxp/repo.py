@@ -75,6 +75,7 @@ class Repo:
         metrics_from: Sequence[str] = (),
         snapshot: bool = True,
         probe: bool | None = None,
+        system_metrics: bool | None = None,
         on_start: Callable[[Started], None] | None = None,
     ) -> Outcome:
         """Run the command in the repository's folder and record it; how it ended.
@@ -87,7 +88,9 @@ class Repo:
         from gitxp import __version__
         from gitxp.recording.begin import Request, run
 
-        request = Request(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot, probe)
+        request = Request(
+            *(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot, probe, system_metrics)
+        )
         return run(request, os.path.abspath(self.path), __version__, on_start or (lambda _: None))
 
     def recover(self) -> list[Recovered]:

@@ -7,6 +7,7 @@ free, and the next gitxp command recovers the run, as `lost`. What it prints is 
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -83,7 +84,11 @@ class Session:
         self._live.release()
 
     def _keep(self) -> None:
-        while not self._stop.wait(_TICK):
+        measure_at = self._started + (self._facts.wanted.system_interval or math.inf)
+        while not self._stop.wait(max(0.0, min(_TICK, measure_at - time.monotonic()))):
+            if time.monotonic() >= measure_at:
+                measure_at = math.inf
+                self._facts.measure(self._live, os.getpid(), self._started)
             self._facts.sync()
             try:
                 self._live.touch()

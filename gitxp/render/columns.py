@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import UsageError
-from gitxp.format import contradicts
+from gitxp.format import SYSTEM_PREFIX, contradicts
 from gitxp.render.measure import shorten
 from gitxp.render.safe import visible
 from gitxp.render.style import ink_of_status
@@ -74,7 +74,8 @@ def default_columns(runs: Sequence[Run], now: float) -> list[Column]:
     chosen = [known[name] for name in names]
     if any(map(_mark, runs)):
         chosen.insert(1, Column("", _mark, 0, 1, cells=_marks))
-    return chosen + _both(_changed(runs), _common(runs), known)
+    metrics = [name for name in _common(runs) if not name.startswith(SYSTEM_PREFIX)]
+    return chosen + _both(_changed(runs), metrics, known)
 
 
 def all_columns(runs: Sequence[Run], now: float, *, exact: bool = False) -> list[Column]:

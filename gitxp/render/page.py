@@ -6,10 +6,11 @@ the form that docs/format.md gives to it is left out here (`--json` has it as it
 
 from __future__ import annotations
 
+import math
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from gitxp.format import contradicts
+from gitxp.format import SYSTEM_PREFIX, contradicts
 from gitxp.render.measure import fit, shorten, width_of, wrap
 from gitxp.render.style import Style, ink_of_status
 from gitxp.render.table import GAP, Cell, text_table
@@ -32,6 +33,13 @@ _MANY = 20  # files or sentences of one kind that a page names; the others are c
 _LONGEST = 10_000  # characters of one value; --json has it whole
 _WIDEST_NAME = 200
 _INDENT = "  "
+_UNITS = {
+    "cpu": "%",
+    "utilization": "%",
+    "power": "W",
+    "temperature": "°C",
+    **dict.fromkeys(("memory", "read", "written", "received", "sent"), "B"),
+}
 _LEAST = 12  # columns that a metric's name has, however narrow the terminal
 
 
@@ -42,6 +50,7 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
         ("", _facts(about, now), ()),
         ("Parameters", _params(about), ()),
         ("Metrics", _metrics(about), ("", "last", "min", "max", "points")),
+        ("System", _system(about), ("", "last", "min", "max", "points")),
         ("Data", _files(about, "data"), ()),
         ("Outputs", _files(about, "outputs"), ()),
         ("Not recorded", _problems(about), ()),
@@ -144,12 +153,32 @@ def _params(about: Mapping[str, Any]) -> list[list[Cell]]:
 
 def _metrics(about: Mapping[str, Any]) -> list[list[Cell]]:
     metrics = _mapping(about.get("metrics"))
-    names = [name for name in sorted(metrics) if isinstance(metrics[name], dict)]
+    names = [n for n in sorted(metrics) if isinstance(metrics[n], dict) and not n.startswith(SYSTEM_PREFIX)]
     columns = [[_text(metrics[name].get(key)) for name in names] for key in ("last", "min", "max", "count")]
     return [
         [Cell(_text(name)), *(Cell(text) for text in texts)]
         for name, texts in zip(names, zip(*columns, strict=True), strict=True)
     ]
+
+
+def _system(about: Mapping[str, Any]) -> list[list[Cell]]:
+    """What was measured of the machine, each in its unit."""
+    metrics = _mapping(about.get("metrics"))
+    rows = []
+    for name in sorted(metrics):
+        summary = metrics[name]
+        if isinstance(summary, dict) and name.startswith(SYSTEM_PREFIX):
+            short = name.removeprefix(SYSTEM_PREFIX)
+            texts = [_in_unit(short.rpartition("/")[2], summary.get(key)) for key in ("last", "min", "max")]
+            rows.append([Cell(_text(text)) for text in (short, *texts, summary.get("count"))])
+    return rows
+
+
+def _in_unit(kind: str, value: Any) -> str:
+    unit = _UNITS.get(kind)
+    if unit is None or not is_number(value) or not math.isfinite(value):
+        return _text(value)
+    return size_text(value) if unit == "B" else f"{value:.4g} {unit}"
 
 
 def _files(about: Mapping[str, Any], key: str) -> list[list[Cell]]:
