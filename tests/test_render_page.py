@@ -82,7 +82,7 @@ def test_page_has_it_all() -> None:
         "data/train 3.0 MiB ffffffffff 12 files",
         "gone missing",
         "model.bin 10 B eeeeeeeeee not stored: too large",
-        "best a link to epoch3",
+        "best a link to epoch3, stored",
         "python CPython 3.11.7",
         "packages 2",
         "machine Some CPU, 2 cores, 8.0 GiB of memory",
@@ -105,8 +105,8 @@ def test_a_page_fits(width: int) -> None:
         "problems": ["something could not be recorded " * 5],
     }
     lines = render_page({**ABOUT, **long}, width=width, now=NOW).splitlines()
-    command = "git show experiments/calm-otter:PATH"
-    assert [line for line in lines if width_of(line) > width and line.strip() != command] == []
+    wide = [line.strip() for line in lines if width_of(line) > width]
+    assert [line for line in wide if not line.startswith("git show experiments/calm-otter:")] == []
 
 
 def test_a_page_is_bounded() -> None:
@@ -184,6 +184,7 @@ def compared() -> Comparison:
         metrics={"acc": (0.9, 0.95), "loss": (1.0, float("nan")), "new": (None, 3)},
         data={"train": ({"kind": "file", "size": 2048, "xxh3_128": "a" * 32}, {"kind": "missing"})},
         environment={"packages.numpy": ("1.26", "2.0")},
+        outputs={"model": ({"size": 3, "xxh3_128": "b" * 32, "stored": True}, None)},
     )
 
 
@@ -205,7 +206,8 @@ def test_sections() -> None:
         ["new", "-", "3"],
     ]
     assert rows("data")[3] == ["train", "2.0", "KiB,", "aaaaaaaaaa", "missing"]
-    assert rows("environment")[3] == ["packages.numpy", "1.26", "2.0"]
+    assert rows("environment")[3:] == [["packages"], ["numpy", "1.26", "2.0"]]
+    assert rows("outputs")[3] == ["model", "3", "B,", "bbbbbbbbbb", "-"]
 
 
 def test_close_values_look_different() -> None:
@@ -226,7 +228,7 @@ def test_a_stranger_in_a_comparison() -> None:
 
 
 def test_comparison_as_json() -> None:
-    """JSON has the wanted sections, exact, with null where a run has none."""
+    """JSON has the wanted sections, exact, with null where a run has none; of equal runs the first five, empty."""
     document = json.loads(render_json(compared(), list(SECTIONS)))
     assert list(document) == sorted(SECTIONS)
     assert document["code"] == [
@@ -236,6 +238,14 @@ def test_comparison_as_json() -> None:
     assert document["params"]["opt"] == [None, "adam"]
     assert document["metrics"]["loss"] == [1.0, "nan"]
     assert list(json.loads(render_json(compared(), ["params"]))) == ["params"]
+    same = Comparison(make_run("a"), make_run("b"))
+    assert json.loads(render_json(same, list(SECTIONS))) == {
+        "code": [],
+        "params": {},
+        "metrics": {},
+        "data": {},
+        "environment": {},
+    }
 
 
 def test_no_difference_is_said() -> None:
