@@ -137,6 +137,19 @@ def test_files_of_a_folder_by_name() -> None:
     assert lines(compared(data={"d": FOLDER}), "data")[-1] == "d: not both runs have a list of its files"
 
 
+def test_a_folder_that_was_opened_beside_one_that_was_named() -> None:
+    """Where one run knows the whole folder and the other what was opened of it, that is said: a file may be there unread."""
+    change, opened = FolderChange(added=("n",)), {**FOLDER[0], "source": "opened"}
+    words = "Of run-a only the files that its program opened are known."
+    for pair, is_said in (
+        ((opened, FOLDER[1]), True),
+        (FOLDER, False),
+        ((opened, opened), False),
+        ((opened, None), False),
+    ):
+        assert (words in lines(compared(data={"d": pair}, data_files={"d": change}), "data")) is is_said
+
+
 @pytest.mark.parametrize(
     ("counts", "shown"),
     [((100, 100, 100), (8, 6, 6)), ((3, 100, 0), (3, 17, 0)), ((0, 0, 21), (0, 0, 20)), ((1, 1, 1), (1, 1, 1))],

@@ -34,7 +34,11 @@ def render_data(comparison: Comparison, *, width: int | None, style: Style) -> s
         parts.append("".join(_moves(comparison.data_moved, most, width)))
     for path, pair in list(pairs.items())[:most]:
         if change := comparison.data_files.get(path):
-            parts.append("".join(_folder(path, change, most, width, style)))
+            opened = [bool(value) and value.get("source") == "opened" for value in pair]
+            known = [run.name for run, is_opened in zip((comparison.a, comparison.b), opened, strict=True) if is_opened]
+            # where one run names the whole folder, a file that the other did not open may be there all the same
+            only = known[0] if len(known) == 1 and None not in pair else ""
+            parts.append("".join(_folder(path, change, only, most, width, style)))
         elif all(value and value.get("kind") == "folder" and value.get("xxh3_128") for value in pair):
             parts.append(_fitting(f"{_short(path)}: not both runs have a list of its files", width) + "\n")
     return "\n".join(parts)
@@ -78,10 +82,14 @@ _TO_THE_SECOND = len("2026-01-02T03:04:05")
 _INSTEAD = {"modified": "of", "dvc_md5": "DVC", "lfs_oid": "LFS"}
 
 
-def _folder(path: str, change: FolderChange, most: int, width: int | None, style: Style) -> Iterator[str]:
+def _folder(path: str, change: FolderChange, only: str, most: int, width: int | None, style: Style) -> Iterator[str]:
+    """The files of a folder; of the run `only`, if any, no more than what its program opened is known."""
     files = {"changed": change.changed, "added": change.added, "removed": change.removed}
     counts = ", ".join(f"{len(paths):,} {what}" for what, paths in files.items() if paths)
     yield _fitting(f"{_short(path)}: {counts or 'no file differs'}", width) + "\n"
+    if only:
+        line = f"  Of {visible(only)} only the files that its program opened are known."
+        yield (line if width is None else shorten(line, width)) + "\n"
     share = most // len(files)
     room = most - sum(min(share, len(paths)) for paths in files.values())
     for what, paths in files.items():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.render.table import Cell
 from gitxp.render.untyped import described, joined, list_of, mapping_of, some, text_of
-from gitxp.render.words import is_number, size_text
+from gitxp.render.words import count_text, is_number, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,6 @@ def _packages(environment: Mapping[str, Any]) -> dict[str, str]:
     in_conda = len(mapping_of(conda.get("packages")))
     return {
         "imported": some([joined([name, packages.get(name)]) for name in names], ", "),
-        "packages": f"{others:,} {'others' if names else ''}".strip() if others else "",
+        "packages": (count_text(others, "other") if names else f"{others:,}") if others else "",
         "in conda": f"{in_conda:,} packages" if in_conda else "",
     }
