@@ -109,6 +109,14 @@ def test_many_packages() -> None:
     assert len(piped) == 2 + 1 + 30 + 1 + 120
 
 
+def test_a_virtual_environment_is_said_once() -> None:
+    """The folder of a virtual environment, which is the interpreter's prefix, is one row."""
+    pairs = {"python.prefix": ("/a", "/b"), "virtual_env": ("/a", "/b")}
+    assert lines(compared(environment=pairs), "environment")[2:] == ["python.prefix /a /b"]
+    pairs["virtual_env"] = ("/a", "/c")
+    assert lines(compared(environment=pairs), "environment")[2:] == ["python.prefix /a /b", "virtual_env /a /c"]
+
+
 def test_memory_as_a_size() -> None:
     """Memory is a size, unless that would make two of them the same."""
     assert lines(compared(environment={"memory": (8 << 30, 16 << 30)}), "environment")[2:] == [

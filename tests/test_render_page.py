@@ -119,7 +119,7 @@ SAID: dict[str, Any] = {
             {"path": "more/", "stored": False, "files": 7},
             {"path": "report.html", "size": 1, "stored": True, "source": "api", "type": "html"},
             *(
-                {"path": f"i{i}", "size": 512, "stored": i > 0, "type": "image", "key": "pred", "step": i}
+                {"path": f"media/pred/{i}.png", "size": 512, "stored": i > 0, "type": "image", "key": "pred", "step": i}
                 for i in range(4)
             ),
             {"path": "t", "size": 9, "stored": False, "reason": "too large", "type": "table", "key": "rows"},
@@ -165,8 +165,8 @@ def test_page_of_what_the_probe_and_the_program_said() -> None:
         "/o 1 B stored, as @/o",
         "more/ 7 files, not stored",
         "report.html 1 B html, logged, stored",
-        "pred image 2.0 KiB 4 files, steps 0 to 3, 1 not stored",
-        "rows table 9 B 1 file, not stored: too large",
+        "pred image 2.0 KiB 4 files, steps 0 to 3, 1 not stored, at media/pred/",
+        "rows table 9 B 1 file, not stored: too large, at t",
         "virtual env /venv",
         "conda base /conda",
         "imported torch 2.4, numpy 2.3, own-package",

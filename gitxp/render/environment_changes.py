@@ -52,7 +52,7 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
     rest = {
         name: pair
         for name, pair in sorted(pairs.items(), key=lambda item: _place(item[0]))
-        if not name.startswith((_PIP, _CONDA))
+        if not name.startswith((_PIP, _CONDA)) and not (name == "virtual_env" and pair == pairs.get("python.prefix"))
     }
     groups: list[tuple[str, Pairs, int, Callable[[str, tuple[Any, Any]], Sequence[str]]]] = [
         ("imported packages", imported, _IMPORTED, _versions),
@@ -61,7 +61,7 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
         ("interpreter and machine", rest, _IMPORTED, _texts),
     ]
     rows: list[list[Cell]] = []
-    titled = len(rest) < len(pairs)
+    titled = bool(packages or conda)
     for title, group, most, texts in groups:
         if group:
             rows += _rows(title if titled else "", group, _MOST if width is None else most, texts)

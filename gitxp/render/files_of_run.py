@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
 from gitxp.render.table import Cell
@@ -99,7 +100,16 @@ def _logged(items: Sequence[Mapping[str, Any]]) -> str:
         remarks.append(f"step {first}" if first == last else f"steps {first} to {last}")
     if missing:
         remarks.append(_not_stored(missing[0]) if len(items) == 1 else f"{len(missing):,} not stored")
-    return ", ".join(remarks)
+    return ", ".join([*remarks, *([f"at {place}"] if (place := _place(items)) else [])])
+
+
+def _place(items: Sequence[Mapping[str, Any]]) -> str:
+    """The path of one file, or the folder that several have in common."""
+    paths = [item["path"] for item in items if isinstance(item.get("path"), str)]
+    if len(paths) < 2:
+        return text_of(paths[0]) if paths else ""
+    folder = commonprefix([path.split("/")[:-1] for path in paths])
+    return text_of("/".join(folder)) + "/" if folder else ""
 
 
 def _size(size: Any) -> str:
