@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from gitxp.render.table import Cell
@@ -108,7 +108,8 @@ def _place(items: Sequence[Mapping[str, Any]]) -> str:
     paths = [item["path"] for item in items if isinstance(item.get("path"), str)]
     if len(paths) < 2:
         return text_of(paths[0]) if paths else ""
-    folder = commonprefix([path.split("/")[:-1] for path in paths])
+    parts = zip(*(path.split("/")[:-1] for path in paths), strict=False)
+    folder = [same[0] for same in takewhile(lambda each: len(set(each)) == 1, parts)]
     return text_of("/".join(folder)) + "/" if folder else ""
 
 
