@@ -118,11 +118,26 @@ class FileChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderChange:
+    """The files of a data folder that differ between two runs: their paths from the folder, sorted by their bytes.
+
+    `singles` are the entries of single files that stand for the folder in a run that has no entry of the folder itself.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    singles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs between two runs, and only that: each value is a pair (in A, in B), None where one has none.
 
-    `metrics` compares last values; `data` is keyed by path, its values are fingerprints without the path; `environment`
-    is keyed by dotted names, packages being `packages.<name>`.
+    `metrics` compares last values; `data` and `outputs` are keyed by path, their values are fingerprints without the
+    path; `environment` is keyed by dotted names, packages being `packages.<name>`. `data_files` has the files of data
+    folders, where both runs tell of them, and `data_moved` the new path of the same data by the old one. `imported`
+    are the packages that the program imported in either run.
     """
 
     a: Run
@@ -132,3 +147,7 @@ class Comparison:
     metrics: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     data: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     environment: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    outputs: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    data_files: Mapping[str, FolderChange] = field(default_factory=dict)
+    data_moved: Mapping[str, str] = field(default_factory=dict)
+    imported: frozenset[str] = frozenset()

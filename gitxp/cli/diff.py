@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gitxp.repo import Repo
 
 _CODE = "code"
-_SECTIONS = (_CODE, "params", "metrics", "data", "environment")
+_SECTIONS = (_CODE, "params", "metrics", "data", "environment", "outputs")
 
 
 @click.command("diff", short_help="What differs between two runs.")
@@ -32,8 +32,11 @@ _SECTIONS = (_CODE, "params", "metrics", "data", "environment")
 @click.option("--code", "sections", flag_value=_CODE, multiple=True, help="The files: git's own diff, and only that.")
 @click.option("--params", "sections", flag_value="params", multiple=True, help="Parameters.")
 @click.option("--metrics", "sections", flag_value="metrics", multiple=True, help="Metrics: their last values.")
-@click.option("--data", "sections", flag_value="data", multiple=True, help="Fingerprints of the data.")
-@click.option("--env", "sections", flag_value="environment", multiple=True, help="Interpreter, packages, machine.")
+@click.option(
+    "--data", "sections", flag_value="data", multiple=True, help="The data, and the files of folders by name."
+)
+@click.option("--env", "sections", flag_value="environment", multiple=True, help="Packages, interpreter, machine.")
+@click.option("--outputs", "sections", flag_value="outputs", multiple=True, help="The files that the runs wrote.")
 @click.option("--stat", is_flag=True, help="The files as 'git diff --stat' sums them up.")
 @click.option("--name-only", is_flag=True, help="Only the names of the files that differ.")
 @click.option("--json", "as_json", is_flag=True, help="Everything that differs, exact, as JSON.")
@@ -49,7 +52,7 @@ def diff_command(
     as_json: bool,
     terminal: Terminal,
 ) -> int:
-    """Show what differs between the runs A and B: code, parameters, metrics, data, environment, in that order.
+    """Show what differs between the runs A and B: code, parameters, metrics, data, environment, outputs, in that order.
 
     The code is git's own diff of the two snapshots, uncommitted and untracked files included; with --code alone it is a
     patch that 'git apply' takes. PATHs limit it.
