@@ -254,10 +254,10 @@ class ActiveRun:
         self.config.settle()
         lost, self._points.lost = self._points.lost, 0
         if lost:
-            self._problem(f"{lost:,} metric values could not be kept.")
+            self.add_problem(f"{lost:,} metric values could not be kept.")
         unsaid, self._said.lost = self._said.lost, 0
         if unsaid:
-            self._problem(f"{unsaid:,} statements could not be kept.")
+            self.add_problem(f"{unsaid:,} statements could not be kept.")
 
     def renew(self) -> None:
         """In a forked child: files of its own, and no part in the run's end."""
@@ -274,7 +274,7 @@ class ActiveRun:
         if self.is_finished:
             return
         if exit_code is None and signal is None and self._session is not None:
-            self._problem(
+            self.add_problem(
                 "The program ended by a SystemExit, whose number Python 3.11 does not tell; 0 is taken for it."
             )
         self.is_finished = True
@@ -347,9 +347,10 @@ class ActiveRun:
             return
         self._told.add(key)
         say(f"{self.name}: {sentence}")
-        self._problem(f"{sentence[:1].upper()}{sentence[1:]}.")
+        self.add_problem(f"{sentence[:1].upper()}{sentence[1:]}.")
 
-    def _problem(self, text: str) -> None:
+    def add_problem(self, text: str) -> None:
+        """Say a sentence about what is missing."""
         self._said.say("problem", text=redact_text(text)[:1000])
 
     def __getitem__(self, path: str) -> Field:
