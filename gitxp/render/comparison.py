@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.render.as_json import json_text
 from gitxp.render.measure import fit, shorten, width_of
+from gitxp.render.notebooks import notebook_json
 from gitxp.render.safe import visible
 from gitxp.render.style import Style
 from gitxp.render.table import GAP, Cell, text_table
@@ -84,7 +85,7 @@ def _change(change: FileChange) -> dict[str, Any]:
     }
     if change.old_path is not None:
         facts["old_path"] = change.old_path
-    return facts
+    return facts if change.notebook is None else facts | notebook_json(change.notebook)
 
 
 def _cells(section: str, a: Any, b: Any) -> list[Cell]:
