@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitxp.recording.kernel import find_notebook
 from states import Lab, make
 
 pytest.importorskip("ipykernel")
@@ -128,6 +129,32 @@ def test_in_a_notebook_of_gitxp_run(lab: Lab) -> None:
     done = lab.run("run", "--name", "one", "train.ipynb")
     assert done.stdout == b"True\n", done.stderr
     assert [entry["path"] for entry in lab.record("one")["outputs"]] == ["train.ipynb"]
+
+
+class _Shell:
+    def __init__(self, **names: object) -> None:
+        self.user_ns = names
+
+
+@pytest.mark.parametrize(
+    ("shell", "variable", "path"),
+    [
+        (_Shell(), "/srv/train.ipynb", "/srv/train.ipynb"),
+        (_Shell(__vsc_ipynb_file__="/home-of/ada/a.ipynb"), None, "/home-of/ada/a.ipynb"),
+        (_Shell(__vsc_ipynb_file__="/home-of/ada/a.ipynb"), "/srv/train.ipynb", "/home-of/ada/a.ipynb"),
+        (_Shell(), "console-1-0f8fad5b", None),  # JupyterLab's consoles have no file
+        (_Shell(__vsc_ipynb_file__=7), None, None),
+        (_Shell(), None, None),
+    ],
+)
+def test_who_tells_the_notebook(
+    shell: _Shell, variable: str | None, path: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jupyter's server by a variable, VS Code by a name in the notebook; what names no notebook's file tells nothing."""
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("JPY_SESSION_NAME", variable)
+    assert find_notebook(shell) == path
 
 
 def test_a_program_has_no_cells(lab: Lab) -> None:

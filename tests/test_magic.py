@@ -114,6 +114,22 @@ def test_init_in_the_cell_is_the_cells_run(lab: Lab, kernel: Kernel) -> None:
     assert kernel.run("gitxp.run is None").result == "True"
 
 
+def test_in_a_notebook_of_gitxp_run(lab: Lab) -> None:
+    """Where the kernel belongs to a run already, the cell is part of that, and adds to it what it has to say."""
+    sources = ["%load_ext gitxp", "%%gitxp --name mine --tag t --param seed=7\nLR = 0.1\nprint('in')", "print('after')"]
+    cells = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+        for n, source in enumerate(sources)
+    ]
+    lab.write("train.ipynb", json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    done = lab.run("run", "--name", "one", "train.ipynb")
+    assert done.stdout == b"in\nafter\n", done.stderr
+    assert lab.names() == ["one"]
+    record = lab.record("one")
+    assert (record["tags"], record["params"]) == (["t"], {"LR": 0.1, "seed": 7})
+    assert record["param_sources"] == {"LR": "constant", "seed": "option"}
+
+
 @pytest.mark.parametrize(
     ("cell", "sentence"),
     [

@@ -11,7 +11,6 @@ version 4 is left to git.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,10 +32,11 @@ if TYPE_CHECKING:
 _ENDING = ".ipynb"
 _VERSION = 4  # of nbformat: the older ones have other keys
 _MAX_NOTEBOOKS = 100
+_MAX_IN_ALL = 64 * 1024 * 1024  # bytes
 _MAX_CELLS = 1_000
 _ALIKE = 0.5  # of the pairs of letters
-_COMPARED = 5_000  # characters of a cell
-_WINDOW = 10  # cells that one is compared with
+_COMPARED = 2_000  # characters of a cell
+_WINDOW = 5  # cells that one is compared with
 
 
 class Cell(NamedTuple):
@@ -59,11 +59,13 @@ class Notebook(NamedTuple):
 def find_notebooks(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> list[FileChange]:
     """The notebooks whose bytes differ between two runs and can be compared cell by cell, in git's order.
 
-    At most a hundred of them. `paths` are git's pathspecs. Raises `GitFailed` where git refuses those.
+    At most a hundred of them, with 64 MiB in all. `paths` are git's pathspecs. Raises `GitFailed` where git refuses those.
     """
     found: list[FileChange] = []
+    room = _MAX_IN_ALL
     for change, old, new in _changed(git, a, b, paths):
-        if len(found) == _MAX_NOTEBOOKS:
+        room -= sum(objects.get_size(oid) for oid in (old, new) if oid is not None)
+        if room < 0 or len(found) == _MAX_NOTEBOOKS:
             break
         notebook = _compare(objects, old, new)
         if notebook is not None:
@@ -216,16 +218,15 @@ def _by_likeness(a: Sequence[Cell], b: Sequence[Cell], left: list[int], right: l
     return found
 
 
-def _letters(text: str) -> Counter[str]:
-    """How often each pair of letters stands in a text."""
-    text = text[:_COMPARED]
-    return Counter(map("".join, pairwise(text)))
+def _letters(text: str) -> set[tuple[str, str]]:
+    """The pairs of letters in a text."""
+    return set(pairwise(text[:_COMPARED]))
 
 
-def _likeness(a: Counter[str], b: Counter[str]) -> float:
+def _likeness(a: set[tuple[str, str]], b: set[tuple[str, str]]) -> float:
     """Dice's coefficient: from 0, nothing in common, to 1, the same pairs of letters."""
-    total = a.total() + b.total()
-    return 2 * (a & b).total() / total if total else 0.0
+    total = len(a) + len(b)
+    return 2 * len(a & b) / total if total else 0.0
 
 
 def _with_moves(a: Sequence[Cell], b: Sequence[Cell], pairs: list[Pair]) -> list[tuple[int | None, int | None, bool]]:
