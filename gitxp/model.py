@@ -104,10 +104,40 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class CellChange:
+    """One cell of a notebook that differs: `change` is `added`, `removed`, `changed` or `moved` (and perhaps changed).
+
+    `kind` is `code`, `markdown` or `raw`; `index` and `source` are those in B, the `old_` ones those in A, from 0 on, None
+    where it has none.
+    """
+
+    change: str
+    kind: str
+    id: str | None = None
+    old_index: int | None = None
+    index: int | None = None
+    old_source: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookChange:
+    """What differs between two notebooks: cells, and for how many of those in both the outputs do.
+
+    `metadata` tells whether that of the notebook or of a cell differs. The numbers of executions do not count.
+    """
+
+    cells: tuple[CellChange, ...] = ()
+    outputs: int = 0
+    metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FileChange:
     """One file that differs between two snapshots; `insertions` and `deletions` are lines, None for binary files.
 
-    `status` is git's letter: A added, D deleted, M modified, R renamed (from `old_path`), T of another type.
+    `status` is git's letter: A added, D deleted, M modified, R renamed (from `old_path`), T of another type. `notebook` is
+    there for a notebook that can be compared cell by cell.
     """
 
     path: str
@@ -115,6 +145,7 @@ class FileChange:
     insertions: int | None = None
     deletions: int | None = None
     old_path: str | None = None
+    notebook: NotebookChange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ HOMES = {
     "psutil": "capture",
     "pynvml": "capture",
 }
-HOMES |= dict.fromkeys(("nbclient", "nbformat", "jupyter_client"), "integrations")
+HOMES |= dict.fromkeys(("IPython", "nbclient", "nbformat", "jupyter_client"), "integrations")
 # The probe's own package, as it is called in the user's Python, and the user's module of this name, which it hands on to.
 HOMES |= dict.fromkeys(("_gitxp_probe", "sitecustomize"), "capture")
 # git/program.py runs git and recording/ the user's command, both without it: it costs 8 ms to import.

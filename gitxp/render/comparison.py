@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gitxp.render.as_json import json_text
 from gitxp.render.data_changes import render_data, render_outputs
 from gitxp.render.environment_changes import render_environment
+from gitxp.render.notebooks import notebook_json
 from gitxp.render.safe import visible
 from gitxp.render.side_by_side import pair_cells, pair_table
 from gitxp.render.sources import source_text
@@ -114,7 +115,7 @@ def _change(change: FileChange) -> dict[str, Any]:
     }
     if change.old_path is not None:
         facts["old_path"] = change.old_path
-    return facts
+    return facts if change.notebook is None else facts | notebook_json(change.notebook)
 
 
 def _value_texts(a: Any, b: Any) -> list[str]:
