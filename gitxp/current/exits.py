@@ -53,6 +53,18 @@ def how() -> tuple[int | None, int | None]:
     return (0 if _main is None else None) if _status is None else _status, None
 
 
+def remain_interrupted() -> None:
+    """Let Python end this program by SIGINT, as it would have without us.
+
+    It remembers that of the last code which it compiled from a text, and making a named tuple compiles one. So we let
+    it see the same end once more.
+    """
+    try:
+        exec("raise KeyboardInterrupt")  # noqa: S102  (a text of ours)
+    except KeyboardInterrupt:
+        return
+
+
 def _ran_to_its_end(frame: FrameType) -> bool:
     import dis
 

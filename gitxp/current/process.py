@@ -329,7 +329,10 @@ def _at_exit() -> None:
     from gitxp.current import exits
 
     if _active is not None:
+        status, signal = exits.how()
         try:
-            _active.end(*exits.how())
+            _active.end(status, signal)
         except KeyboardInterrupt:
             say(f"{_active.name}: not finished; what is there is kept, and the next gitxp command finishes it")
+        if signal is not None:
+            exits.remain_interrupted()
