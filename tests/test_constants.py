@@ -37,6 +37,12 @@ if TYPE_CHECKING:
         ("def f():\n    LR = 1\nclass C:\n    LR = 1", {}),
         ("A = 1 + 1\nB = len('x')\nC = b'x'\nD = 1j\nE = ...\nF = f'{x}'\nG = [x]", {}),
         ("A, B = 1, 2, 3\nC, D = f()\n(E).x = 1\nF[0] = 1", {}),
+        (
+            "A = {'x': 1}\nB = [1]\nC = {}\nD = 1\nE = {'y': {}}\nA['x'] = 2\nB.append(3)\nE['y']['z'] = 1\ndel D",
+            {"C": {}},
+        ),
+        ("A = 1\nB = 2\ndef f():\n    global A\n    A = 2\ndef g():\n    B = 3", {"B": 2}),
+        ("A = 1\nB = 2\nC = 3\nfrom math import pi as A\ndef B(): pass\nprint(C := 4)", {}),
         ("this is no Python", {}),
         ("A = 1\n\0", {}),
         ("A = " + "[" * 5000 + "]" * 5000, {}),

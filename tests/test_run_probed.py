@@ -116,12 +116,14 @@ def test_whether_a_command_is_probed(
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
-        (None, ["PROBE"]),
-        ("", ["PROBE"]),
+        (None, ["PROBE/"]),
+        ("", ["PROBE/"]),
         ("/a:/b", ["PROBE", "/a", "/b"]),
         ("/a::/b", ["PROBE", "/a", "", "/b"]),
         ("PROBE:/a", ["PROBE", "/a"]),
-        ("PROBE", ["PROBE"]),
+        ("PROBE", ["PROBE/"]),
+        ("PROBE/", ["PROBE/"]),
+        ("/a:PROBE/", ["PROBE", "/a"]),
     ],
 )
 def test_the_path_of_the_probe(monkeypatch: pytest.MonkeyPatch, path: str | None, wanted: list[str]) -> None:

@@ -1,8 +1,9 @@
 """Constants of a program as parameters: upper-case names that its main file binds to literals at module level.
 
 `LR = 0.1`, `PARAMS = {"depth": 3}`: many programs keep their settings so. They are read from the text of the snapshot,
-with `ast`; nothing is executed. A name that is bound anew to anything else than a literal is left out, for what it is
-then only the program knows. Names without a letter, and `__all__` and its like, are none.
+with `ast`; nothing is executed. A name that is bound anew to anything else than a literal, in a function too, or whose
+value is changed in place, is left out, for what it is then only the program knows. Names without a letter, and `__all__`
+and its like, are none.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 MAX_SOURCE = 1024 * 1024  # bytes
 _MAX_CONSTANTS = 500
 _UNKNOWN: Any = object()
+_CHANGING = frozenset(
+    "update setdefault pop popitem clear append extend insert remove sort reverse add discard".split()
+)
 
 
 def find_constants(source: bytes) -> dict[str, Any]:
@@ -30,7 +34,7 @@ def find_constants(source: bytes) -> dict[str, Any]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # of another Python, or no Python at all
         return {}
-    last = dict(_bindings(tree.body))
+    last = dict(_bindings(tree.body)) | dict.fromkeys(_changed(tree), _UNKNOWN)
     known = {name: value for name, value in last.items() if value is not _UNKNOWN}
     return dict(list(known.items())[:_MAX_CONSTANTS])
 
@@ -51,6 +55,32 @@ def _bindings(body: Sequence[ast.stmt]) -> Iterator[tuple[str, Any]]:
                 for node in ast.walk(statement):
                     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and _is_constant(node.id):
                         yield node.id, _UNKNOWN
+
+
+def _changed(tree: ast.Module) -> Iterator[str]:
+    """The names of constants that something else than an assignment at module level changes, wherever it stands."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Global(names=names):
+                yield from names
+            case ast.alias(name=name, asname=other):
+                yield other or name.partition(".")[0]
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.NamedExpr(target=ast.Name(id=name)) | ast.Name(id=name, ctx=ast.Del()):
+                yield name
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+                yield from _owner(node)
+            case ast.Call(func=ast.Attribute(attr=method) as function) if method in _CHANGING:
+                yield from _owner(function)
+
+
+def _owner(node: ast.expr) -> Iterator[str]:
+    """The name in `NAME["a"].b[0]`."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
 
 
 def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, Any]]:

@@ -148,6 +148,11 @@ def _find(word: str, cwd: str) -> Launcher | None:
     return launcher
 
 
+def is_launcher(name: str) -> bool:
+    """Whether a program or module of this name is known to start others."""
+    return name in _LAUNCHERS
+
+
 def is_python(name: str) -> bool:
     """Whether a program of this name is a Python interpreter: `python`, `python3.12`, `pypy3`."""
     for stem in ("python", "pypy"):

@@ -33,13 +33,15 @@ _MAX_SOURCE = 100
 class Said(NamedTuple):
     """Parameters that one process told of one source: nested or by dotted names, and which of them were given.
 
-    `depth` is how many processes stand between it and the command.
+    `depth` is how many processes stand between it and the command. With `complete`, it took all words of the command line:
+    what was read in them besides is no parameter.
     """
 
     source: str
     params: Mapping[str, Any]
     given: frozenset[str] = frozenset()
     depth: int = 0
+    complete: bool = False
 
 
 class _Claim(NamedTuple):
@@ -73,7 +75,10 @@ def merge_params(params: Params, sources: Sources, said: Iterable[Said]) -> tupl
             claim = _Claim(_rank(source), item.depth, -number, value, source)
             if name not in claims or claim[:3] < claims[name][:3]:
                 claims[name] = claim
-    for name in _renamed(params, guesses, parsed):
+    wrong = set(_renamed(params, guesses, parsed))
+    if any(item.complete for item in told):
+        wrong |= guesses - {name for item in told for name, _ in _flat(item, [])}
+    for name in wrong:
         del claims[name]
     ranked = sorted(claims.items(), key=lambda item: item[1].rank)
     kept, origins, over = within_limits((name, claim.value, claim.source) for name, claim in ranked)

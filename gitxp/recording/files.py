@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 COPIES = ".found"  # below the live folder's artifacts
 _SCAN_SECONDS = 5.0
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # gitxp itself: the probe loads parts of it
 _SYSTEM = tuple(
     "/proc/ /sys/ /dev/ /etc/ /run/ /bin/ /sbin/ /lib/ /lib64/ /usr/ /opt/intel/ /System/ /Library/".split()
 )
@@ -73,7 +74,9 @@ def _dull(statements: Sequence[Statement]) -> Callable[[str], bool]:
     """Whether a file that was read is no data: a package's, Python's or the system's."""
     processes = [statement.facts for statement in statements if statement.kind == "process"]
     roots = tuple({f"{facts['root'].rstrip('/')}/" for facts in processes if "root" in facts})
-    prefixes = {facts[key].rstrip("/") for facts in processes for key in ("prefix", "base_prefix") if key in facts}
+    prefixes = {_PACKAGE} | {
+        facts[key].rstrip("/") for facts in processes for key in ("prefix", "base_prefix") if key in facts
+    }
     # an environment inside of the repository is passed over there for what lies in it
     places = tuple(
         f"{prefix}/" for prefix in prefixes if prefix and not any(root.startswith(prefix + "/") for root in roots)

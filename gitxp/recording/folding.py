@@ -7,9 +7,11 @@ died keeps what was said until then. Files are another matter (files.py), as are
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.said_params import Said, merge_params
+from gitxp.capture.launchers import is_launcher
+from gitxp.capture.said_params import PARSERS, Said, merge_params
 from gitxp.capture.secrets import redact_params, redact_text, redact_value
 from gitxp.format import metric_path
 from gitxp.recording.journal import MAX_METRICS, MAX_NAME
@@ -68,17 +70,58 @@ def depths(statements: Iterable[Statement]) -> dict[int, int]:
     return found
 
 
+class _Processes:
+    """Which of a run's processes are heard on parameters: the command's own, the user's programs, what launchers start.
+
+    A worker of a library or a program that a program calls (`python -m json.tool`) has options of its own, too.
+    """
+
+    def __init__(self, statements: Iterable[Statement]) -> None:
+        self._facts: dict[int, dict[str, Any]] = {}
+        for statement in statements:
+            if statement.kind == "process":  # what it says later, it says when it knows its main program
+                self._facts[statement.pid] = {**self._facts.get(statement.pid, {}), **statement.facts}
+
+    def is_heard(self, statement: Statement) -> bool:
+        """Whether the parameters of this statement are the run's."""
+        facts = self._facts.get(statement.pid, {})
+        if statement.facts["source"] not in PARSERS or self._is_users(facts):
+            return True
+        above = self._facts.get(facts.get("ppid", 0))
+        for _ in range(_TOO_DEEP):
+            if above is None:
+                return True
+            names = {
+                os.path.basename((above.get("argv") or [""])[0]),
+                above.get("module", "").removesuffix(".__main__"),
+            }
+            if not any(map(is_launcher, names)):
+                return False
+            above = self._facts.get(above.get("ppid", 0))
+        return False
+
+    def _is_users(self, facts: dict[str, Any]) -> bool:
+        main, root, prefix = (facts.get(key, "") for key in ("main", "root", "prefix"))
+        if not root or not main.startswith(root.rstrip("/") + "/") or "/site-packages/" in main:
+            return False
+        return not main.startswith(prefix + "/") or root.startswith(prefix + "/")
+
+
 def _fold_params(record: Record, statements: Sequence[Statement]) -> list[str]:
     depth_of = depths(statements)
+    processes = _Processes(statements)
     said = [
         Said(
             statement.facts["source"],
             statement.facts["params"],
             frozenset([*statement.facts.get("given", ()), *map(_override, statement.facts.get("overrides", ()))]),
             depth_of.get(statement.pid, _TOO_DEEP),
+            statement.facts.get("complete", False),
         )
         for statement in statements
-        if statement.kind == "params" and {"source", "params"} <= statement.facts.keys()
+        if statement.kind == "params"
+        and {"source", "params"} <= statement.facts.keys()
+        and processes.is_heard(statement)
     ]
     if not said:
         return []

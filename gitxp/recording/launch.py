@@ -88,9 +88,9 @@ def _probe(environ: Mapping[str, str]) -> dict[str, str]:
     folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "capture", "probe")
     if os.pathsep in folder or not os.path.isdir(folder):
         return {}
-    # an empty entry would be the current folder; ours is there already in a run inside of a run
-    others = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry != folder]
-    return {"PYTHONPATH": os.pathsep.join([folder, *others] if any(others) else [folder])}
+    # an empty entry would be the current folder; ours is there already in a run inside of a run; the slash: see there
+    others = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry.rstrip("/") != folder]
+    return {"PYTHONPATH": os.pathsep.join([folder, *others]) if any(others) else folder + "/"}
 
 
 class Opening:

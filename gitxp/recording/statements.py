@@ -187,6 +187,10 @@ def is_path(value: object) -> bool:
     return True
 
 
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_list(value: object) -> bool:
     return isinstance(value, list)
 
@@ -207,7 +211,7 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "cwd": is_path,
         "root": is_path,
     },
-    "params": {"source": _is_text, "params": _is_map, "given": _is_texts, "overrides": _is_texts},
+    "params": {"source": _is_text, "params": _is_map, "given": _is_texts, "overrides": _is_texts, "complete": _is_flag},
     "files": {"cwd": is_path, "removed": _is_list, "read": _is_list, "written": _is_list, "folders": _is_list},
     "imported": {"modules": _is_texts},
     "metadata": {"tags": _is_texts, "notes": _is_text, "group": _is_text, "title": _is_text},

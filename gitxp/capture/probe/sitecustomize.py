@@ -38,9 +38,27 @@ def _tell(folder, error):
         return  # a full disk: there is nowhere to say it
 
 
+def _path():
+    """The path without our folder.
+
+    Where there was no PYTHONPATH before, ours ends in a slash. If somebody added to it then, as in `./src:$PYTHONPATH`,
+    there would be an empty entry without us, which is the current folder.
+    """
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    is_added_to = len(entries) > 1 and _FOLDER + "/" in entries
+    path = []
+    for entry in sys.path:
+        if os.path.abspath(entry or ".") != _FOLDER:
+            path.append(entry)
+        elif is_added_to:
+            path.append(os.getcwd())
+    return path
+
+
 def _step_aside():
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _FOLDER]
-    sys.path_importer_cache.pop(_FOLDER, None)
+    sys.path[:] = _path()
+    for folder in (_FOLDER, _FOLDER + "/"):
+        sys.path_importer_cache.pop(folder, None)
     ours = sys.modules.pop("sitecustomize")
     try:
         import sitecustomize  # noqa: F401  (the user's)

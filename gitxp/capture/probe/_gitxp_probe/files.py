@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from _thread import allocate_lock
+from os import getcwd
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Watch:
     ) -> Callable[[str, Any], None]:
         """The audit hook, with the handlers of other events: closed over all it needs, for it outlives the module."""
         read, wrote, pending, most, full = self._read, self._wrote, self._pending, self._most, self._full
-        flush, fail, find, writes = self.flush, self._fail, others.get, _WRITES
+        flush, fail, find, writes = self.flush, self._said.problem, others.get, _WRITES
 
         def hook(event: str, args: Any) -> None:
             if event == "open":
@@ -87,15 +88,6 @@ class Watch:
                     fail("An event", error)
 
         return hook
-
-    def _fail(self, what: str, error: Exception) -> None:
-        """Keep a mistake of ours from the program; what one of its signal handlers raised meanwhile is none of ours."""
-        traceback = error.__traceback__
-        while traceback is not None and traceback.tb_next is not None:
-            traceback = traceback.tb_next
-        if traceback is not None and os.path.dirname(traceback.tb_frame.f_code.co_filename) != _HERE:
-            raise error
-        self._said.problem(what, error)
 
     def on_begin(self) -> None:
         """The main program begins: from now on the first files are said at once."""
@@ -129,21 +121,21 @@ class Watch:
         """Say what waits. Of two threads, and of a signal handler meanwhile, one does it."""
         if not self._pending or not self._lock.acquire(False):
             return
-        began = time.monotonic()
+        began = monotonic()
         try:
             count = len(self._pending)  # another thread may add to it meanwhile
             batch = list(dict.fromkeys(self._pending[:count]))
             del self._pending[:count]
             self._read.update(batch)
             if self._cwd is None:
-                self._cwd = os.getcwd()
+                self._cwd = where()
             if self._most[0] != _BATCH:  # later, files of packages are few among all
                 batch = [item for item in batch if not self._is_dull(item)]
             self._count += len(batch)
             self._say(batch)
         finally:
             self._lock.release()
-        self._spent += time.monotonic() - began
+        self._spent += monotonic() - began
         if self._count >= _AT_ONCE or self._spent > _AT_ONCE_SECONDS:
             self._most[0] = _BATCH
         if self._count > MAX_FILES and not self._full:
@@ -182,8 +174,16 @@ class Watch:
             before += [path for path in after if path in written]
             after = [path for path in after if path not in written]
         for key, paths in (("read", before), ("written", [*written]), ("read", after), ("folders", folders)):
-            self._said.say_paths(key, paths, self._cwd or "/")
+            self._said.say_paths(key, paths, self._cwd or "")
 
     def renew(self) -> None:
         """In a forked child: nobody else is in the middle of anything."""
         self._lock = allocate_lock()
+
+
+def where() -> str:
+    """The current folder; empty where it is gone: then only absolute paths mean anything."""
+    try:
+        return getcwd()
+    except OSError:
+        return ""

@@ -13,7 +13,7 @@ from .said import MAX_LINE, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable
+    from typing import Any, Dict, Iterable, Set
 
     from .said import Said
 
@@ -33,13 +33,30 @@ _INNER = ("/hydra/_internal/", "/hydra/main.py", "/traitlets/", "/IPython/")  # 
 _FRAMES = 40
 _statements: Dict[str, int] = {}
 _MOST_STATEMENTS = 100  # of one source
+_own: Set[str] = set()  # the sources that parsed the program's own words
 
 
-def say_params(said: Said, source: str, params: Dict[str, Any], given: Iterable[str] = (), **more: Any) -> None:
-    """Say these parameters, some of which were `given`; what has no meaning without the program is left out."""
+def say_params(
+    said: Said,
+    source: str,
+    params: Dict[str, Any],
+    given: Iterable[str] = (),
+    *,
+    is_own: bool = True,
+    **more: Any,
+) -> None:
+    """Say these parameters, some of which were `given`; what has no meaning without the program is left out.
+
+    Where `is_own` is false, the program made up the words that were parsed: then nobody gave any of them, and they count
+    only as long as it has not parsed its own.
+    """
     count = _statements[source] = _statements.get(source, 0) + 1
-    if count > _MOST_STATEMENTS:
+    if count > _MOST_STATEMENTS or (not is_own and source in _own):
         return
+    if is_own:
+        _own.add(source)
+    else:
+        given = ()
     names = sorted({str(name) for name in given})
     part: Dict[str, Any] = {}
     room = MAX_LINE // 2
@@ -125,11 +142,11 @@ def _of_object(value: Any, kind: Any) -> Any:  # noqa: PLR0911  (a line for each
     return _NOTHING
 
 
-def is_asked(words: Any, own: str) -> bool:
-    """Whether these words are a command line that is the experiment's: not that of a launcher, nor of a library's inside.
+def is_asked(words: Any, own: str) -> bool | None:
+    """Whether these words are the program's own command line; None where they are not the experiment's at all.
 
-    `words` None stands for the program's own arguments; `own` is the folder of the package that parses. It is, where the
-    user's code asked for it, or where it is the program's own and the program is no launcher of others.
+    They are not where a launcher parses for itself, or a library inside. `words` None stands for the program's own;
+    `own` is the folder of the package that parses.
     """
     is_own = words is None or (bool(words) and list(words) == sys.argv[1:])
     frame: Any = sys._getframe(1)
@@ -140,12 +157,12 @@ def is_asked(words: Any, own: str) -> bool:
         path = frame.f_code.co_filename
         if not path.startswith((own, _HERE)) and not any(package in path for package in _BETWEEN):
             if is_direct and any(package in path for package in _INNER):
-                return False
+                return None
             if _is_users(path):
-                return is_own or is_direct
+                return is_own if is_own or is_direct else None
             is_direct = False
         frame = frame.f_back
-    return is_own and not _is_launcher()
+    return True if is_own and not _is_launcher() else None
 
 
 def is_users_frame(frame: Any, own: str) -> bool:
@@ -162,8 +179,8 @@ def _is_users(path: str) -> bool:
     root = (os.environ.get("GITXP_ROOT") or "/").rstrip("/") + "/"
     if "/site-packages/" in path or "/dist-packages/" in path:
         return False
-    if path.startswith(("<ipython-input", "<string>", "<stdin>")) or "/ipykernel_" in path:
-        return True
+    if path.startswith("<") or "/ipykernel_" in path:
+        return not path.startswith("<frozen")
     path = os.path.abspath(path)
     prefix = sys.prefix.rstrip("/") + "/"
     return path.startswith(root) and not (path.startswith(prefix) and not root.startswith(prefix))

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
+from os import getpid, getppid
+from time import monotonic
+
+from .files import where
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,23 +58,25 @@ def about_process() -> Dict[str, Any]:
     """The facts of a statement of the kind `process`."""
     info, implementation = sys.version_info, sys.implementation.name
     facts: Dict[str, Any] = {
-        "pid": os.getpid(),
-        "ppid": os.getppid(),
+        "pid": getpid(),
+        "ppid": getppid(),
         "argv": [argument[:_MAX_ARGUMENT] for argument in sys.argv[:_MAX_ARGUMENTS]],
         "executable": sys.executable,
         "version": f"{info[0]}.{info[1]}.{info[2]}",
         "implementation": {"cpython": "CPython", "pypy": "PyPy"}.get(implementation, implementation),
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
-        "cwd": os.getcwd(),
     }
+    cwd = where()
+    if cwd:
+        facts["cwd"] = cwd
     root = os.environ.get("GITXP_ROOT")
     main = main_file()
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     if root:
         facts["root"] = root
     if main:
-        facts["main"] = os.path.abspath(main)
+        facts["main"] = os.path.normpath(os.path.join(cwd, main))
     if spec is not None:
         facts["module"] = spec.name
     return facts
@@ -93,7 +98,7 @@ class Imports:
             self._seen.add(top)
             if top not in _PYTHONS_OWN and top[:1] != "_":
                 self._new.append(top)
-                if self._said.has_begun and time.monotonic() > self._last + _PAUSE:
+                if self._said.has_begun and monotonic() > self._last + _PAUSE:
                     self.flush()
 
     def finish(self) -> None:
@@ -104,7 +109,7 @@ class Imports:
 
     def flush(self) -> None:
         """Say what is new."""
-        self._last = time.monotonic()
+        self._last = monotonic()
         new, self._new = self._new, []
         if new:
             self._said.say_all("imported", {"modules": new})

@@ -3,12 +3,28 @@
 The file is opened for each and closed again: so a program that closes all its files, becomes a daemon or counts its
 descriptors has nothing to do with ours. JSON is written by hand, for `json` would cost the program's start an import. The
 form is that of docs/format.md.
+
+What we call of the system is bound here, before the program begins: tests put functions of their own in the place of
+`os.open` or `time.time`, and count.
 """
 
 from __future__ import annotations
 
 import os
-import time
+from os import close, getpid, mkdir, urandom
+from os import open as open_file
+from os import write as write_file
+from time import time
+
+try:
+    from _signal import getsignal  # `signal` itself costs an import
+except ImportError:
+    from signal import getsignal
+
+try:
+    from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
+except ImportError:  # no such limits
+    getrlimit = None  # type: ignore[assignment]
 
 try:
     from _json import encode_basestring_ascii as quoted
@@ -46,24 +62,24 @@ class Said:
         """Say who this process is, as `introduce` tells, if it was not said before; whether it was not."""
         if self._path:
             return False
-        self._path = os.path.join(self.place, f"{os.getpid()}-{os.urandom(4).hex()}.jsonl")
+        self._path = os.path.join(self.place, f"{getpid()}-{urandom(4).hex()}.jsonl")
         self.say("process", **self.introduce())
         return True
 
     def say(self, kind: str, **facts: Any) -> None:
         """Make one statement, of whatever JSON can hold."""
-        self._write(encode({"kind": kind, "at": round(time.time(), 3), **facts}) + "\n")
+        self._write(encode({"kind": kind, "at": round(time(), 3), **facts}) + "\n")
 
     def say_all(self, kind: str, lists: Dict[str, Iterable[str]]) -> None:
         """Make as many statements as these lists need, each key with a part of its own."""
         for key, items in lists.items():
-            self._say_texts(f'{{"kind":"{kind}","at":{time.time():.3f},"{key}":[', map(quoted, items))
+            self._say_texts(f'{{"kind":"{kind}","at":{time():.3f},"{key}":[', map(quoted, items))
 
     def say_paths(self, key: str, paths: List[Any], cwd: str) -> None:
         """Make statements about files; paths are as the program gave them, and relative ones are from `cwd`."""
         if not paths:
             return
-        start = f'{{"kind":"files","at":{time.time():.3f},"cwd":{quoted(cwd)},"{key}":['
+        start = f'{{"kind":"files","at":{time():.3f},"cwd":{quoted(cwd)},"{key}":['
         try:
             text = quoted("\0".join(paths))
         except TypeError:  # bytes, numbers, what stands for a path
@@ -87,7 +103,8 @@ class Said:
             self._write(f"{start}{','.join(part)}]}}\n")
 
     def problem(self, what: str, error: BaseException) -> None:
-        """Say that something could not be seen, once for each kind of trouble."""
+        """Say that something could not be seen, once for each kind of trouble; a signal handler's exception is raised."""
+        raise_if_from_handler(error)
         text = f"{what} could not be seen: {type(error).__name__}."
         if text not in self._problems and len(self._problems) < _MAX_PROBLEMS:
             self._problems.add(text)
@@ -105,33 +122,67 @@ class Said:
         if self._count > _MAX_STATEMENTS:
             line = '{"kind":"problem","text":"A process said more than is kept."}\n'
             self.is_over = True
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         for _ in range(2):
             try:
-                fd = os.open(self._path, flags, 0o600)  # what a program was given may be secret
+                fd = open_file(self._path, _FLAGS, 0o600)  # what a program was given may be secret
             except FileNotFoundError:
                 if self._make_folder():
                     continue
                 return
-            except OSError:
+            except OSError as error:
+                raise_if_from_handler(error)
                 return
             try:
-                os.write(fd, line.encode("ascii"))
-            except OSError:  # a full disk
-                pass
+                if _has_room(fd, len(line)):
+                    write_file(fd, line.encode("ascii"))
+            except OSError as error:  # a full disk
+                raise_if_from_handler(error)
             finally:
-                os.close(fd)
+                close(fd)
             return
 
     def _make_folder(self) -> bool:
         """Make the folder of statements; where the live folder is gone, there is nobody to tell any more."""
         try:
-            os.mkdir(self.place)
+            mkdir(self.place)
         except FileExistsError:
             pass
-        except OSError:
+        except OSError as error:
+            raise_if_from_handler(error)
             self.is_over = True
         return not self.is_over
+
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+_fstat = os.fstat
+
+
+def _has_room(fd: int, size: int) -> bool:
+    """Whether a file may grow by so many bytes: beyond the limit of the process a signal would end it."""
+    limit = RLIM_INFINITY if getrlimit is None else getrlimit(RLIMIT_FSIZE)[0]
+    return limit == RLIM_INFINITY or _fstat(fd).st_size + size <= limit
+
+
+def raise_if_from_handler(error: BaseException) -> None:
+    """Raise what a signal handler of the program's raised while we were at work: it was not meant for us."""
+    codes = {code for number in range(1, 65) for code in _codes_of(number)}
+    traceback = error.__traceback__
+    while codes and traceback is not None:
+        if traceback.tb_frame.f_code in codes:
+            raise error
+        traceback = traceback.tb_next
+
+
+def _codes_of(number: int) -> Iterable[Any]:
+    """The code of a signal's handler: of a function, a method, a partial one, or an object that can be called."""
+    try:
+        handler = getsignal(number)
+    except ValueError:
+        return ()
+    if handler is None or isinstance(handler, int):
+        return ()
+    called = (handler, getattr(handler, "__func__", None), getattr(handler, "func", None), type(handler).__call__)
+    return [code for code in (getattr(each, "__code__", None) for each in called) if code is not None]
 
 
 def encode(value: Any) -> str:  # noqa: PLR0911  (a line for each type)

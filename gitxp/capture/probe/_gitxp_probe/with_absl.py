@@ -24,8 +24,9 @@ def look(module: Any, said: Said) -> None:
         words = list(argv)[1:]
         found = call(self, argv, *more, **others)
         try:
-            if is_asked(words, own):
-                _say(self, said)
+            is_own = is_asked(words, own)
+            if is_own is not None:
+                _say(said, self, is_own=is_own)
         except Exception as error:
             said.problem("The flags of absl", error)
         return found
@@ -33,7 +34,7 @@ def look(module: Any, said: Said) -> None:
     values.__call__ = dress(parse, call)
 
 
-def _say(values: Any, said: Said) -> None:
+def _say(said: Said, values: Any, *, is_own: bool) -> None:
     params, given = {}, []
     for module, flags in values.flags_by_module_dict().items():
         if module.partition(".")[0] == "absl":  # its own: logging, help
@@ -44,4 +45,4 @@ def _say(values: Any, said: Said) -> None:
                 given += [name for name in values if name.startswith(f"{flag.name}.") and values[name].present]
             elif flag.present:
                 given.append(flag.name)
-    say_params(said, "absl", params, given)
+    say_params(said, "absl", params, given, is_own=is_own, complete=is_own)

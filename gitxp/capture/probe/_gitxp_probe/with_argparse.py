@@ -38,8 +38,10 @@ def look(module: Any, said: Said) -> None:
         finally:
             del given_by_thread[thread]
         try:
-            if is_asked(args, own):
-                say_params(said, "argparse", dict(vars(found[0])), given)
+            is_own = is_asked(args, own)
+            if is_own is not None:
+                values = dict(vars(found[0]))
+                say_params(said, "argparse", values, given, is_own=is_own, complete=is_own and not found[1])
         except Exception as error:
             said.problem("The options of argparse", error)
         return found

@@ -28,8 +28,8 @@ def look(module: Any, said: Said) -> None:
         try:
             # of a subcommand the words are a part; whether the whole was asked for, the outermost context knows
             asked = context.find_root().meta.setdefault("_gitxp_probe.asked", is_asked(words, own))
-            if asked and not context.resilient_parsing:
-                _say(self, context, said)
+            if asked is not None and not context.resilient_parsing:
+                _say(said, self, context, is_own=asked)
         except Exception as error:
             said.problem("The options of click", error)
         return context
@@ -37,12 +37,13 @@ def look(module: Any, said: Said) -> None:
     command.make_context = dress(make_context, make)
 
 
-def _say(command: Any, context: Any, said: Said) -> None:
+def _say(said: Said, command: Any, context: Any, *, is_own: bool) -> None:
     source = "typer" if type(command).__module__.partition(".")[0] == "typer" else "click"
     hidden = {param.name for param in command.params if getattr(param, "hide_input", False)}
     params = {name: _REDACTED if name in hidden else value for name, value in context.params.items()}
     given = [name for name in params if _is_given(context, name)]
-    say_params(said, source, params, given)
+    has_more = bool(context.args) and not hasattr(command, "commands")  # words that nobody took
+    say_params(said, source, params, given, is_own=is_own, complete=is_own and not has_more)
 
 
 def _is_given(context: Any, name: str) -> bool:

@@ -27,7 +27,7 @@ def look(module: Any, said: Said) -> None:
             words = list(args)
             found = parse(args)
             try:
-                if is_asked(None, own):
+                if is_asked(None, own) is not None:
                     _say(said, fn, words, *found[0])
             except Exception as error:
                 said.problem("The arguments of fire", error)
@@ -49,10 +49,15 @@ def _say(said: Said, fn: Any, words: list[str], values: Any, named: Any) -> None
         known = known[1:]
     params = {parameter.name: value for parameter, value in zip(known, values)}
     defaults = {parameter.name: parameter.default for parameter in known}
+    others = {
+        parameter.name: parameter.default
+        for parameter in inspect.signature(target).parameters.values()
+        if parameter.kind == parameter.KEYWORD_ONLY and parameter.default is not parameter.empty
+    }
     flags = {word.lstrip("-").partition("=")[0].replace("-", "_") for word in words if word.startswith("-")}
     given = [
         name
         for name, value in params.items()
         if name in flags or f"no{name}" in flags or name[:1] in flags or value is not defaults[name]
     ]
-    say_params(said, "fire", {**params, **named}, [*given, *named])
+    say_params(said, "fire", {**params, **others, **named}, [*given, *named], complete=True)

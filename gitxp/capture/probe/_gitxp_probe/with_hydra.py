@@ -49,4 +49,4 @@ def _say(config: Any, said: Said) -> None:
     hydra = whole.pop("hydra", None) or {}
     overrides = [str(word) for word in (hydra.get("overrides") or {}).get("task") or ()]
     given = [word.partition("=")[0].lstrip("+~") for word in overrides]
-    say_params(said, "hydra", resolve(whole), given, overrides=overrides)
+    say_params(said, "hydra", resolve(whole), given, overrides=overrides, complete=True)

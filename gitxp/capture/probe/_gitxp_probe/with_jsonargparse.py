@@ -24,10 +24,12 @@ def look(module: Any, said: Said) -> None:
     def parse_args(self: Any, args: Any = None, *more: Any, **others: Any) -> Any:
         found = parse(self, args, *more, **others)
         try:
-            if is_asked(args, own):
+            is_own = is_asked(args, own)
+            if is_own is not None:
                 words = sys.argv[1:] if args is None else args
                 given = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
-                say_params(said, "argparse", found if isinstance(found, dict) else found.as_dict(), given)
+                values = found if isinstance(found, dict) else found.as_dict()
+                say_params(said, "argparse", values, given, is_own=is_own, complete=is_own)
         except Exception as error:
             said.problem("The options of jsonargparse", error)
         return found
