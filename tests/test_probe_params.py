@@ -12,13 +12,18 @@ import pytest
 from probed import Probed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
-def needs(*packages: str) -> pytest.MarkDecorator:
-    """Skip where one of these is not installed: scripts/test --integration has them."""
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"without {', '.join(missing)}")
+def needs(package: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Leave a test to scripts/test --integration, which installs the package."""
+
+    def mark(test: Callable[..., None]) -> Callable[..., None]:
+        missing = importlib.util.find_spec(package) is None
+        return pytest.mark.integration(pytest.mark.skipif(missing, reason=f"without {package}")(test))
+
+    return mark
 
 
 @pytest.fixture
