@@ -63,6 +63,9 @@ _HOMES = {
         "gitxp.current.media",
     ),
     "ActiveRun": "gitxp.current.active",
+    # what IPython looks for at `%load_ext gitxp`
+    "load_ipython_extension": "gitxp.integrations.magic",
+    "unload_ipython_extension": "gitxp.integrations.magic",
     "Repo": "gitxp.repo",
     "Run": "gitxp.model",
 }

@@ -34,6 +34,7 @@ OUTPUT_PATH = f"{FOLDER}/output.log"
 METRICS_FOLDER = f"{FOLDER}/metrics"
 ARTIFACTS_FOLDER = f"{FOLDER}/artifacts"
 DATA_FOLDER = f"{FOLDER}/data"
+SYSTEM_PREFIX = "system/"  # of the names of metrics that gitxp itself takes of the machine
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 INTERRUPTED, KILLED, LOST = "interrupted", "killed", "lost"
@@ -339,7 +340,8 @@ def commit_message(record: Mapping[str, Any]) -> bytes:
     if "duration" in record:
         lines.append(f"Duration: {record['duration']:.3f} s")
     metrics = record.get("metrics", {})
-    lines += [f"{_one_line(name)}: {metrics[name]['last']}" for name in sorted(metrics)[:8]]
+    main = [name for name in sorted(metrics) if not name.startswith(SYSTEM_PREFIX)]
+    lines += [f"{_one_line(name)}: {metrics[name]['last']}" for name in main[:8]]
     trailers = [f"Gitxp-Run: {record['name']}", f"Gitxp-Id: {record['id']}", f"Gitxp-Status: {status}"]
     return "\n".join([subject, "", *lines, "", *trailers, ""]).encode("utf-8", "backslashreplace")
 

@@ -104,10 +104,40 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class CellChange:
+    """One cell of a notebook that differs: `change` is `added`, `removed`, `changed` or `moved` (and perhaps changed).
+
+    `kind` is `code`, `markdown` or `raw`; `index` and `source` are those in B, the `old_` ones those in A, from 0 on, None
+    where it has none.
+    """
+
+    change: str
+    kind: str
+    id: str | None = None
+    old_index: int | None = None
+    index: int | None = None
+    old_source: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookChange:
+    """What differs between two notebooks: cells, and for how many of those in both the outputs do.
+
+    `metadata` tells whether that of the notebook or of a cell differs. The numbers of executions do not count.
+    """
+
+    cells: tuple[CellChange, ...] = ()
+    outputs: int = 0
+    metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FileChange:
     """One file that differs between two snapshots; `insertions` and `deletions` are lines, None for binary files.
 
-    `status` is git's letter: A added, D deleted, M modified, R renamed (from `old_path`), T of another type.
+    `status` is git's letter: A added, D deleted, M modified, R renamed (from `old_path`), T of another type. `notebook` is
+    there for a notebook that can be compared cell by cell.
     """
 
     path: str
@@ -115,14 +145,30 @@ class FileChange:
     insertions: int | None = None
     deletions: int | None = None
     old_path: str | None = None
+    notebook: NotebookChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChange:
+    """The files of a data folder that differ between two runs: their paths from the folder, sorted by their bytes.
+
+    `singles` are the entries of single files that stand for the folder in a run that has no entry of the folder itself.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    singles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs between two runs, and only that: each value is a pair (in A, in B), None where one has none.
 
-    `metrics` compares last values; `data` is keyed by path, its values are fingerprints without the path; `environment`
-    is keyed by dotted names, packages being `packages.<name>`.
+    `metrics` compares last values; `data` and `outputs` are keyed by path, their values are fingerprints without the
+    path; `environment` is keyed by dotted names, packages being `packages.<name>`. `data_files` has the files of data
+    folders, where both runs tell of them, and `data_moved` the new path of the same data by the old one. `imported`
+    are the packages that the program imported in either run.
     """
 
     a: Run
@@ -132,3 +178,7 @@ class Comparison:
     metrics: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     data: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     environment: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    outputs: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    data_files: Mapping[str, FolderChange] = field(default_factory=dict)
+    data_moved: Mapping[str, str] = field(default_factory=dict)
+    imported: frozenset[str] = frozenset()

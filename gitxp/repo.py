@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gitxp.format import Point
     from gitxp.git.objects import Objects
     from gitxp.git.worktree import Location
-    from gitxp.model import Comparison, Page, Run
+    from gitxp.model import Comparison, FileChange, Page, Run
     from gitxp.query.index import Index
     from gitxp.recording.begin import Outcome, Started
     from gitxp.recording.logged import Logged
@@ -75,6 +75,7 @@ class Repo:
         metrics_from: Sequence[str] = (),
         snapshot: bool = True,
         probe: bool | None = None,
+        system_metrics: bool | None = None,
         on_start: Callable[[Started], None] | None = None,
     ) -> Outcome:
         """Run the command in the repository's folder and record it; how it ended.
@@ -87,7 +88,9 @@ class Repo:
         from gitxp import __version__
         from gitxp.recording.begin import Request, run
 
-        request = Request(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot, probe)
+        request = Request(
+            *(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot, probe, system_metrics)
+        )
         return run(request, os.path.abspath(self.path), __version__, on_start or (lambda _: None))
 
     def recover(self) -> list[Recovered]:
@@ -195,7 +198,23 @@ class Repo:
         from gitxp.query.compare import compare
 
         a, b = (_with_points(run, self._live_points(run)) for run in (a, b))
-        return compare(self._reader(), self._git_here(), a, b, paths)
+        comparison = compare(self._reader(), self._git_here(), a, b, paths)
+        if not any(change.path.endswith(".ipynb") for change in comparison.code):
+            return comparison
+        from dataclasses import replace
+
+        notebooks = {change.path: change.notebook for change in self.diff_notebooks(a, b, paths)}
+        code = tuple(replace(change, notebook=notebooks.get(change.path)) for change in comparison.code)
+        return replace(comparison, code=code)
+
+    def diff_notebooks(self, a: Run, b: Run, paths: Sequence[str] = ()) -> list[FileChange]:
+        """The notebooks among the files that differ, cell by cell; without numbers of lines.
+
+        Those that cannot be read as notebooks are left out. `paths` are as for `diff`.
+        """
+        from gitxp.query.notebooks import find_notebooks
+
+        return find_notebooks(self._reader(), self._git_here(), a, b, paths)
 
     def code_diff(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> Iterator[bytes]:
         """The difference of two runs' files as git words it, in pieces as they come; `options` are those of `git diff`.

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from gitxp.format import Oid, RefName
 from gitxp.model import Comparison
 from gitxp.names import RunName
-from gitxp.query import compare
+from gitxp.query import compare, compare_data
+from gitxp.query.compare_data import compare_outputs
 from gitxp.render.comparison import render_json as render_comparison
 from gitxp.render.comparison import render_section
 from gitxp.render.page import render_page
@@ -45,12 +46,27 @@ WHOLE: dict[str, Any] = {
     "base": "a" * 40,
     "branch": "main",
     "changes": {"modified": 1, "added": 0, "deleted": 0, "untracked": 2},
-    "data": [{"path": "d", "kind": "folder", "size": 10, "files": 2, "xxh3_128": "0" * 32, "unreadable": 1}],
+    "data": [
+        {
+            "path": "d",
+            "kind": "folder",
+            "size": 10,
+            "files": 2,
+            "xxh3_128": "0" * 32,
+            "unreadable": 1,
+            "manifest": True,
+        },
+        {"path": "e", "kind": "file", "size": 1, "modified": "2026-01-01T00:00:00.000Z", "source": "opened"},
+        {"path": "f", "kind": "file", "size": 1, "dvc_md5": "m", "lfs_oid": "sha256:0", "changed": True},
+    ],
     "dirty": True,
     "group": "g",
     "metrics": {"acc": {"last": 0.5, "min": 0.25, "max": "nan", "count": 2, "step": 1}},
     "note": "n",
-    "outputs": [{"path": "o", "size": 3, "xxh3_128": "1" * 32, "stored": False, "artifact": "@/o"}],
+    "outputs": [
+        {"path": "o", "size": 3, "xxh3_128": "1" * 32, "stored": False, "artifact": "@/o"},
+        {"path": "i", "size": 3, "stored": True, "source": "api", "type": "image", "key": "k", "step": 1},
+    ],
     "param_sources": {"lr": "argv"},
     "params": {"lr": 0.1, "layers": [1, 2]},
     "parent_run": "p",
@@ -58,8 +74,10 @@ WHOLE: dict[str, Any] = {
     "signal": None,
     "skipped": [{"path": "s", "reason": "r", "size": 1, "files": 3}],
     "snapshot": True,
+    "summary": {"verdict": "v"},
     "submodules": [{"path": "m", "commit": "b" * 40, "dirty": True}],
     "tags": ["t"],
+    "title": "t",
     "unknown": {"deep": [1]},
 }
 
@@ -72,7 +90,18 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(item, (*path, key))
 
 
-ENVIRONMENT = {"python": {"version": "3"}, "memory": 8, "cpu": {"model": "c", "cores": 2}, "packages": {"a": "1"}}
+ENVIRONMENT: dict[str, Any] = {
+    "python": {"version": "3"},
+    "memory": 8,
+    "cpu": {"model": "c", "cores": 2},
+    "packages": {"a": "1"},
+    "imported": ["a"],
+    "conda": {"name": "n", "packages": {"c": "1"}},
+    "cuda": {"driver": "1"},
+    "gpus": ["g"],
+    "variables": {"RANK": "0"},
+    "sources": {"a": {"url": "u"}},
+}
 SOUND = make_record("bad", 2, **WHOLE)
 PLACES = sorted(places(SOUND), key=str)
 
@@ -114,9 +143,11 @@ def render_everything(run: Run, other: Run) -> Iterator[str]:
         differences = {
             "params": compare._differences(run.params, other.params),
             "metrics": compare._differences(other.metrics, run.metrics),
-            "data": compare._differences(compare._data_of(run), compare._data_of(other)),
+            "data": compare_data._pairs(*(compare_data._by_path(one, "data") for one in (run, other))),
+            "outputs": compare_outputs(other, run),
         }
-        comparison = Comparison(run, other, **differences)
+        moved = compare_data._moved(differences["data"])
+        comparison = Comparison(run, other, **differences, data_moved=moved)
         yield from (render_section(comparison, section, width=80) for section in differences)
         yield render_comparison(comparison, list(differences))
 
@@ -170,6 +201,15 @@ def records(draw: st.DrawFn) -> bytes:
 environments = st.tuples(st.sampled_from(sorted(places(ENVIRONMENT), key=str)), values).map(
     lambda edit: json.dumps(put(ENVIRONMENT, *edit)).encode()
 )
+lines = st.tuples(
+    st.sampled_from([b"", b"\\", b"x"]),
+    st.sampled_from([b"1" * 32, b"?" * 32, b"0" * 31, b""]),
+    st.sampled_from([b"  ", b" @", b" "]),
+    st.sampled_from([b"a", b"b", b"\x1b[2J", b"\xff", b"\\n\\\\", b"\xe2\x80\xae", b"\0", b"\r"])
+    | st.binary(max_size=6),
+    st.sampled_from([b"\n", b"\n", b"", b"\r\n"]),
+).map(b"".join)
+manifests = st.lists(lines, max_size=8).map(b"".join)
 REFUSALS = {0, 9}  # all is well, or the record does not hold to the format
 
 
@@ -182,13 +222,22 @@ def visible(text: str, *, logs: bool = False) -> bool:
 
 def test_any_record(factory: Factory) -> None:
     """Of a record with odd values at many places, each command makes an answer or one of gitxp's own errors."""
-    factory.make("good", raw=encode(SOUND))
+    good = json.loads(json.dumps(SOUND).replace("0" * 32, "5" * 32))
+    manifest = b"%s  a\n%s  b\n" % (b"1" * 32, b"2" * 32)
+    factory.make(
+        "good", raw=encode(good), files={".gitxp/environment.json": encode(ENVIRONMENT), ".gitxp/data/d.txt": manifest}
+    )
 
     @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(records(), environments, st.binary(max_size=20), st.sampled_from([30, 80, 200, None]))
-    def check(record: bytes, environment: bytes, printed: bytes, width: int | None) -> None:
+    @given(records(), environments, manifests, st.binary(max_size=20), st.sampled_from([30, 80, 200, None]))
+    def check(record: bytes, environment: bytes, manifest: bytes, printed: bytes, width: int | None) -> None:
         output = b"\x1b[31mred\r\t\x1b[2J" + printed
-        files = {".gitxp/environment.json": environment, ".gitxp/output.log": output}
+        files = {
+            ".gitxp/environment.json": environment,
+            ".gitxp/output.log": output,
+            ".gitxp/data/d.txt": manifest,
+            ".gitxp/data/%1B[2J.txt": manifest,
+        }
         factory.make("bad", raw=record, files=files)
         for args in READING:
             answer = ask(*args, width=width)

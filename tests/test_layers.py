@@ -49,8 +49,16 @@ STRANGERS = {
     "repo": {"render"},
 }
 # Third-party packages, each with its one home.
-HOMES = {"click": "cli", "tabulate": "render", "pygit2": "git", "yaml": "capture", "xxhash": "capture"}
-HOMES |= dict.fromkeys(("nbclient", "nbformat", "jupyter_client"), "integrations")
+HOMES = {
+    "click": "cli",
+    "tabulate": "render",
+    "pygit2": "git",
+    "yaml": "capture",
+    "xxhash": "capture",
+    "psutil": "capture",
+    "pynvml": "capture",
+}
+HOMES |= dict.fromkeys(("IPython", "nbclient", "nbformat", "jupyter_client"), "integrations")
 # The probe's own package, as it is called in the user's Python, and the user's module of this name, which it hands on to.
 HOMES |= dict.fromkeys(("_gitxp_probe", "sitecustomize"), "capture")
 # git/program.py runs git and recording/ the user's command, both without it: it costs 8 ms to import.
@@ -61,7 +69,9 @@ HEAVY = {
     "dataclasses",
     "logging",
     "pathlib",
+    "psutil",
     "pygit2",
+    "pynvml",
     "sqlite3",
     "subprocess",
     "tabulate",

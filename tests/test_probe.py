@@ -539,3 +539,46 @@ def test_time_passes(probed: Probed) -> None:
     times = [statement.at for statement in probed.statements()]
     assert times == sorted(times)
     assert before - 1 <= times[0] <= times[-1] <= time.time() + 1
+
+
+def test_very_many_files_of_each_kind(probed: Probed) -> None:
+    """Files and folders are said many at a time, whatever is done to them: the limit of statements is not met."""
+    probed.run(
+        """
+        import os
+        for number in range(12_000):
+            if number % 2:
+                open(f"w{number}", "w").close()
+            else:
+                os.mkdir(f"d{number}")
+        """
+    )
+    found = probed.files()
+    assert (len(found.written), len(found.folders)) == (6000, 6000)
+    assert len(probed.statements()) < 12_500
+
+
+def test_what_comes_first(probed: Probed) -> None:
+    """A file that is read and then written was data; one that is written and then read was not, by whatever name."""
+    for name in ("a", "b", "c", "d"):
+        probed.write(name, "1")
+    probed.run(
+        """
+        import os
+        for number in range(100):
+            open(f"w{number}", "w").close()
+        def read(name): open(name).close()
+        def write(name): open(name, "w").close()
+        write("log")
+        read("a"), write("a")
+        read("b"), write(os.path.abspath("b2")), read("b2")
+        write("c"), read("c"), read(os.path.abspath("c"))
+        open("d", "r+").close()
+        read(b"a"), write(b"e"), read("e")
+        """
+    )
+    assert {path: late for path, late in probed.files().read.items() if path != "main.py"} == {
+        "a": True,
+        "b": False,
+        "d": True,
+    }

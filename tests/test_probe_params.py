@@ -415,3 +415,58 @@ def test_omegaconf(probed: Probed) -> None:
     )
     assert probed.params("omegaconf") == {"lr": 0.1, "model": {"depth": 5, "width": 5}}
     assert probed.files().read["base.yaml"] is False
+
+
+@needs("jsonargparse")
+def test_jsonargparse(probed: Probed) -> None:
+    """Nested options with their defaults, as LightningCLI has them."""
+    probed.run(
+        """
+        from jsonargparse import ArgumentParser
+        class Model:
+            def __init__(self, depth: int = 3, width: int = 8): pass
+        parser = ArgumentParser()
+        parser.add_argument("--lr", type=float, default=0.1)
+        parser.add_class_arguments(Model, "model")
+        parser.parse_args()
+        """,
+        *["--model.depth", "5", "--lr=0.2"],
+    )
+    assert probed.params("argparse") == {"lr": 0.2, "model": {"depth": 5, "width": 8}}
+    assert probed.given() == {"lr", "model.depth"}
+
+
+@needs("configargparse")
+def test_configargparse(probed: Probed) -> None:
+    """What stands between the user's code and argparse is seen through."""
+    probed.write("c.ini", "lr = 0.7\n")
+    probed.run(
+        """
+        import configargparse
+        parser = configargparse.ArgParser(default_config_files=["c.ini"])
+        parser.add("--lr", type=float, default=0.1)
+        parser.add("--depth", type=int, default=1)
+        parser.parse_args()
+        """
+    )
+    assert probed.params("argparse") == {"lr": 0.7, "depth": 1}
+
+
+@needs("absl", "ml_collections")
+def test_absl_with_configurations(probed: Probed) -> None:
+    """The configuration of a flag is there in its parts, and given is what was given of it."""
+    probed.write(
+        "conf.py",
+        "import ml_collections\ndef get_config():\n    return ml_collections.ConfigDict({'lr': 0.1, 'depth': 3})\n",
+    )
+    probed.run(
+        """
+        from absl import app
+        from ml_collections import config_flags
+        config_flags.DEFINE_config_file("config", "conf.py")
+        app.run(lambda argv: None)
+        """,
+        "--config.lr=0.5",
+    )
+    assert probed.params("absl")["config"] == {"lr": 0.5, "depth": 3}
+    assert probed.given() == {"config.lr"}

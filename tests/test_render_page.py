@@ -82,13 +82,120 @@ def test_page_has_it_all() -> None:
         "data/train 3.0 MiB ffffffffff 12 files",
         "gone missing",
         "model.bin 10 B eeeeeeeeee not stored: too large",
-        "best a link to epoch3",
+        "best a link to epoch3, stored",
         "python CPython 3.11.7",
         "packages 2",
         "machine Some CPU, 2 cores, 8.0 GiB of memory",
         "gitxp logs calm-otter what it printed",
     ):
         assert line in lines
+
+
+SAID: dict[str, Any] = {
+    **make_record(
+        "one",
+        title="A title",
+        params={"SEED": 1, "depth": 6, "lr": 0.1, "batch": 32, "net": "big"},
+        param_sources={"SEED": "constant", "depth": "argparse", "lr": "argv", "batch": "config:a.yaml", "net": "api"},
+        summary={"verdict": "good", "converged": True},
+        data=[
+            {
+                "path": "d",
+                "kind": "folder",
+                "size": 1,
+                "files": 1,
+                "source": "opened",
+                "unreadable": 2,
+                "changed": True,
+            },
+            {"path": "/x", "kind": "file", "size": 1, "modified": "2026-01-01T00:00:00.000Z"},
+            {"path": "p", "kind": "file", "size": 1, "dvc_md5": "m" * 32, "lfs_oid": "sha256:" + "4" * 64},
+            {"path": "fifo", "kind": "other"},
+        ],
+        outputs=[
+            {"path": "w", "size": 1, "stored": True, "source": "opened"},
+            {"path": "s", "size": 1, "stored": False, "source": "scan", "reason": "may be anybody's"},
+            {"path": "/o", "size": 1, "stored": True, "artifact": "@/o"},
+            {"path": "more/", "stored": False, "files": 7},
+            {"path": "report.html", "size": 1, "stored": True, "source": "api", "type": "html"},
+            *(
+                {"path": f"media/pred/{i}.png", "size": 512, "stored": i > 0, "type": "image", "key": "pred", "step": i}
+                for i in range(4)
+            ),
+            {"path": "t", "size": 9, "stored": False, "reason": "too large", "type": "table", "key": "rows"},
+        ],
+        git={"version": "2.39.5", "remote": "https://example.org/x.git"},
+        parent_run="0190-other",
+        changes={"untracked": 3},
+    ),
+    "environment": {
+        "python": {"implementation": "CPython", "version": "3.11.7"},
+        "packages": {"numpy": "2.3", "torch": "2.4", "six": "1"},
+        "imported": ["torch", "numpy", "own-package"],
+        "virtual_env": "/venv",
+        "conda": {"name": "base", "prefix": "/conda", "packages": {"mkl": "1", "blas": "2"}},
+        "gpus": ["A100", "A100"],
+        "cuda": {"driver": "550", "toolkit": "12"},
+        "container": "docker",
+        "variables": {"OMP_NUM_THREADS": "4", "RANK": "0"},
+        "sources": {"torch": {"url": "https://x", "editable": True}},
+        "future": [1, ["a"], {"b": None}],
+    },
+}
+
+
+def test_page_of_what_the_probe_and_the_program_said() -> None:
+    """Each key of the record and of the environment is on the page, in words; keys that are not known as they are."""
+    lines = [" ".join(line.split()) for line in render_page(SAID, width=140, now=NOW).splitlines()]
+    for line in (
+        "title A title",
+        "changes 3 untracked",
+        "from 0190-other",
+        "remote https://example.org/x.git",
+        "recorder gitxp 0.1.0, git 2.39.5",
+        "depth 6 argparse default",
+        "verdict good",
+        "converged true",
+        "d 1 B 1 file, 2 not readable, changed while it was read, opened",
+        "/x 1 B of 2026-01-01T00:00:00.000Z",
+        "p 1 B DVC mmmmmmmmmm, LFS 4444444444",
+        "fifo other",
+        "w 1 B written, stored",
+        "s 1 B changed while it ran, not stored: may be anybody's",
+        "/o 1 B stored, as @/o",
+        "more/ 7 files, not stored",
+        "report.html 1 B html, logged, stored",
+        "pred image 2.0 KiB 4 files, steps 0 to 3, 1 not stored, at media/pred/",
+        "rows table 9 B 1 file, not stored: too large, at t",
+        "virtual env /venv",
+        "conda base /conda",
+        "imported torch 2.4, numpy 2.3, own-package",
+        "packages 1 other",
+        "in conda 2 packages",
+        "gpus A100, A100",
+        "cuda driver 550, toolkit 12",
+        "container docker",
+        "variables OMP_NUM_THREADS=4, RANK=0",
+        "sources torch (url https://x, editable true)",
+        "future 1, a, b",
+        "git show experiments/one:.gitxp/artifacts/PATH an output that is stored",
+    ):
+        assert line in lines
+
+
+def test_parameters_that_were_given_come_first() -> None:
+    """Parameters stand in the order of how much they say of this run: given, configured, defaults, constants."""
+    page = render_page(SAID, width=80, now=NOW).partition("Parameters\n")[2]
+    assert [line.split()[0] for line in page.splitlines()[:5]] == ["lr", "net", "batch", "depth", "SEED"]
+
+
+def test_many_parameters() -> None:
+    """On a terminal a hundred parameters are named, into a pipe a thousand; the others are counted."""
+    about = make_record("x", params={f"p{i}": i for i in range(1500)})
+    for width, most in ((80, 100), (None, 1000)):
+        page = render_page(about, width=width, now=NOW)
+        assert sum(line.startswith("  p") for line in page.splitlines()) == most
+        assert f"and {1500 - most:,} more" in page
 
 
 @pytest.mark.parametrize("width", [30, 34, 40, 60, 80])
@@ -103,10 +210,13 @@ def test_a_page_fits(width: int) -> None:
             {"path": "best", "link": "epoch3", "stored": True},
         ],
         "problems": ["something could not be recorded " * 5],
+        "summary": {"verdict" * 20: "good " * 40},
+        "data": SAID["data"],
+        "environment": {**SAID["environment"], "imported": ["package"] * 200},
     }
     lines = render_page({**ABOUT, **long}, width=width, now=NOW).splitlines()
-    command = "git show experiments/calm-otter:PATH"
-    assert [line for line in lines if width_of(line) > width and line.strip() != command] == []
+    wide = [line.strip() for line in lines if width_of(line) > width]
+    assert [line for line in wide if not line.startswith("git show experiments/calm-otter:")] == []
 
 
 def test_a_page_is_bounded() -> None:
@@ -121,10 +231,19 @@ def test_a_page_is_bounded() -> None:
         "params": {"p" * 100_000: "v" * 100_000},
         "metrics": {"m" * 100_000: {"last": 10**300}},
         "command": ["x" * 100_000],
-        "environment": {"memory": 10**300, "cpu": {"model": "m" * 100_000, "cores": 10**300}},
+        "summary": dict.fromkeys(many, "s" * 100_000),
+        "data": [{"path": text} for text in many],
+        "outputs": [{"path": text, "key": text, "type": text} for text in many],
+        "environment": {
+            "memory": 10**300,
+            "cpu": {"model": "m" * 100_000, "cores": 10**300},
+            "variables": dict.fromkeys(many, "v" * 100_000),
+            "imported": many,
+            "future": {text: {text: [many, "u" * 100_000]} for text in many},
+        },
     }
     page = render_page(about, width=None, now=NOW)
-    assert page.count("and 4,980 more") == 4
+    assert page.count("and 4,980 more") == 8
     assert max(map(len, page.splitlines())) < 11_000
 
 
@@ -155,8 +274,9 @@ def test_a_long_command_is_wrapped_not_cut(width: int) -> None:
 
 def test_page_of_a_stranger() -> None:
     """Whatever strings a record holds, no control character reaches the terminal."""
-    about = json.loads(json.dumps(ABOUT).replace("calm-otter", "x").replace("o", json.dumps(EVIL)[1:-1]))
-    assert all(line.isprintable() for line in render_page(about, width=80, now=NOW).splitlines())
+    for about in (ABOUT, SAID):
+        evil = json.loads(json.dumps(about).replace("calm-otter", "x").replace("o", json.dumps(EVIL)[1:-1]))
+        assert all(line.isprintable() for line in render_page(evil, width=80, now=NOW).splitlines())
 
 
 def test_page_of_an_unreadable_run() -> None:
@@ -170,8 +290,12 @@ def test_page_of_an_unreadable_run() -> None:
 @pytest.mark.parametrize("wrong", [None, 5, "text", [1], {"a": 1}, [[]], [{"path": 3}], {"x": {"y": []}}])
 def test_page_of_a_misshapen_record(wrong: Any) -> None:
     """No form of a value that the format does not know stops the page."""
-    for key in ABOUT:
-        assert render_page({**ABOUT, key: wrong}, width=80, now=NOW)
+    for about in (ABOUT, SAID):
+        for key in about:
+            assert render_page({**about, key: wrong}, width=80, now=NOW)
+        environment = about["environment"]
+        for key in environment:
+            assert render_page({**about, "environment": {**environment, key: wrong}}, width=80, now=NOW)
 
 
 def compared() -> Comparison:
@@ -184,6 +308,7 @@ def compared() -> Comparison:
         metrics={"acc": (0.9, 0.95), "loss": (1.0, float("nan")), "new": (None, 3)},
         data={"train": ({"kind": "file", "size": 2048, "xxh3_128": "a" * 32}, {"kind": "missing"})},
         environment={"packages.numpy": ("1.26", "2.0")},
+        outputs={"model": ({"size": 3, "xxh3_128": "b" * 32, "stored": True}, None)},
     )
 
 
@@ -205,7 +330,8 @@ def test_sections() -> None:
         ["new", "-", "3"],
     ]
     assert rows("data")[3] == ["train", "2.0", "KiB,", "aaaaaaaaaa", "missing"]
-    assert rows("environment")[3] == ["packages.numpy", "1.26", "2.0"]
+    assert rows("environment")[3:] == [["packages"], ["numpy", "1.26", "2.0"]]
+    assert rows("outputs")[3] == ["model", "3", "B,", "bbbbbbbbbb", "-"]
 
 
 def test_close_values_look_different() -> None:
@@ -226,7 +352,7 @@ def test_a_stranger_in_a_comparison() -> None:
 
 
 def test_comparison_as_json() -> None:
-    """JSON has the wanted sections, exact, with null where a run has none."""
+    """JSON has the wanted sections, exact, with null where a run has none; of equal runs the first five, empty."""
     document = json.loads(render_json(compared(), list(SECTIONS)))
     assert list(document) == sorted(SECTIONS)
     assert document["code"] == [
@@ -236,6 +362,14 @@ def test_comparison_as_json() -> None:
     assert document["params"]["opt"] == [None, "adam"]
     assert document["metrics"]["loss"] == [1.0, "nan"]
     assert list(json.loads(render_json(compared(), ["params"]))) == ["params"]
+    same = Comparison(make_run("a"), make_run("b"))
+    assert json.loads(render_json(same, list(SECTIONS))) == {
+        "code": [],
+        "params": {},
+        "metrics": {},
+        "data": {},
+        "environment": {},
+    }
 
 
 def test_no_difference_is_said() -> None:

@@ -67,6 +67,60 @@ def test_a_missing_parameter_is_a_difference() -> None:
     assert [row[5:] for row in rows] == [["lr"], ["1"], []]
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "is_shown"),
+    [
+        (1, 1.0, False),
+        ([1, 2], [1.0, 2], False),
+        (1, True, True),
+        ("1", 1, True),
+        ("nan", "nan", False),
+        ([1], 1, True),
+    ],
+)
+def test_values_are_compared_as_values(one: Any, two: Any, is_shown: bool) -> None:
+    """A parameter is shown where its values differ: 1 and 1.0 are one number, true is none."""
+    rows = table(make_run("one", params={"p": one}), make_run("two", params={"p": two}))
+    assert ("p" in rows[0]) is is_shown
+
+
+DEFAULTS = {f"option_{i}": i for i in range(40)}
+
+
+def program(name: str, *, given: dict[str, Any], constant: int = 0, **other: Any) -> Run:
+    """A run whose program has forty defaults, a constant and two metrics."""
+    params = {**DEFAULTS, "SEED": constant, **other, **given}
+    sources = {**dict.fromkeys(params, "argparse"), "SEED": "constant", **dict.fromkeys(given, "argv")}
+    return make_run(name, params=params, param_sources=sources, metrics={"acc": summary(0.5), "loss": summary(1)})
+
+
+def test_what_was_given_comes_before_defaults_and_constants() -> None:
+    """Parameters that were given come first; then defaults and constants that changed; last those of another program."""
+    one = program("one", given={"zeta": 1}, constant=1, changed=1)
+    two = program("two", given={"alpha": 2}, constant=2, changed=2)
+    other = make_run("other", params={"zeta": 3}, metrics={"acc": summary(0.5)})
+    headings = table(one, two, other)[0]
+    assert headings[5:9] == ["zeta", "alpha", "changed", "SEED"]
+    assert headings[9:49] == sorted(DEFAULTS)
+    assert headings[49:] == ["acc", "loss"]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("count", [1, 2, 50])
+def test_defaults_crowd_nothing_out(width: int, count: int) -> None:
+    """On any terminal the table fits, and no default of one program takes the place of what was given, or of a metric."""
+    runs = [program(f"run-{i}", given={"lr": i / 7, "名前": "値" * i}) for i in range(count)]
+    runs += [make_run("another", params={"lr": 0.5}, metrics={"acc": summary(1)})] * (count > 1)
+    text = render_table(runs, Wish(), width=width, now=NOW).text
+    assert max(map(width_of, text.splitlines())) <= width
+    headings = text.splitlines()[0]
+    assert ("lr" in headings) is (count > 1)
+    assert "acc" in headings
+    if "option_" in headings:
+        assert "loss" in headings
+        assert "名前" in headings
+
+
 def test_unreadable_run_is_one_row() -> None:
     """A run that cannot be read is one row with its problem, and makes no parameter look changed."""
     bad = make_run("bad", problem="This run uses format 2.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,3 +136,120 @@ def test_without_the_folder_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) 
     """An installation that cannot be put on a path, or has no probe, leaves PYTHONPATH as it is."""
     monkeypatch.setattr("os.path.isdir", lambda _: False)
     assert _probe({"PYTHONPATH": "/a"}) == {}
+
+
+@pytest.mark.usefixtures("program")
+def test_no_canary_by_way_of_a_parser(gitxp: Gitxp, git: Git, repo: str) -> None:
+    """What a parser makes of a secret, given or by default, is redacted as the command is, and so is a nested one."""
+    Path(repo, "secretive.py").write_text(
+        textwrap.dedent(
+            """
+            import argparse, json, os
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--api-key")
+            parser.add_argument("--hub-token", default=os.environ["MY_TOKEN"])
+            parser.add_argument("--db", type=json.loads)
+            parser.add_argument("--url")
+            parser.add_argument("--max-tokens", type=int, default=512)
+            open("saved.json", "w").write(repr(vars(parser.parse_args())))
+            """
+        )
+    )
+    words = ["--api-key", "1-canary", '--db={"password": "2-canary", "port": 1}', "--url", "https://u:3-canary@host/x"]
+    gitxp("run", "--name", "r", sys.executable, "secretive.py", *words, env={"MY_TOKEN": "4-canary"})
+    params = record_of(git)["params"]
+    assert params == {
+        "api_key": "<redacted>",
+        "hub_token": "<redacted>",
+        "db.password": "<redacted>",
+        "db.port": 1,
+        "url": "https://<redacted>@host/x",
+        "max_tokens": 512,
+    }
+    everything = git.raw("cat-file", "--batch-all-objects", "--batch", cwd=repo)
+    assert b"512" in everything
+    assert b"-canary" not in everything
+
+
+@pytest.mark.parametrize("words", [["sub/train.py"], ["-m", "sub.train"], ["-m", "runpy", "sub/train.py"]])
+def test_main_programs(program: str, gitxp: Gitxp, git: Git, words: list[str]) -> None:
+    """The constants are those of the main program, wherever it is and however it is named."""
+    Path(program, "sub").mkdir()
+    Path(program, "sub", "train.py").write_text("from sub import other\nLR = 0.5\n" if "-m" in words else "LR = 0.5\n")
+    Path(program, "sub", "other.py").write_text("OTHER = 1\n")
+    gitxp("run", "--name", "r", sys.executable, *words, check=words[1:2] != ["runpy"])
+    assert record_of(git).get("params", {}) == ({"LR": 0.5} if "runpy" not in words else {})
+
+
+def test_a_run_from_a_subfolder(program: str, gitxp: Gitxp, git: Git) -> None:
+    """Paths are from the top of the working tree, wherever the command runs."""
+    Path(program, "sub").mkdir()
+    Path(program, "sub", "train.py").write_text("LR = 1\nopen('../data/a.csv').close()\nopen('out.txt', 'w').close()\n")
+    gitxp("run", "--name", "r", sys.executable, "train.py", cwd=os.path.join(program, "sub"))
+    record = record_of(git)
+    assert record["params"] == {"LR": 1}
+    assert [entry["path"] for entry in record["data"]] == ["data/a.csv"]
+    assert [entry["path"] for entry in record["outputs"]] == ["sub/out.txt"]
+
+
+def test_workers_of_a_program(program: str, gitxp: Gitxp, git: Git) -> None:
+    """What workers read is the run's data, and what they parse is below what the program itself did."""
+    for number in range(4):
+        Path(program, "data", f"part{number}.csv").write_text(str(number))
+    Path(program, "train.py").write_text(
+        textwrap.dedent(
+            """
+            import argparse, multiprocessing
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--lr", type=float, default=0.1)
+
+            def work(number):
+                parser.parse_args(["--lr", "9"])
+                return open(f"data/part{number}.csv").read()
+
+            if __name__ == "__main__":
+                options = parser.parse_args()
+                with multiprocessing.get_context("spawn").Pool(2) as pool:
+                    assert pool.map(work, range(4)) == ["0", "1", "2", "3"]
+            """
+        )
+    )
+    gitxp("run", "--name", "r", sys.executable, "train.py", "--lr", "0.5")
+    record = record_of(git)
+    assert record["params"] == {"lr": 0.5}
+    assert [entry["path"] for entry in record["data"]] == [f"data/part{number}.csv" for number in range(4)]
+    assert "problems" not in record
+
+
+def test_a_run_whose_recorder_was_killed(program: str, gitxp: Gitxp, git: Git) -> None:
+    """What was said until then is in the record of the lost run, the constants too."""
+    Path(program, "train.py").write_text(
+        textwrap.dedent(
+            """
+            import argparse, os, signal
+            LR = 0.5
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--depth", type=int, default=3)
+            parser.parse_args()
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+            """
+        )
+    )
+    gitxp("run", "--name", "r", sys.executable, "train.py", check=False)
+    gitxp("list")
+    record = record_of(git)
+    assert record["status"] in {"lost", "killed"}
+    assert record["params"] == {"LR": 0.5, "depth": 3}
+
+
+def test_commands_that_are_no_python(program: str, gitxp: Gitxp, git: Git) -> None:
+    """They have all but what the probe tells; a Python that they start tells it."""
+    script = Path(program, "run.sh")
+    script.write_text(f"#!/bin/sh\necho loss=0.5\ncat data/a.csv >copy.csv\n{sys.executable} train.py -b 4\n")
+    script.chmod(0o755)
+    gitxp("run", "--name", "r", "--metrics-from", "stdout", "./run.sh")
+    record = record_of(git)
+    assert record["metrics"]["loss"]["last"] == 0.5
+    assert record["params"] == {"batch_size": 4, "rate": 0.5, "SEED": 3}
+    assert "out.json" in [entry["path"] for entry in record["outputs"]]

@@ -11,7 +11,7 @@ import pytest
 
 from gitxp.capture.known_secrets import holds_secret, known_secrets
 from gitxp.capture.secret_names import is_plural, is_secret, words_of
-from gitxp.capture.secrets import redact_command, redact_params, redact_text, redact_url, redact_value
+from gitxp.capture.secrets import redact_command, redact_params, redact_source, redact_text, redact_url, redact_value
 
 if TYPE_CHECKING:
     from conftest import Git, Gitxp
@@ -350,3 +350,21 @@ def test_a_configuration_that_a_run_saves(repo: str, git: Git, gitxp: Gitxp) -> 
     assert (outputs["out/a"]["stored"], outputs["out/a"]["reason"]) == (False, "it holds a secret; --out keeps it")
     assert outputs["out/b"]["stored"] is True
     assert CANARY.encode() not in everything_in(git, repo)
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ('api_key = "abc123def456ghi7"', 'api_key = "<redacted>"'),
+        ("password: str = 'hunter2hunter2'", "password: str = '<redacted>'"),
+        ('os.environ["WANDB_API_KEY"] = "0123abcd4567ef"', 'os.environ["WANDB_API_KEY"] = "<redacted>"'),
+        ("d = {'password': 'letmein1', 'a': 'b'}", "d = {'password': '<redacted>', 'a': 'b'}"),
+        (f'login(token="{SHAPES[7]}")', 'login(token="<redacted>")'),
+        ('api_key = os.environ["API_KEY"]', 'api_key = os.environ["API_KEY"]'),
+        ('tokens = tokenizer(text, "hello there")', 'tokens = tokenizer(text, "hello there")'),
+        ('sorted(found, key="name")', 'sorted(found, key="name")'),
+    ],
+)
+def test_in_a_program_literals_are_the_secrets(source: str, kept: str) -> None:
+    """Of a program's text the string that is given to a secret name goes, and what only speaks of one stays."""
+    assert redact_source(source) == kept

@@ -19,6 +19,8 @@ written:                     # what is kept of files that the command writes, wi
   max_file_size: 10 MiB      # larger ones are listed and not kept; also max_total_size (100 MiB), max_seconds (10)
   exclude: ["*.tmp"]         # never listed; globs against the path and against the file's name
   scan: true                 # false: no look for files that changed meanwhile, whoever changed them
+system:                      # processor, memory, disk, network and GPUs while the command runs; needs gitxp[system]
+  interval: 10               # looked at every so many seconds; 0, or `system: false`: never, as with --no-system-metrics
 list:
   columns: [lr, acc]         # the columns of `gitxp list` and `list --md`, as with --columns
 ```
@@ -43,6 +45,7 @@ else:
 
 FILE_NAME = "gitxp.yaml"
 _MAX_SECONDS = 10**9
+_LEAST_INTERVAL = 0.1  # seconds; a look takes some milliseconds
 _UNITS: dict[str, int] = {
     "": 1,
     "b": 1,
@@ -72,6 +75,12 @@ class Written(NamedTuple):
     scan: bool = True
 
 
+class System(NamedTuple):
+    """Every how many seconds the use of the machine is measured; 0 is never."""
+
+    interval: float = 10.0
+
+
 class Config(NamedTuple):
     """What gitxp.yaml says, or the defaults. Paths are as written there: relative to the top of the working tree."""
 
@@ -83,6 +92,7 @@ class Config(NamedTuple):
     probe: bool = True
     opened: Opened = Opened()
     written: Written = Written()
+    system: System = System()
 
 
 def load_config(toplevel: str) -> Config:
@@ -118,7 +128,7 @@ def decode_config(document: Any) -> Config:
     """The configuration in a decoded gitxp.yaml; None, of an empty file, is the defaults. Raises `ConfigError`."""
     values = _section("", {} if document is None else document, _TOP)
     listing = values.pop("list", {})
-    sections = {"snapshot": Limits, "opened": Opened, "written": Written}
+    sections = {"snapshot": Limits, "opened": Opened, "written": Written, "system": System}
     values |= {key: kind(**values[key]) for key, kind in sections.items() if key in values}
     return Config(list_columns=listing.get("columns", ()), **values)
 
@@ -188,6 +198,19 @@ def _seconds(key: str, found: Any) -> float:
     return float(found)
 
 
+def _interval(key: str, found: Any) -> float:
+    interval = 0.0 if found is False else _seconds(key, found)
+    if 0 < interval < _LEAST_INTERVAL:
+        _refuse(key, found, f"0 or a number of seconds from {_LEAST_INTERVAL}")
+    return interval
+
+
+def _system(key: str, found: Any) -> dict[str, Any]:
+    if isinstance(found, bool):
+        return {} if found else {"interval": 0.0}
+    return _section(key + ".", found, _SECTIONS["system"])
+
+
 def _flag(key: str, found: Any) -> bool:
     if not isinstance(found, bool):
         _refuse(key, found, "true or false")
@@ -219,6 +242,7 @@ _SECTIONS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
         "exclude": _texts,
         "scan": _flag,
     },
+    "system": {"interval": _interval},
     "list": {"columns": _texts},
 }
 _TOP: dict[str, Callable[[str, Any], Any]] = {
@@ -229,5 +253,6 @@ _TOP: dict[str, Callable[[str, Any], Any]] = {
     "probe": _flag,
     "opened": lambda key, found: _section(key + ".", found, _SECTIONS["opened"]),
     "written": lambda key, found: _section(key + ".", found, _SECTIONS["written"]),
+    "system": _system,
     "list": lambda key, found: _section(key + ".", found, _SECTIONS["list"]),
 }

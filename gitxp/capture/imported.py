@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gitxp.capture.environment import normalise
+from gitxp.capture.packages import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -9,9 +9,9 @@ is kept for as long as the program is the same file.
 from __future__ import annotations
 
 import os
-import select
-import time
 
+from gitxp.capture.asking import ask, which
+from gitxp.capture.kept import MustAsk, keep, load_kept
 from gitxp.capture.launchers import is_python
 
 TYPE_CHECKING = False
@@ -22,9 +22,7 @@ else:
     from gitxp.light import NamedTuple
 
 TIMEOUT = 5.0
-_MAX_ANSWER = 65_536
 _CACHE = "interpreters"
-_SIGKILL = 9
 # What tells version managers (pyenv, asdf, mise) which Python a folder wants.
 _VERSION_FILES = (".python-version", ".tool-versions", "mise.toml", ".mise.toml")
 _WRAPPERS = frozenset("env nice nohup time timeout setsid stdbuf".split())
@@ -70,10 +68,6 @@ class Interpreter(NamedTuple):
         return {key: value for key, value in facts.items() if value}
 
 
-class MustAsk(Exception):
-    """Only the interpreter itself knows, and it was not to be run."""
-
-
 class _Asker(NamedTuple):
     """How an interpreter may be asked: where answers are kept, for how long it may think, in seconds (0: not at all)."""
 
@@ -94,7 +88,7 @@ def find_interpreter(
     """
     executable = _executable(command, cwd, environ)
     is_guess = executable is None
-    executable = executable or _which("python3", cwd, environ) or _which("python", cwd, environ)
+    executable = executable or which("python3", cwd, environ) or which("python", cwd, environ)
     if executable is None:
         return None
     asker = _Asker(environ, cwd, cache_path, timeout, is_guess)
@@ -117,12 +111,12 @@ def _executable(command: Sequence[str], cwd: str, environ: Mapping[str, str]) ->
             project = _project_python(cwd)
             if project:
                 return project
-        program = _which(words[0], cwd, environ)
+        program = which(words[0], cwd, environ)
         if program and is_python(os.path.basename(program)):
             return program
         named = program and _first_line(program)
         if named:
-            found = _which(named, cwd, environ)
+            found = which(named, cwd, environ)
             if found:
                 return found
     return None
@@ -134,15 +128,6 @@ def _unwrap(words: list[str]) -> list[str]:
     while words and (words[0].startswith("-") or "=" in words[0] or words[0].replace(".", "").rstrip("smhd").isdigit()):
         words = words[1:]
     return words
-
-
-def _which(name: str, cwd: str, environ: Mapping[str, str]) -> str | None:
-    folders = [""] if "/" in name else environ.get("PATH", os.defpath).split(os.pathsep)
-    for folder in folders:
-        path = os.path.normpath(os.path.join(cwd, folder, name))
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return None
 
 
 def _project_python(cwd: str) -> str | None:
@@ -284,47 +269,8 @@ def _is_answer(facts: Any) -> bool:
 
 
 def _ask(executable: str, environ: Mapping[str, str], timeout: float) -> Any:
-    """Run the interpreter, in a process group of its own so that a Ctrl-C is the command's, and read its answer."""
-    ours, theirs = os.pipe()
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        pid = os.posix_spawn(
-            executable,
-            [executable, "-I", "-S", "-c", _QUESTION],
-            environ,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, null, 0),
-                (os.POSIX_SPAWN_DUP2, theirs, 1),
-                (os.POSIX_SPAWN_DUP2, null, 2),
-            ],
-            setpgroup=0,
-        )
-    except OSError:
-        os.close(ours)
-        return None
-    finally:
-        os.close(theirs)
-        os.close(null)
-    answer = bytearray()
-    end = time.monotonic() + timeout
-    poll = select.poll()
-    poll.register(ours, select.POLLIN)
-    try:
-        while len(answer) < _MAX_ANSWER:
-            left = end - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
-                break
-            piece = os.read(ours, _MAX_ANSWER)
-            if not piece:
-                return _decode(bytes(answer))
-            answer += piece
-        return None
-    finally:
-        os.close(ours)
-        try:
-            os.killpg(pid, _SIGKILL)  # it has answered, or it had its time
-        finally:
-            os.waitpid(pid, 0)
+    answer = ask([executable, "-I", "-S", "-c", _QUESTION], environ, timeout)
+    return _decode(answer) if answer else None
 
 
 def _decode(data: bytes) -> Any:
@@ -337,48 +283,17 @@ def _decode(data: bytes) -> Any:
 
 
 _TEXTS = ("executable", "version", "implementation", "prefix")
-_SEPARATOR = "\0"
-
-
-def _cache_file(cache_path: str, executable: str) -> str:
-    return os.path.join(cache_path, _CACHE, os.fsencode(executable).hex()[-200:])  # the file says of whom it is
 
 
 def _load(cache_path: str | None, executable: str, same: str) -> Any:
-    """The answer that was kept for this file. NUL-separated texts: `import json` would take longer than all the rest."""
-    if cache_path is None:
+    """The answer that was kept for this file."""
+    fields = load_kept(cache_path, _CACHE, executable, same)
+    if fields is None or len(fields) < 5 or not fields[4].isdecimal():
         return None
-    try:
-        with open(_cache_file(cache_path, executable), encoding="utf-8", errors="surrogateescape") as file:
-            fields = file.read(_MAX_ANSWER).split(_SEPARATOR)
-    except OSError:
-        return None
-    if len(fields) < 7 or fields[:2] != [executable, same] or not fields[6].isdecimal():
-        return None
-    sites = 7 + int(fields[6])
-    return dict(zip(_TEXTS, fields[2:6], strict=True)) | {"site": fields[7:sites], "user": fields[sites:]}
+    sites = 5 + int(fields[4])
+    return dict(zip(_TEXTS, fields[:4], strict=True)) | {"site": fields[5:sites], "user": fields[sites:]}
 
 
 def _save(cache_path: str | None, executable: str, same: str, facts: Mapping[str, Any]) -> None:
-    if cache_path is None:
-        return
-    path = _cache_file(cache_path, executable)
-    temporary = f"{path}.{os.getpid()}"
-    fields = [
-        executable,
-        same,
-        *(facts[key] for key in _TEXTS),
-        str(len(facts["site"])),
-        *facts["site"],
-        *facts["user"],
-    ]
-    if any(_SEPARATOR in field for field in fields):
-        return
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(_SEPARATOR.join(fields))
-        os.replace(temporary, path)
-    except OSError:  # a cache that cannot be written is no cache
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+    texts = [facts[key] for key in _TEXTS]
+    keep(cache_path, _CACHE, executable, same, [*texts, str(len(facts["site"])), *facts["site"], *facts["user"]])

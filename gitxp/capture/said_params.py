@@ -106,11 +106,14 @@ def _flat(item: Said, problems: list[str]) -> Iterator[tuple[str, Any]]:
 
 
 def _renamed(params: Params, guesses: set[str], parsed: list[tuple[str, Any]]) -> Iterator[str]:
-    """The guesses that a parser has under another name of its own."""
+    """The guesses that a parser has under another name of its own, or in parts."""
     names = {name for name, _ in parsed}
+    nested = {part for name in names for part in _ancestors(name) if part != name}
     for guess in guesses - names:
         value = params[guess]
-        if isinstance(value, bool):
+        if guess in nested:
+            yield guess
+        elif isinstance(value, bool):
             if f"no_{guess}" in names or any(_is_switch(other, value) and name[:1] == guess for name, other in parsed):
                 yield guess
         elif any(_is_same(value, other) for name, other in parsed if name not in params):

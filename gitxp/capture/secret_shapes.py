@@ -52,6 +52,10 @@ _HEADER = re.compile(
 _BEARER = re.compile(r"(?<![\w-])([Bb]earer\s+)([\w.~+/=-]{8,})")
 _VALUE = r"""("[^"]*"|'[^']*'|[^\s"',;&|()}\]]+)"""
 _ASSIGNMENT = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*)(["']?\s*(?::=|=|:)\s*)""" + _VALUE)
+# In a program only what stands in quotes is a value: `api_key = "…"`, `environ["API_KEY"] = '…'`, `setenv("API_KEY", "…")`.
+_LITERAL = re.compile(
+    r"""(?<![\w.-])([A-Za-z_][\w.-]*)(["']?\]?(?:\s*:\s*\w+)?\s*(?::=|=|:|,)\s*[rbuf]?)("[^"\n]+"|'[^'\n]+')"""
+)
 _OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w.-]*)([ \t]+)(?!-)" + _VALUE)
 _SCHEMES = frozenset(["bearer", "basic", "token", "digest"])
 # Whose user name alone is no secret: ssh://git@host.
@@ -80,6 +84,11 @@ def redact_line(text: str) -> str:
     text = redact_shapes(text)
     text = _ASSIGNMENT.sub(_without_value, text)
     return _OPTION.sub(_without_value, text)
+
+
+def redact_code(text: str) -> str:
+    """As `redact_shapes`, and without the string literals that a program gives to secret names."""
+    return _LITERAL.sub(_without_value, redact_shapes(text))
 
 
 def _without_password(match: re.Match[str]) -> str:

@@ -77,6 +77,15 @@ def redact_text(text: str) -> str:
     return redact_shapes(text)
 
 
+def redact_source(text: str) -> str:
+    """A program's text without tokens of known shapes, and without the string literals that are given to secret names."""
+    if not (_has_shape_hint(text) or _has_hint(text, _NAME_HINTS)):
+        return text
+    from gitxp.capture.secret_shapes import redact_code
+
+    return redact_code(text)
+
+
 def _redact_word(word: str) -> str:
     """One argument: `--token=X`, `API_KEY=X`, `--env=API_KEY=X`, an address, a header, a line for a shell, JSON."""
     if not _smells(word):

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from gitxp.cli.terminal import Terminal
-    from gitxp.model import Run
+    from gitxp.model import FileChange, Run
     from gitxp.repo import Repo
 
 _CODE = "code"
-_SECTIONS = (_CODE, "params", "metrics", "data", "environment")
+_SECTIONS = (_CODE, "params", "metrics", "data", "environment", "outputs")
 
 
 @click.command("diff", short_help="What differs between two runs.")
@@ -32,10 +32,20 @@ _SECTIONS = (_CODE, "params", "metrics", "data", "environment")
 @click.option("--code", "sections", flag_value=_CODE, multiple=True, help="The files: git's own diff, and only that.")
 @click.option("--params", "sections", flag_value="params", multiple=True, help="Parameters.")
 @click.option("--metrics", "sections", flag_value="metrics", multiple=True, help="Metrics: their last values.")
-@click.option("--data", "sections", flag_value="data", multiple=True, help="Fingerprints of the data.")
-@click.option("--env", "sections", flag_value="environment", multiple=True, help="Interpreter, packages, machine.")
+@click.option(
+    "--data", "sections", flag_value="data", multiple=True, help="The data, and the files of folders by name."
+)
+@click.option("--env", "sections", flag_value="environment", multiple=True, help="Packages, interpreter, machine.")
+@click.option("--outputs", "sections", flag_value="outputs", multiple=True, help="The files that the runs wrote.")
 @click.option("--stat", is_flag=True, help="The files as 'git diff --stat' sums them up.")
 @click.option("--name-only", is_flag=True, help="Only the names of the files that differ.")
+@click.option(
+    "--notebooks",
+    type=click.Choice(["auto", "cells", "raw"]),
+    default="auto",
+    metavar="HOW",
+    help="Notebooks by their 'cells', or 'raw', as git has them; auto: raw where --code alone is a patch for a pipe.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Everything that differs, exact, as JSON.")
 @terminal_options
 def diff_command(
@@ -46,13 +56,14 @@ def diff_command(
     sections: Sequence[str],
     stat: bool,
     name_only: bool,
+    notebooks: str,
     as_json: bool,
     terminal: Terminal,
 ) -> int:
-    """Show what differs between the runs A and B: code, parameters, metrics, data, environment, in that order.
+    """Show what differs between the runs A and B: code, parameters, metrics, data, environment, outputs, in that order.
 
     The code is git's own diff of the two snapshots, uncommitted and untracked files included; with --code alone it is a
-    patch that 'git apply' takes. PATHs limit it.
+    patch that 'git apply' takes. PATHs limit it. Notebooks are compared cell by cell, without their outputs.
 
     \b
     Examples:
@@ -74,12 +85,15 @@ def diff_command(
         width = f"={terminal.width}" if terminal.is_terminal and terminal.width else ""
         options = [f"--stat{width}"] if stat else ["--name-only"] if name_only else []
         if not as_json and (name_only or wanted == [_CODE]):
+            by_cells = not options and (notebooks == "cells" or (notebooks == "auto" and terminal.is_terminal))
+            found = repo.diff_notebooks(run_a, run_b, paths) if by_cells else ()
             with terminal.paged("diff"):
-                is_shown = _show_code(repo, run_a, run_b, paths, options, terminal)
+                is_shown = _show_code(repo, run_a, run_b, paths, options, terminal, found)
             if not is_shown:
                 _tell_unmatched(repo, run_a, run_b, paths)
             return 0
-        return _compare(repo, run_a, run_b, paths, wanted, options, terminal, as_json=as_json)
+        is_raw = bool(options) or notebooks == "raw"
+        return _compare(repo, run_a, run_b, paths, wanted, options, terminal, as_json=as_json, is_raw=is_raw)
 
 
 def _compare(
@@ -92,6 +106,7 @@ def _compare(
     terminal: Terminal,
     *,
     as_json: bool,
+    is_raw: bool,
 ) -> int:
     """Show the sections that are wanted and differ; the exit status."""
     from gitxp.render import comparison as rendering
@@ -123,12 +138,41 @@ def _compare(
                 )
                 continue
             sys.stdout.write(rendering.heading(section, terminal.style))
-            _show_code(repo, a, b, paths, options, terminal)
+            found = [] if is_raw else [change for change in comparison.code if change.notebook is not None]
+            _show_code(repo, a, b, paths, options, terminal, found)
     return 0
 
 
-def _show_code(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequence[str], terminal: Terminal) -> bool:
-    """Write git's part, and whether there was any: safe for a terminal and a pager; elsewhere exact, to be applied."""
+def _show_code(
+    repo: Repo,
+    a: Run,
+    b: Run,
+    paths: Sequence[str],
+    options: Sequence[str],
+    terminal: Terminal,
+    notebooks: Sequence[FileChange],
+) -> bool:
+    """Write git's part, and whether there was any: safe for a terminal and a pager; elsewhere exact, to be applied.
+
+    `notebooks` come behind it, by their cells, and are no part of git's.
+    """
+    if notebooks:
+        from gitxp.render.notebooks import render_notebook
+
+        if _write_patch(repo, a, b, [*(paths or [":(top)"]), *_without(notebooks)], options, terminal):
+            sys.stdout.write("\n")
+        sys.stdout.write("\n".join(render_notebook(change, terminal.style) for change in notebooks))
+        return True
+    return _write_patch(repo, a, b, paths, options, terminal)
+
+
+def _without(notebooks: Sequence[FileChange]) -> list[str]:
+    """Pathspecs that leave these files out."""
+    paths = [path for change in notebooks for path in (change.old_path, change.path) if path is not None]
+    return [f":(top,exclude,literal){path}" for path in paths]
+
+
+def _write_patch(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequence[str], terminal: Terminal) -> bool:
     chunks = repo.code_diff(a, b, paths, [terminal.git_color("color.diff"), *options])
     first = next(chunks, b"")
     chunks = itertools.chain([first], chunks)

@@ -82,6 +82,13 @@ OPTIONS = (
         "Leave Python programs alone: do not ask them for parameters, data and outputs, whatever gitxp.yaml says.",
         opposite="--probe",
     ),
+    Option(
+        "--no-system-metrics",
+        "system_metrics",
+        None,
+        "Do not measure the machine (processor, memory, disk, network, GPUs) meanwhile, whatever gitxp.yaml says.",
+        opposite="--system-metrics",
+    ),
 )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from gitxp.current.executed import Executed
     from gitxp.current.fields import Field
     from gitxp.current.media import Media
     from gitxp.recording.ending import Ending
@@ -36,7 +37,8 @@ _SIGINT = 2
 class ActiveRun:
     """A run that is going on. `name` and `id` are None where nothing is recorded; `folder` is its live folder.
 
-    `session` is what ends a run of this process's own.
+    `session` is what ends a run of this process's own. `executed` keeps the cells of a notebook whose kernel this is.
+    `is_held` is true while somebody else is going to end it (`%%gitxp`).
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class ActiveRun:
         self.notes: str | None = None
         self.group: str | None = None
         self.is_finished = False
+        self.is_held = False
+        self.executed: Executed | None = None
         self.on_end: Callable[[ActiveRun], None] | None = None
         self._session = session
         self._told: set[str] = set()
@@ -217,6 +221,17 @@ class ActiveRun:
             self.log_artifact(path, f"{under}/{name}" if under else name)
         return found
 
+    def keep_bytes(self, name: str, data: bytes, kind: str) -> None:
+        """Keep a file of these bytes under this name, in the place of what it held before."""
+        self._attempt(name, lambda: self._staging.add_bytes(name, data, kind))
+
+    def say_params(self, params: Mapping[str, Any], source: str) -> None:
+        """Say parameters, nested or by dotted names, that come from this source."""
+        from gitxp.capture.secrets import redact_params
+        from gitxp.current.settings import flat
+
+        self._said.say_all("params", "params", redact_params(flat(params)), source=source)
+
     def alert(self, title: str, text: str = "", **_: Any) -> None:
         """Say something on stderr. Nobody is called: there is no server."""
         say(f"{self.name}: {title}{': ' if text else ''}{text}")
@@ -239,16 +254,17 @@ class ActiveRun:
         self.config.settle()
         lost, self._points.lost = self._points.lost, 0
         if lost:
-            self._problem(f"{lost:,} metric values could not be kept.")
+            self.add_problem(f"{lost:,} metric values could not be kept.")
         unsaid, self._said.lost = self._said.lost, 0
         if unsaid:
-            self._problem(f"{unsaid:,} statements could not be kept.")
+            self.add_problem(f"{unsaid:,} statements could not be kept.")
 
     def renew(self) -> None:
         """In a forked child: files of its own, and no part in the run's end."""
         self._points.renew()
         self._said.renew()
         self._staging.renew()
+        self.executed = None
         session, self._session = self._session, None
         if session is not None:
             session.forget()
@@ -258,10 +274,12 @@ class ActiveRun:
         if self.is_finished:
             return
         if exit_code is None and signal is None and self._session is not None:
-            self._problem(
+            self.add_problem(
                 "The program ended by a SystemExit, whose number Python 3.11 does not tell; 0 is taken for it."
             )
         self.is_finished = True
+        if self.executed is not None:
+            self.executed.close()
         self.settle()
         self._points.close()
         self._said.close()
@@ -329,9 +347,10 @@ class ActiveRun:
             return
         self._told.add(key)
         say(f"{self.name}: {sentence}")
-        self._problem(f"{sentence[:1].upper()}{sentence[1:]}.")
+        self.add_problem(f"{sentence[:1].upper()}{sentence[1:]}.")
 
-    def _problem(self, text: str) -> None:
+    def add_problem(self, text: str) -> None:
+        """Say a sentence about what is missing."""
         self._said.say("problem", text=redact_text(text)[:1000])
 
     def __getitem__(self, path: str) -> Field:

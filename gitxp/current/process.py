@@ -2,8 +2,9 @@
 
 Under `gitxp run`, and in every process that a run starts, that is the run whose live folder `GITXP_RUN_DIR` names, and
 nobody need call `init`. Elsewhere `init` begins a run in this process (recording/session.py), which ends with it. A
-forked child belongs to its parent's run: it logs into files of its own and never ends it. Where there is no repository,
-one line says so, and nothing is recorded.
+forked child belongs to its parent's run: it logs into files of its own and never ends it. In the kernel of a notebook a
+second `init` begins another run, since its cell was executed again. Where there is no repository, one line says so, and
+nothing is recorded.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _WITHOUT_MEANING = frozenset(
 )
 _MODES = (None, "online", "offline", "shared", "dryrun", "disabled")
 _FRESH = (True, "finish_previous", "create_new")
+_DEFAULT = (None, "default")
 
 _active: ActiveRun | None = None
 _is_joined = False
@@ -50,7 +52,7 @@ def init(
 
     `config` is a dictionary or what stands for one (an argparse Namespace, a dataclass), or the path of a YAML, JSON or
     TOML file. `mode="disabled"` records nothing. With a run that is active already, that one is given, unless `reinit`
-    asks for a new one. Further words of W&B's `init` are taken and mean nothing. Raises `TypeError` for an unknown word,
+    asks for a new one; in a notebook a new one is begun, unless `reinit` is "return_previous". Further words of W&B's `init` are taken and mean nothing. Raises `TypeError` for an unknown word,
     `UsageError` for an unknown mode, `ConfigError` where gitxp.yaml cannot be read.
     """
     unknown = sorted(set(others) - _WITHOUT_MEANING)
@@ -59,7 +61,7 @@ def init(
     if mode not in _MODES:
         raise UsageError(f"There is no mode {mode!r}.", hint='mode="disabled" records nothing; leave it out otherwise.')
     run = _active
-    if run is not None and reinit in _FRESH:
+    if run is not None and (reinit in _FRESH or (reinit in _DEFAULT and _begins_anew(run))):
         run.finish()
         run = None
     if run is None:
@@ -72,6 +74,30 @@ def init(
     if config is not None:
         run.config.update(config)
     return run
+
+
+def begin_apart(
+    name: str | None, notes: str | None, tags: Sequence[str], group: str | None, params: Sequence[str]
+) -> tuple[ActiveRun, bool]:
+    """Begin a run that the caller is to end, after the end of an earlier one of this process; and whether that is so.
+
+    It is not where the process belongs to a run already that it cannot end: then that one is given, and told all of
+    this. `params` are NAME=VALUE. Raises `UsageError` for those that are not.
+    """
+    from gitxp.capture.params import from_options
+
+    chosen = from_options(params)
+    run = find_active()
+    if run is not None and (_is_joined or run.is_held):
+        run.describe(tags=tags, notes=notes, group=group)
+        run.say_params(chosen, "option")
+        return run, False
+    if run is not None:
+        run.finish()
+    run = _begin(name, notes, tags, group, params)
+    run.is_held = True
+    _activate(run)
+    return run, True
 
 
 def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
@@ -210,17 +236,31 @@ def _join() -> ActiveRun | None:
     return ActiveRun(os.environ.get("GITXP_RUN"), os.environ.get("GITXP_RUN_ID"), folder)
 
 
-def _begin(name: str | None, notes: str | None, tags: Iterable[str] | None, group: str | None) -> ActiveRun:
+def _begins_anew(run: ActiveRun) -> bool:
+    """Whether another `init` ends the run: in a notebook, where its cell was executed again. So it is with W&B."""
+    from gitxp.recording.kernel import find_shell
+
+    return not _is_joined and not run.is_held and find_shell() is not None
+
+
+def _begin(
+    name: str | None,
+    notes: str | None,
+    tags: Iterable[str] | None,
+    group: str | None,
+    params: Sequence[str] = (),
+) -> ActiveRun:
     """A run of this process's own; a disabled one, after one line that says why, where none can be begun."""
     global _is_joined  # noqa: PLW0603
     from gitxp import __version__
+    from gitxp.recording.kernel import find_shell
     from gitxp.recording.session import begin
 
     _is_joined = False
     tags = [tags] if isinstance(tags, str) else tags
     words = [str(tag) for tag in tags or () if str(tag)]
     try:
-        session = begin(_legal(name), __version__, notes or None, words, group or None)
+        session = begin(_legal(name), __version__, notes or None, words, group or None, params)
     except (UsageError, ConfigError):  # mistakes of whoever wrote the program; what else fails must not stop it
         raise
     except (GitxpError, OSError) as error:
@@ -237,6 +277,11 @@ def _begin(name: str | None, notes: str | None, tags: Iterable[str] | None, grou
         say(warning)
     if name is not None and name != session.name:
         run.describe(title=name)
+    shell = find_shell()
+    if shell is not None:
+        from gitxp.current.executed import Executed
+
+        run.executed = Executed(run, shell)
     return run
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 
 from gitxp.errors import GitFailed, GitxpError
 
@@ -131,6 +132,30 @@ class Process:
         if self.stdin is not None:
             os.close(self.stdin)
             self.stdin = None
+
+    def result_within(self, timeout: float) -> Answer | None:
+        """What it leaves, if it ends within so many seconds; else it is killed, with all of its group, and this is None.
+
+        It wants to have been started with a group of its own, and has no stdin.
+        """
+        until = time.monotonic() + timeout
+        poll = select.poll()
+        left = set(self.out)
+        for fd in left:
+            poll.register(fd, select.POLLIN)
+        while self.answer is None:
+            ready = poll.poll(max(0.0, until - time.monotonic()) * 1000)
+            if not ready:
+                os.killpg(self.pid, _SIGKILL)
+                for fd in left:
+                    os.close(fd)
+                os.waitpid(self.pid, 0)
+                return None
+            for fd, _ in ready:
+                if not self.read(fd):
+                    poll.unregister(fd)
+                    left.remove(fd)
+        return self.answer
 
     def read(self, fd: int) -> bool:
         """Take what it wrote to this one of its two outputs; False at the end, and at the end of both it is reaped."""
@@ -292,6 +317,11 @@ class Git:
     def ask(self, *args: str, data: bytes = b"", index: str | None = None) -> Answer:
         """Run git to its end and give all that it left, whatever its exit status."""
         return self.start(*args, stdin=bool(data), index=index).result(data)
+
+    def ask_within(self, timeout: float, *args: str) -> Answer | None:
+        """Run git, which has `own_group`, for at most so many seconds; None where that was not enough."""
+        assert self.own_group
+        return self.start(*args).result_within(timeout)
 
 
 _found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What differs between two runs: code, parameters, metrics, data, environment; and only that.
+"""What differs between two runs: code, parameters, metrics, data, environment, outputs; and only that.
 
 The code is git's own diff of the two commits, without `.gitxp`. What is stored as JSON is compared by value: 1 and 1.0
 are the same number, true is none, and nan equals nan.
@@ -11,8 +11,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import FormatError
-from gitxp.format import FOLDER
+from gitxp.format import FOLDER, SYSTEM_PREFIX
 from gitxp.model import Comparison, FileChange
+from gitxp.query.compare_data import compare_data, compare_outputs
 from gitxp.store.runs import read_environment
 
 if TYPE_CHECKING:
@@ -36,17 +37,30 @@ def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = (
             raise FormatError(
                 f"{run.name} cannot be compared. {run.problem}", hint="'gitxp diff --code' looks at the files only."
             )
+    data = compare_data(objects, a, b)
+    environments = read_environment(objects, a.commit), read_environment(objects, b.commit)
+    imported = [_imported(environment) for environment in environments]
+    environment = _differences(*(dict(flatten(environment)) for environment in environments))
+    if imported[0] == imported[1] and all(isinstance(pair, list) for pair in environment.get("imported", ())):
+        environment.pop("imported", None)
     return Comparison(
         a,
         b,
         code=tuple(compare_code(git, a, b, paths)),
         params=_differences(a.params, b.params),
-        metrics=_differences(a.metrics, b.metrics),
-        data=_differences(_data_of(a), _data_of(b)),
-        environment=_differences(
-            dict(flatten(read_environment(objects, a.commit))), dict(flatten(read_environment(objects, b.commit)))
-        ),
+        metrics=_differences(_results(a.metrics), _results(b.metrics)),
+        data=data.pairs,
+        environment=environment,
+        outputs=compare_outputs(a, b),
+        data_files=data.files,
+        data_moved=data.moved,
+        imported=imported[0] | imported[1],
     )
+
+
+def _results(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics without those of the machine, which are never twice the same."""
+    return {name: value for name, value in metrics.items() if not name.startswith(SYSTEM_PREFIX)}
 
 
 def diff_args(a: Run, b: Run, paths: Sequence[str] = ()) -> list[str]:
@@ -101,11 +115,9 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield prefix + key, item
 
 
-def _data_of(run: Run) -> dict[str, dict[str, Any]]:
-    return {
-        entry["path"]: {key: value for key, value in entry.items() if key != "path"}
-        for entry in run.record.get("data", ())
-    }
+def _imported(environment: Mapping[str, Any]) -> frozenset[str]:
+    names = environment.get("imported")
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:

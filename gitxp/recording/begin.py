@@ -24,7 +24,7 @@ else:
 class Request(NamedTuple):
     """What the user asked for: the command, and what to say and keep of its run. Paths are as typed.
 
-    `probe` is None where the user did not say: then gitxp.yaml does.
+    `probe` and `system_metrics` are None where the user did not say: then gitxp.yaml does.
     """
 
     command: Sequence[str]
@@ -38,6 +38,7 @@ class Request(NamedTuple):
     metrics_from: Sequence[str] = ()
     snapshot: bool = True
     probe: bool | None = None
+    system_metrics: bool | None = None
 
 
 class Started(NamedTuple):

@@ -11,8 +11,9 @@ import os
 import time
 
 from gitxp.capture.config import Config
-from gitxp.capture.environment import environment
-from gitxp.capture.interpreter import TIMEOUT, MustAsk
+from gitxp.capture.environment import Surroundings, environment
+from gitxp.capture.interpreter import TIMEOUT
+from gitxp.capture.kept import MustAsk
 from gitxp.errors import GitxpError
 from gitxp.recording.appended import Appended
 from gitxp.recording.journal import Journal
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from gitxp.capture.metrics import LineMetrics
     from gitxp.recording.live import Live
+    from gitxp.recording.sampling import Sampling
     from gitxp.recording.statements import Statement
 else:
     from gitxp.light import NamedTuple
@@ -35,7 +37,10 @@ _COPIES = ".out"  # beside what processes hand in
 
 
 class Wanted(NamedTuple):
-    """What to find out. Paths are absolute; `metrics_from` holds `stdout` or paths of JSON files."""
+    """What to find out. Paths are absolute; `metrics_from` holds `stdout` or paths of JSON files.
+
+    The machine is measured every `system_interval` seconds; with 0 it is not.
+    """
 
     command: Sequence[str]
     cwd: str
@@ -46,6 +51,11 @@ class Wanted(NamedTuple):
     outputs: Sequence[str] = ()
     metrics_from: Sequence[str] = ()
     config: Config = Config()
+    system_interval: float = 0.0
+
+    def surroundings(self) -> Surroundings:
+        """Where the command runs, for whoever asks what it stands on."""
+        return Surroundings(self.cwd, self.environ, self.toplevel, self.cache)
 
 
 class Facts:
@@ -63,6 +73,7 @@ class Facts:
         self._journal: Journal | None = None
         self._appended: Appended | None = None
         self._thread: threading.Thread | None = None
+        self._sampling: Sampling | None = None
         self._is_cancelled = False
         self._environment: dict[str, Any] | None = None
         self._lost = 0
@@ -74,7 +85,7 @@ class Facts:
         try:
             self._attempt("The environment", lambda: self._find_environment(timeout=0))
         except MustAsk:
-            return  # an interpreter has to be run for it: in the thread
+            return  # something has to be run or read for it: in the thread
 
     def start(self, live: Live) -> None:
         """Begin with what can be known at the start."""
@@ -89,6 +100,11 @@ class Facts:
         self._thread = threading.Thread(target=self._look, args=(live,), daemon=True, name="gitxp-facts")
         self._thread.start()
 
+    def measure(self, live: Live, pid: int, since: float) -> None:
+        """Begin to measure the machine and the processes from `pid` on, of a run that began at `since` (monotonic)."""
+        if self._sampling is None:
+            self._attempt("The system metrics", lambda: self._start_sampling(live, pid, since))
+
     def sync(self) -> None:
         """Bring to the disk what this process and those of the command logged and said."""
         appended = self._appended
@@ -102,6 +118,9 @@ class Facts:
 
     def finish(self, live: Live, is_impatient: Callable[[], bool]) -> None:
         """Find out what can be known at the end only, and wait for the rest, unless the user is impatient."""
+        if self._sampling is not None:
+            self._sampling.stop()
+            self.problems += filter(None, [self._sampling.problem])
         if self._lines is not None:
             self._log(self._lines.close())
         self._attempt("The metrics", self._read_metrics)
@@ -138,7 +157,13 @@ class Facts:
 
     def _find_environment(self, timeout: float) -> None:
         wanted = self.wanted
-        self._environment = environment(wanted.command, wanted.cwd, wanted.environ, wanted.cache, timeout=timeout)
+        self._environment = environment(wanted.command, wanted.surroundings(), timeout=timeout)
+
+    def _start_sampling(self, live: Live, pid: int, since: float) -> None:
+        from gitxp.recording.sampling import Sampling
+
+        wanted = self.wanted
+        self._sampling = Sampling(live.journal, pid, wanted.environ, wanted.system_interval, since)
 
     def _fingerprint(self, live: Live) -> None:
         from gitxp.capture.data import fingerprint

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.environment import environment
+from gitxp.capture.environment import OF_PYTHON, environment, python_environment
 from gitxp.capture.imported import imported_packages
 from gitxp.capture.interpreter import find_interpreter
 from gitxp.recording.folding import depths
@@ -32,11 +32,14 @@ def true_environment(
     main = _main_process(statements)
     if main is None:
         return None
+    around = wanted.surroundings()
     said = {key: main[key] for key in _SAID if main.get(key)}
     guessed = (found or {}).get("python", {})
     new: dict[str, Any] = dict(found or {})
     if said["prefix"] != guessed.get("prefix") or said.get("version", "") != guessed.get("version", ""):
-        new = environment([said["executable"]], wanted.cwd, wanted.environ, wanted.cache)
+        program = [said["executable"]]
+        kept = {key: value for key, value in new.items() if key not in OF_PYTHON}
+        new = kept | python_environment(program, around) if kept else environment(program, around)
         new["python"] = {**new.get("python", {}), **said}
     modules = {
         module

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.capture.config import load_config
+from gitxp.capture.config import System, load_config
 from gitxp.capture.params import capture_params
 from gitxp.capture.secrets import redact_command, redact_params, redact_text, redact_url
 from gitxp.capture.snapshot import capture, copy_index
@@ -186,7 +186,15 @@ def _wanted(request: Request, cwd: str, location: Location, config: Config) -> W
             for path in paths
         ],
         config=config,
+        system_interval=_interval(request.system_metrics, config),
     )
+
+
+def _interval(wanted: bool | None, config: Config) -> float:
+    """Every how many seconds the machine is measured; 0 is never."""
+    if wanted is None:
+        return config.system.interval
+    return (config.system.interval or System().interval) if wanted else 0.0
 
 
 def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:

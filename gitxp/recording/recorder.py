@@ -87,6 +87,7 @@ class Recorder:
         self._over_since = 0.0
         self._heard = 0.0
         self._lone: dict[int, tuple[bool, float]] = {}
+        self._measure_at: float | None = None
         self._ready: Process | None = None
         self._impatient = False
 
@@ -138,6 +139,8 @@ class Recorder:
     def _watch(self) -> None:
         """Until the command is over and what it printed has been passed on."""
         tick = time.monotonic() + _TICK
+        interval = self.task.facts.wanted.system_interval
+        self._measure_at = max(time.monotonic(), self._started + interval) if interval else None
         while not self._is_done():
             self._wait(self._patience(tick))
             now = time.monotonic()
@@ -147,6 +150,10 @@ class Recorder:
             if self._ready is not None and not self.is_over and now - self._started > _KEEP_READY:
                 discard(self._ready)
                 self._ready = None
+            if self._measure_at is not None and now >= self._measure_at:
+                self._measure_at = None
+                if not self.is_over:
+                    self.task.facts.measure(self.task.live, self.pid, self._started)
             if now >= tick:
                 tick = now + _TICK
                 self._on_tick()
@@ -182,6 +189,8 @@ class Recorder:
         until = [tick, *(until for _, until in self._lone.values())]
         if self._ready is not None and not self.is_over:
             until.append(self._started + _KEEP_READY)
+        if self._measure_at is not None:
+            until.append(self._measure_at)
         if self.is_over:
             until.append(now + _QUIET / 4)
         if self.relay.waits_for_terminal:

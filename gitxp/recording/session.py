@@ -7,6 +7,7 @@ free, and the next gitxp command recovers the run, as `lost`. What it prints is 
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ from gitxp.git.worktree import Surveyor
 from gitxp.names import check_name
 from gitxp.recording.begin import Request
 from gitxp.recording.conclusion import conclude
+from gitxp.recording.kernel import find_notebook, find_shell
 from gitxp.recording.launch import Opening
 
 TYPE_CHECKING = False
@@ -83,7 +85,11 @@ class Session:
         self._live.release()
 
     def _keep(self) -> None:
-        while not self._stop.wait(_TICK):
+        measure_at = self._started + (self._facts.wanted.system_interval or math.inf)
+        while not self._stop.wait(max(0.0, min(_TICK, measure_at - time.monotonic()))):
+            if time.monotonic() >= measure_at:
+                measure_at = math.inf
+                self._facts.measure(self._live, os.getpid(), self._started)
             self._facts.sync()
             try:
                 self._live.touch()
@@ -91,15 +97,22 @@ class Session:
                 return  # somebody took the live folder away; there is nothing to look after
 
 
-def begin(name: str | None, version: str, note: str | None, tags: Sequence[str], group: str | None) -> Session:
-    """Begin a run of this process, in the repository of its current folder.
+def begin(
+    name: str | None,
+    version: str,
+    note: str | None,
+    tags: Sequence[str],
+    group: str | None,
+    params: Sequence[str] = (),
+) -> Session:
+    """Begin a run of this process, in the repository of its current folder; `params` are NAME=VALUE, as of `--param`.
 
     Where another run has the name, a number is added to it. Raises `GitxpError` where the run cannot begin; then nothing
     is left behind.
     """
     directory = os.getcwd()
     _fill_streams()
-    request = Request(how_started(), name, note, tags, group)
+    request = Request(how_started(), name, note, tags, group, params)
     for _ in range(_TRIES):
         started_ns = time.time_ns()
         surveyor = Surveyor(Git(directory))
@@ -121,15 +134,15 @@ def begin(name: str | None, version: str, note: str | None, tags: Sequence[str],
 
 
 def how_started() -> list[str]:
-    """The command that started this process, as a shell would be given it; of a notebook's kernel, the notebook.
-
-    A notebook's server tells the kernel its name in a variable, an editor in one of the notebook itself.
-    """
-    if "ipykernel" not in sys.modules:
+    """The command that started this process, as a shell would be given it; of a notebook's kernel, the notebook."""
+    shell = find_shell()
+    if shell is None:
         return list(sys.orig_argv)
-    main = sys.modules.get("__main__")
-    path = os.environ.get("JPY_SESSION_NAME") or getattr(main, "__vsc_ipynb_file__", None)
-    return ["ipython", path] if path else ["ipython"]
+    path = find_notebook(shell)
+    if path is None:
+        return ["ipython"]
+    inside = os.path.relpath(path)
+    return ["ipython", path if inside.startswith("..") else inside]
 
 
 def _fill_streams() -> None:

@@ -1,7 +1,7 @@
 """The columns that a table of runs can have, and which of them it has.
 
-Without a wish, it shows what tells the runs apart: parameters that differ among them, and the metrics that most of
-them have. `--columns` names columns, `--all-columns` takes whatever any of the runs has.
+Without a wish, it shows what tells the runs apart: parameters that differ among them, those that were given before
+defaults and constants, and the metrics that most of them have. `--columns` names columns, `--all-columns` takes whatever any of the runs has.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import UsageError
-from gitxp.format import contradicts
+from gitxp.format import SYSTEM_PREFIX, contradicts
 from gitxp.render.measure import shorten
 from gitxp.render.safe import visible
+from gitxp.render.sources import DEFAULT, source_rank
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import Cell
 from gitxp.render.words import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _LEAST_TEXT = 8  # columns below which a shortened text says nothing any more
 _LONGEST = 1000  # characters of a value that are looked at: a cell is never as wide
 _SHORT_OID = 10
+_LATE = 1_000_000  # a rank behind all others
 _NAMES = 2000  # among which a mistyped one is looked for
 _COUNTERS = frozenset({"epoch", "step", "global_step", "iter", "iteration"})  # numbers that measure nothing
 
@@ -74,7 +76,9 @@ def default_columns(runs: Sequence[Run], now: float) -> list[Column]:
     chosen = [known[name] for name in names]
     if any(map(_mark, runs)):
         chosen.insert(1, Column("", _mark, 0, 1, cells=_marks))
-    return chosen + _both(_changed(runs), _common(runs), known)
+    changed, telling = _changed(runs)
+    metrics = [name for name in _common(runs) if not name.startswith(SYSTEM_PREFIX)]
+    return chosen + _both(changed, metrics, known, telling)
 
 
 def all_columns(runs: Sequence[Run], now: float, *, exact: bool = False) -> list[Column]:
@@ -159,14 +163,18 @@ def _builtin(now: float) -> dict[str, Column]:
     return {column.title: column for column in columns}
 
 
-def _measured(kind: str, names: Sequence[str], taken: Collection[str] = ()) -> list[Column]:
-    """Columns of parameters or metrics (`kind`); a name that is `taken` by another column says what it is."""
+def _measured(kind: str, names: Sequence[str], taken: Collection[str] = (), late: int | None = None) -> list[Column]:
+    """Columns of parameters or metrics (`kind`); a name that is `taken` by another column says what it is.
+
+    Those from the number `late` on give way before all others.
+    """
     first, step = (3, 6) if kind == "params" else (2, 5)
+    late = len(names) if late is None else late
     return [
         Column(
             f"{kind}.{name}" if name in taken else name,
             _lookup(kind, name),
-            step + 2 * i if i else first,
+            _LATE + i if i >= late else step + 2 * i if i else first,
             cells=_values,
             measured=True,
         )
@@ -180,15 +188,35 @@ def _lookup(kind: str, name: str) -> Callable[[Run], Any]:
     return lambda run: run.metric(name)
 
 
-def _both(params: Sequence[str], metrics: Sequence[str], builtin: Collection[str]) -> list[Column]:
-    return _measured("params", params, {*builtin, *metrics}) + _measured("metrics", metrics, {*builtin, *params})
+def _both(
+    params: Sequence[str], metrics: Sequence[str], builtin: Collection[str], late: int | None = None
+) -> list[Column]:
+    return _measured("params", params, {*builtin, *metrics}, late) + _measured("metrics", metrics, {*builtin, *params})
 
 
-def _changed(runs: Sequence[Run]) -> list[str]:
-    """Parameters whose values differ among the readable runs; that a run has none is a difference, too."""
+def _changed(runs: Sequence[Run]) -> tuple[list[str], int]:
+    """Parameters whose values differ among the readable runs, and how many of them tell much: the others come last.
+
+    That a run has none is a difference, too; but of a default or a constant it only says that another program ran.
+    """
     readable = [run for run in runs if not run.problem]
-    names = _by_presence(readable, lambda run: run.params)
-    return [name for name in names if len({exact_text(run.params.get(name)) for run in readable}) > 1]
+    telling: list[tuple[int, str]] = []
+    late: list[tuple[int, str]] = []
+    for name in _by_presence(readable, lambda run: run.params):
+        having = [run for run in readable if name in run.params]
+        values = {_comparable(run.params[name]) for run in having}
+        if len(values) > 1 or len(having) < len(readable):
+            rank = min(source_rank(run.record.get("param_sources", {}).get(name)) for run in having)
+            (telling if len(values) > 1 or rank < DEFAULT else late).append((rank, name))
+    names = [name for group in (telling, late) for _, name in sorted(group, key=lambda item: item[0])]
+    return names, len(telling)
+
+
+def _comparable(value: Any) -> Any:
+    """Equal for values that are the same parameter: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(value, list):
+        return tuple(map(_comparable, value))
+    return (value, isinstance(value, bool)) if isinstance(value, (int, float, str)) else exact_text(value)
 
 
 def _common(runs: Sequence[Run]) -> list[str]:

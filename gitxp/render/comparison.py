@@ -1,4 +1,4 @@
-"""Two runs side by side: parameters, metrics, data and environment, and of each only what differs.
+"""Two runs side by side: parameters, metrics, data, environment and outputs, and of each only what differs.
 
 The code is not here: git shows that better than anyone (see `gitxp diff`). What `--json` says of it is.
 """
@@ -9,14 +9,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from gitxp.render.as_json import json_text
-from gitxp.render.measure import fit, shorten, width_of
+from gitxp.render.data_changes import render_data, render_outputs
+from gitxp.render.environment_changes import render_environment
+from gitxp.render.notebooks import notebook_json
 from gitxp.render.safe import visible
+from gitxp.render.side_by_side import pair_cells, pair_table
+from gitxp.render.sources import source_text
 from gitxp.render.style import Style
-from gitxp.render.table import GAP, Cell, text_table
-from gitxp.render.words import aligned, exact_text, is_number, number_text, number_texts, size_text, value_text
+from gitxp.render.table import Cell
+from gitxp.render.words import aligned, exact_text, is_number, number_text, number_texts, value_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gitxp.model import Comparison, FileChange
 
@@ -27,29 +31,43 @@ SECTIONS = {
     "metrics": "Metrics",
     "data": "Data",
     "environment": "Environment",
+    "outputs": "Outputs",
 }
-_SHORT_DIGEST = 10
-_WIDEST = 1000  # no cell is wider, into a pipe or a file either: --json has the whole
-_NONE = "-"  # one of the two has no such thing
+_ALWAYS = frozenset({"code", "params", "metrics", "data", "environment"})  # keys of `--json`, empty or not
+_MORE_KEYS = {"data_files": "data", "data_moved": "data"}  # keys of `--json`, and the section that each belongs to
 
 
 def render_section(comparison: Comparison, section: str, *, width: int | None, style: Style | None = None) -> str:
     """One of the sections behind the code as a table with a heading; empty where nothing differs."""
-    pairs: Mapping[str, tuple[Any, Any]] = getattr(comparison, section)
-    if not pairs:
+    if not differs(comparison, section):
         return ""
     style = style or Style()
-    names = sorted(pairs)
-    headings = ["", visible(comparison.a.name), visible(comparison.b.name)]
-    rows = [[_clipped(cell) for cell in (Cell(visible(name)), *_cells(section, *pairs[name]))] for name in names]
-    if section == "metrics":
-        headings.append("difference")
-        for row, cell in zip(rows, _differences([pairs[name] for name in names]), strict=True):
-            row.append(cell)
-    if width is not None:
-        headings, rows = _fitted(headings, rows, width)
-    right = [i > 0 and section == "metrics" for i in range(len(headings))]
-    return f"{heading(section, style)}{text_table(headings, rows, right=right, style=style)}"
+    return heading(section, style) + _RENDER[section](comparison, width=width, style=style)
+
+
+def _params(comparison: Comparison, *, width: int | None, style: Style) -> str:
+    """The parameters; where they are from, where that differs, too: a default and what was given in its place."""
+    sources = [run.record.get("param_sources") or {} for run in (comparison.a, comparison.b)]
+    rows = []
+    for name, pair in sorted(comparison.params.items()):
+        texts = _value_texts(*pair)
+        origins = [source.get(name) for source in sources]
+        if origins[0] != origins[1] and None not in pair:
+            texts = [
+                f"{text} ({source_text(value_text(origin))})" if origin else text
+                for text, origin in zip(texts, origins, strict=True)
+            ]
+        rows.append([Cell(visible(name)), *pair_cells(pair, texts)])
+    return pair_table(comparison, rows, width=width, style=style)
+
+
+def _metrics(comparison: Comparison, *, width: int | None, style: Style) -> str:
+    pairs = sorted(comparison.metrics.items())
+    rows = [
+        [Cell(visible(name)), *pair_cells(pair, _value_texts(*pair)), difference]
+        for (name, pair), difference in zip(pairs, _differences([pair for _, pair in pairs]), strict=True)
+    ]
+    return pair_table(comparison, rows, width=width, style=style, more=["difference"], numbers=True)
 
 
 def heading(section: str, style: Style) -> str:
@@ -69,10 +87,23 @@ def no_difference(comparison: Comparison, sections: Collection[str]) -> str:
 
 
 def render_json(comparison: Comparison, sections: Collection[str]) -> str:
-    """The sections as one JSON object; pairs are (in A, in B), null where one has none."""
+    """The sections as one JSON object; pairs are (in A, in B), null where one has none.
+
+    The first five sections are there if they were asked for, whatever else there is only if it has something to say.
+    """
     code = [_change(change) for change in comparison.code]
-    every = {"code": code, **{section: dict(getattr(comparison, section)) for section in SECTIONS if section != "code"}}
-    return json_text({section: every[section] for section in SECTIONS if section in sections})
+    every: dict[str, Any] = {section: dict(getattr(comparison, section)) for section in SECTIONS if section != "code"}
+    every["code"] = code
+    every["data_files"] = {
+        folder: {"added": change.added, "removed": change.removed, "changed": change.changed}
+        for folder, change in comparison.data_files.items()
+    }
+    every["data_moved"] = dict(comparison.data_moved)
+    belongs = {**dict.fromkeys(SECTIONS), **_MORE_KEYS}
+    chosen = {
+        key: every[key] for key, to in belongs.items() if (to or key) in sections and (every[key] or key in _ALWAYS)
+    }
+    return json_text(chosen)
 
 
 def _change(change: FileChange) -> dict[str, Any]:
@@ -84,41 +115,14 @@ def _change(change: FileChange) -> dict[str, Any]:
     }
     if change.old_path is not None:
         facts["old_path"] = change.old_path
-    return facts
+    return facts if change.notebook is None else facts | notebook_json(change.notebook)
 
 
-def _cells(section: str, a: Any, b: Any) -> list[Cell]:
-    """The two values of one row; where one run has none, that is said."""
-    if section == "data":
-        texts = [_data_text(a), _data_text(b)]
-    elif is_number(a) and is_number(b):
-        texts = number_texts([a, b])
-        if texts[0] == texts[1]:  # six digits do not tell them apart
-            texts = [exact_text(a), exact_text(b)]
-    else:
-        texts = [value_text(a), value_text(b)]
-    return [
-        Cell(_NONE, "faint") if value is None else Cell(text, ink)
-        for value, text, ink in zip((a, b), texts, ("bad", "good"), strict=True)
-    ]
-
-
-def _clipped(cell: Cell) -> Cell:
-    return Cell(shorten(cell.text, _WIDEST), cell.ink)
-
-
-def _data_text(value: Any) -> str:
-    """A fingerprint in brief: size, number of files, the beginning of the digest."""
-    if not isinstance(value, dict):
-        return value_text(value)
-    size, files = value.get("size"), value.get("files")
-    facts = [
-        size_text(size) if is_number(size) and size is not None else "",
-        f"{files:,} files" if is_number(files) else "",
-        value_text(value.get("xxh3_128"))[:_SHORT_DIGEST],
-        "missing" if value.get("kind") == "missing" else "",
-    ]
-    return ", ".join(fact for fact in facts if fact)
+def _value_texts(a: Any, b: Any) -> list[str]:
+    if not (is_number(a) and is_number(b)):
+        return [value_text(a), value_text(b)]
+    texts = number_texts([a, b])
+    return texts if texts[0] != texts[1] else [exact_text(a), exact_text(b)]  # six digits do not tell them apart
 
 
 def _differences(pairs: Sequence[tuple[Any, Any]]) -> list[Cell]:
@@ -132,20 +136,10 @@ def _differences(pairs: Sequence[tuple[Any, Any]]) -> list[Cell]:
     return [Cell(text) for text in aligned(texts)]
 
 
-def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> tuple[list[str], list[list[Cell]]]:
-    """The table with its names and values cut where it would be wider than `width`."""
-    columns = list(zip(*rows, strict=True))
-    naturals = [
-        max(1, width_of(title), *(width_of(cell.text) for cell in column))
-        for title, column in zip(headings, columns, strict=True)
-    ]
-    share = max(8, (width - GAP * (len(headings) - 1)) // len(headings))
-    widths = fit(naturals, [share] * len(naturals), list(range(len(naturals))), width, gap=GAP, drop=False)
-    cut = [
-        [
-            Cell(shorten(cell.text, w, keep_end=i == 0), cell.ink)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in rows
-    ]
-    return [shorten(title, w) for title, w in zip(headings, widths, strict=True)], cut
+_RENDER: Mapping[str, Callable[..., str]] = {
+    "params": _params,
+    "metrics": _metrics,
+    "data": render_data,
+    "environment": render_environment,
+    "outputs": render_outputs,
+}

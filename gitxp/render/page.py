@@ -6,32 +6,42 @@ the form that docs/format.md gives to it is left out here (`--json` has it as it
 
 from __future__ import annotations
 
+import math
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from gitxp.format import contradicts
+from gitxp.format import SYSTEM_PREFIX, contradicts
+from gitxp.render.environment import environment_rows
+from gitxp.render.files_of_run import data_rows, has_artifacts, logged_rows, output_rows
 from gitxp.render.measure import fit, shorten, width_of, wrap
+from gitxp.render.sources import source_rank, source_text
 from gitxp.render.style import Style, ink_of_status
 from gitxp.render.table import GAP, Cell, text_table
+from gitxp.render.untyped import MANY, list_of, mapping_of, mappings_of, some, text_of
 from gitxp.render.words import (
     command_text,
-    count_text,
     duration_text,
     ending_text,
     is_number,
     size_text,
     time_text,
-    value_text,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _SHORT_OID = 10
-_MANY = 20  # files or sentences of one kind that a page names; the others are counted
+_MOST_PARAMS_SHOWN, _MOST_PARAMS = 100, 1000  # on a terminal; else as many as the format has
 _LONGEST = 10_000  # characters of one value; --json has it whole
 _WIDEST_NAME = 200
 _INDENT = "  "
+_UNITS = {
+    "cpu": "%",
+    "utilization": "%",
+    "power": "W",
+    "temperature": "°C",
+    **dict.fromkeys(("memory", "read", "written", "received", "sent"), "B"),
+}
 _LEAST = 12  # columns that a metric's name has, however narrow the terminal
 
 
@@ -40,12 +50,15 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
     style = style or Style()
     sections = [
         ("", _facts(about, now), ()),
-        ("Parameters", _params(about), ()),
+        ("Parameters", _params(about, _MOST_PARAMS if width is None else _MOST_PARAMS_SHOWN), ()),
         ("Metrics", _metrics(about), ("", "last", "min", "max", "points")),
-        ("Data", _files(about, "data"), ()),
-        ("Outputs", _files(about, "outputs"), ()),
+        ("System", _system(about), ("", "last", "min", "max", "points")),
+        ("Summary", _summary(about), ()),
+        ("Data", data_rows(about), ()),
+        ("Outputs", output_rows(about), ()),
+        ("Logged", logged_rows(about), ()),
         ("Not recorded", _problems(about), ()),
-        ("Environment", _environment(_mapping(about.get("environment"))), ()),
+        ("Environment", environment_rows(mapping_of(about.get("environment"))), ()),
     ]
     parts = [_title(about, style)]
     for heading, rows, columns in sections:
@@ -57,64 +70,76 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
 
 
 def _problems(about: Mapping[str, Any]) -> list[list[Cell]]:
-    problems = _list(about.get("problems"))
-    rows = [[Cell("-"), Cell(_text(text))] for text in problems[:_MANY]]
-    return [*rows, [Cell("-"), Cell(f"and {len(problems) - _MANY:,} more", "faint")]] if problems[_MANY:] else rows
+    problems = list_of(about.get("problems"))
+    rows = [[Cell("-"), Cell(text_of(text))] for text in problems[:MANY]]
+    return [*rows, [Cell("-"), Cell(f"and {len(problems) - MANY:,} more", "faint")]] if problems[MANY:] else rows
 
 
 def _title(about: Mapping[str, Any], style: Style) -> str:
-    status, ending = _text(about.get("status")), ending_text(about)
+    status, ending = text_of(about.get("status")), ending_text(about)
     if ending and (ending != "exit 0" or contradicts(about)):
         status += f" ({ending})"
-    name = style.paint(_text(about.get("name")), "heading")
+    name = style.paint(text_of(about.get("name")), "heading")
     return f"{name}  {style.paint(status, ink_of_status(str(about.get('status'))))}\n"
 
 
 def _facts(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
-    command = [word for word in _list(about.get("command")) if isinstance(word, str)]
+    command = [word for word in list_of(about.get("command")) if isinstance(word, str)]
     started, duration, base = about.get("started_at"), about.get("duration"), about.get("base")
+    finished = about.get("finished_at")
     where = [f"{about[key]}" for key in ("user", "host") if isinstance(about.get(key), str)]
     facts = {
-        "problem": _text(about.get("problem")),
+        "problem": text_of(about.get("problem")),
+        "title": text_of(about.get("title")),
         "command": command_text(command, _LONGEST),
-        "folder": _text(about.get("cwd")) if about.get("cwd") != "." else "",
+        "folder": text_of(about.get("cwd")) if about.get("cwd") != "." else "",
         "started": time_text(started, now) if isinstance(started, str) else "",
         "took": duration_text(duration) if is_number(duration) and duration is not None else "",
+        "ended": time_text(finished, now) if isinstance(finished, str) and duration is None else "",
         "base": _base(base, about.get("branch")) if base or about.get("branch") else "",
-        "changes": _changes(about) if base else "",
+        "changes": _changes(about) if base or about.get("changes") or about.get("snapshot") is False else "",
         "left out": _skipped(about.get("skipped")),
-        "submodules": _some([_submodule(item) for item in _mappings(about.get("submodules"))], ", "),
-        "by": _text("@".join(where)),
-        "group": _text(about.get("group")),
-        "tags": _some([_text(tag) for tag in _list(about.get("tags"))], ", "),
-        **{f"note {i}" if i > 1 else "note": _text(n) for i, n in enumerate(_list(about.get("notes")), 1)},
-        "commit": _text(about.get("commit")),
-        "id": _text(about.get("id")),
+        "submodules": some([_submodule(item) for item in mappings_of(about.get("submodules"))], ", "),
+        "by": text_of("@".join(where)),
+        "group": text_of(about.get("group")),
+        "tags": some([text_of(tag) for tag in list_of(about.get("tags"))], ", "),
+        **{f"note {i}" if i > 1 else "note": text_of(n) for i, n in enumerate(list_of(about.get("notes")), 1)},
+        "from": text_of(about.get("parent_run")),
+        "remote": text_of(mapping_of(about.get("git")).get("remote")),
+        "commit": text_of(about.get("commit")),
+        "id": text_of(about.get("id")),
+        "recorder": _recorder(about),
     }
     return [[Cell(key, "faint"), Cell(text, "bad" if key == "problem" else "")] for key, text in facts.items() if text]
 
 
+def _recorder(about: Mapping[str, Any]) -> str:
+    """The programs that wrote it."""
+    versions = {"gitxp": about.get("gitxp_version"), "git": mapping_of(about.get("git")).get("version")}
+    return ", ".join(f"{name} {text_of(version)}" for name, version in versions.items() if version)
+
+
 def _base(base: Any, branch: Any) -> str:
-    commit = _text(base)[:_SHORT_OID] or "no commit yet"
-    return f"{commit} on {_text(branch)}" if branch else f"{commit} (no branch)"
+    commit = text_of(base)[:_SHORT_OID] or "no commit yet"
+    return f"{commit} on {text_of(branch)}" if branch else f"{commit} (no branch)"
 
 
 def _changes(about: Mapping[str, Any]) -> str:
     if about.get("snapshot") is False:
         return "not recorded (--no-snapshot)"
-    changes = _mapping(about.get("changes"))
+    changes = mapping_of(about.get("changes"))
     kinds = [kind for kind in ("modified", "added", "deleted", "untracked") if changes.get(kind)]
     if kinds:
-        return ", ".join(f"{_text(changes[kind])} {kind}" for kind in kinds)
+        return ", ".join(f"{text_of(changes[kind])} {kind}" for kind in kinds)
     return "uncommitted changes" if about.get("dirty") else "none"
 
 
 def _skipped(skipped: Any) -> str:
     """Why how many files are not in the snapshot, and the first of them."""
     by_reason: dict[str, list[str]] = {}
-    for item in _mappings(skipped):
-        by_reason.setdefault(_text(item.get("reason")), []).append(_text(item.get("path")))
-    return _some(
+    for item in mappings_of(skipped):
+        by_reason.setdefault(text_of(item.get("reason")), []).append(text_of(item.get("path")))
+    return some(
         [
             f"{', '.join(paths[:3])}{f' and {len(paths) - 3:,} more' if len(paths) > 3 else ''} ({reason})"
             for reason, paths in by_reason.items()
@@ -123,87 +148,68 @@ def _skipped(skipped: Any) -> str:
     )
 
 
-def _some(texts: Sequence[str], between: str) -> str:
-    """The first of them, and how many there are besides."""
-    more = [f"and {len(texts) - _MANY:,} more"] if len(texts) > _MANY else []
-    return between.join([*texts[:_MANY], *more])
-
-
 def _submodule(item: Mapping[str, Any]) -> str:
     dirty = " (with changes that are not in the snapshot)" if item.get("dirty") else ""
-    return f"{_text(item.get('path'))} at {_text(item.get('commit'))[:_SHORT_OID]}{dirty}"
+    return f"{text_of(item.get('path'))} at {text_of(item.get('commit'))[:_SHORT_OID]}{dirty}"
 
 
-def _params(about: Mapping[str, Any]) -> list[list[Cell]]:
-    params, sources = _mapping(about.get("params")), _mapping(about.get("param_sources"))
-    return [
-        [Cell(_text(name)), Cell(_text(params[name])), Cell(_text(sources.get(name)), "faint")]
-        for name in sorted(params)
+def _params(about: Mapping[str, Any], most: int) -> list[list[Cell]]:
+    """The parameters: what was given first, then configurations, defaults and constants."""
+    params, sources = mapping_of(about.get("params")), mapping_of(about.get("param_sources"))
+    origins = {name: text_of(sources.get(name)) for name in params}
+    names = sorted(params, key=lambda name: (source_rank(origins[name]), name))
+    rows = [
+        [Cell(text_of(name)), Cell(text_of(params[name])), Cell(source_text(origins[name]), "faint")]
+        for name in names[:most]
     ]
+    return [*rows, [Cell(f"and {len(names) - most:,} more", "faint"), Cell(""), Cell("")]] if names[most:] else rows
+
+
+def _summary(about: Mapping[str, Any]) -> list[list[Cell]]:
+    """What the program said in the end that is no number."""
+    items = list(mapping_of(about.get("summary")).items())
+    rows = [[Cell(text_of(name)), Cell(text_of(value))] for name, value in items[:MANY]]
+    return [*rows, [Cell(f"and {len(items) - MANY:,} more", "faint"), Cell("")]] if items[MANY:] else rows
 
 
 def _metrics(about: Mapping[str, Any]) -> list[list[Cell]]:
-    metrics = _mapping(about.get("metrics"))
-    names = [name for name in sorted(metrics) if isinstance(metrics[name], dict)]
-    columns = [[_text(metrics[name].get(key)) for name in names] for key in ("last", "min", "max", "count")]
+    metrics = mapping_of(about.get("metrics"))
+    names = [name for name in sorted(metrics) if isinstance(metrics[name], dict) and not name.startswith(SYSTEM_PREFIX)]
+    columns = [[text_of(metrics[name].get(key)) for name in names] for key in ("last", "min", "max", "count")]
     return [
-        [Cell(_text(name)), *(Cell(text) for text in texts)]
+        [Cell(text_of(name)), *(Cell(text) for text in texts)]
         for name, texts in zip(names, zip(*columns, strict=True), strict=True)
     ]
 
 
-def _files(about: Mapping[str, Any], key: str) -> list[list[Cell]]:
-    items = _mappings(about.get(key))
-    rows = [[Cell(_text(item.get("path"))), *map(Cell, _file_facts(item))] for item in items[:_MANY]]
-    if len(items) > _MANY:
-        rows.append([Cell(f"and {len(items) - _MANY:,} more", "faint"), Cell(""), Cell(""), Cell("")])
+def _system(about: Mapping[str, Any]) -> list[list[Cell]]:
+    """What was measured of the machine, each in its unit."""
+    metrics = mapping_of(about.get("metrics"))
+    rows = []
+    for name in sorted(metrics):
+        summary = metrics[name]
+        if isinstance(summary, dict) and name.startswith(SYSTEM_PREFIX):
+            short = name.removeprefix(SYSTEM_PREFIX)
+            texts = [_in_unit(short.rpartition("/")[2], summary.get(key)) for key in ("last", "min", "max")]
+            rows.append([Cell(text_of(text)) for text in (short, *texts, summary.get("count"))])
     return rows
 
 
-def _file_facts(item: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Size, digest, and what else there is to say of a file or folder."""
-    size, files = item.get("size"), item.get("files")
-    remarks = []
-    if is_number(files):
-        remarks.append(count_text(int(files or 0), "file"))
-    if item.get("kind") == "missing":
-        remarks.append("missing")
-    if item.get("changed"):
-        remarks.append("changed while it was read")
-    if item.get("link"):
-        remarks.append(f"a link to {_text(item['link'])}")
-    if item.get("stored") is False:
-        remarks.append(f"not stored: {_text(item['reason'])}" if item.get("reason") else "not stored")
-    elif isinstance(item.get("stored"), str):
-        remarks.append(_text(item["stored"]))
-    digest = _text(item.get("xxh3_128"))[:_SHORT_OID]
-    return (size_text(size) if is_number(size) and size is not None else "", digest, ", ".join(remarks))
-
-
-def _environment(environment: Mapping[str, Any]) -> list[list[Cell]]:
-    python, system, cpu = (_mapping(environment.get(key)) for key in ("python", "os", "cpu"))
-    packages, memory = _mapping(environment.get("packages")), environment.get("memory")
-    machine = [
-        _text(cpu.get("model")),
-        f"{_text(cpu['cores'])} cores" if cpu.get("cores") else "",
-        f"{size_text(memory)} of memory" if is_number(memory) and memory is not None else "",
-    ]
-    facts = {
-        "python": _joined([python.get("implementation"), python.get("version")]),
-        "at": _text(python.get("executable")),
-        "packages": f"{len(packages):,}" if packages else "",
-        "system": _joined([system.get(key) for key in ("distribution", "system", "release", "machine")]),
-        "machine": ", ".join(text for text in machine if text),
-    }
-    return [[Cell(key, "faint"), Cell(text)] for key, text in facts.items() if text]
+def _in_unit(kind: str, value: Any) -> str:
+    unit = _UNITS.get(kind)
+    if unit is None or not is_number(value) or not math.isfinite(value):
+        return text_of(value)
+    return size_text(value) if unit == "B" else f"{value:.4g} {unit}"
 
 
 def _next_steps(about: Mapping[str, Any], width: int | None, style: Style) -> str:
     """What to type next; on a narrow terminal without what it is good for."""
-    name = _text(about.get("name"))
+    name = text_of(about.get("name"))
+    artifact = [Cell(f"git show experiments/{name}:.gitxp/artifacts/PATH"), Cell("an output that is stored", "faint")]
     steps = [
         [Cell(f"gitxp logs {name}"), Cell("what it printed", "faint")],
         [Cell(f"git show experiments/{name}:PATH"), Cell("a file as it was when it ran", "faint")],
+        *([artifact] if has_artifacts(about) else []),
         [Cell(f"gitxp diff {name} @"), Cell("what differs from the newest run", "faint")],
     ]
     if width is not None and len(_INDENT) + sum(_widths(steps)) + GAP > width:
@@ -261,23 +267,3 @@ def _squeezed(rows: Sequence[Sequence[Cell]], width: int) -> list[list[Cell]]:
 
 def _widths(rows: Sequence[Sequence[Cell]]) -> list[int]:
     return [max(width_of(row[i].text) for row in rows) for i in range(len(rows[0]))]
-
-
-def _text(value: Any) -> str:
-    return value_text(value, _LONGEST)
-
-
-def _joined(values: Iterable[Any]) -> str:
-    return " ".join(_text(value) for value in values if value)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in _list(value) if isinstance(item, dict)]

@@ -16,11 +16,12 @@ import tempfile
 
 import calls
 import points
+import probe
 import rows
 from measure import check, sealed_environment
 from rows import QUICK, THOROUGH, Bench, Result
 
-ROWS = rows.ROWS | points.ROWS | calls.ROWS
+ROWS = rows.ROWS | points.ROWS | calls.ROWS | probe.ROWS
 
 
 def main() -> int:

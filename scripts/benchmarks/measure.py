@@ -104,11 +104,11 @@ class Footprint(NamedTuple):
     processes: int
 
 
-def footprint(work: Work, environ: dict[str, str], *, besides: str, span: float) -> Footprint:
+def footprint(work: Work, environ: dict[str, str], *, besides: str, span: float, settle: float = 1) -> Footprint:
     """What the processes of a command take while it runs, without those whose program is `besides`.
 
-    Memory is the most that was seen at both ends of `span` seconds, which begins a second after the program `besides`
-    is there; the core is their CPU time over the span.
+    Memory is the most that was seen at both ends of `span` seconds, which begins `settle` seconds after the program
+    `besides` is there; the core is their CPU time over the span.
     """
     mark = f"{os.getpid()}-{time.time_ns()}"
     process = subprocess.Popen(
@@ -126,7 +126,7 @@ def footprint(work: Work, environ: dict[str, str], *, besides: str, span: float)
                 msg = f"{besides} was never started by {' '.join(work.command)}"
                 raise RuntimeError(msg)
             time.sleep(0.05)
-        time.sleep(1)
+        time.sleep(settle)
         pids = [pid for pid, program in _programs(mark).items() if program != besides]
         first, used = _memory(pids), _cpu(pids)
         start = time.monotonic()

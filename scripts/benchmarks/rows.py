@@ -19,7 +19,7 @@ from measure import Work, check, footprint, has_proc, seconds, take_turns
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from measure import Pair
+    from measure import Footprint, Pair
 
 MET, MISSED, SKIPPED = "met", "MISSED", "skipped"
 
@@ -331,13 +331,23 @@ def wrapper(bench: Bench) -> Iterator[Result]:
     if not has_proc():
         yield Result("wrapper", "gitxp while the command sleeps", "", "", "", "", f"{SKIPPED}: needs Linux's /proc", {})
         return
-    span = bench.settings.span
-    sleeping = Work([bench.gitxp, "run", "--", "sleep", str(span + 60)], bench.fresh("wrapper"))
-    seen = footprint(sleeping, bench.environ, besides="sleep", span=span)
+    folder = bench.fresh("wrapper")
+    for option, words, settle in (
+        ("--no-system-metrics", "while the command sleeps", 1.0),
+        ("--system-metrics", "the same with system metrics, every 10 s", 15.0),  # the first look is after 10 s
+    ):
+        span = bench.settings.span
+        sleeping = Work([bench.gitxp, "run", option, "--", "sleep", str(span + 60)], folder)
+        yield from _footprint(
+            footprint(sleeping, bench.environ, besides="sleep", span=span, settle=settle), words, span
+        )
+
+
+def _footprint(seen: Footprint, words: str, span: float) -> Iterator[Result]:
     megabytes = seen.rss / 1e6
     yield Result(
         "wrapper",
-        f"memory of gitxp's {seen.processes} process(es) while the command sleeps",
+        f"memory of gitxp's {seen.processes} process(es), {words}",
         f"{megabytes:.1f} MB RSS",
         f"{seen.pss / 1e6:.1f} MB PSS",
         f"{megabytes:.1f} MB",
@@ -347,7 +357,7 @@ def wrapper(bench: Bench) -> Iterator[Result]:
     )
     yield Result(
         "wrapper",
-        f"CPU of them, over {span:g} s",
+        f"CPU of them, {words}, over {span:g} s",
         f"{seen.core * 100:.3f} %",
         "of one core",
         f"{seen.core * 100:.3f} %",

@@ -22,6 +22,7 @@ _LOOKS = {
     "typer._click.core": "with_click",
     "absl.flags._flagvalues": "with_absl",
     "fire.core": "with_fire",
+    "jsonargparse._core": "with_jsonargparse",
     "hydra._internal.hydra": "with_hydra",
     "hydra._internal.config_loader_impl": "with_hydra",
     "omegaconf.omegaconf": "with_omegaconf",

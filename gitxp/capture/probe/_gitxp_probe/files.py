@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from _thread import allocate_lock
 
 TYPE_CHECKING = False
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
     from .said import Said
 
 MAX_FILES = 200_000  # of one process
-_AT_ONCE = 64  # files that are said one by one
+_AT_ONCE = 64  # files that are said one by one,
+_AT_ONCE_SECONDS = 0.05  # for as long as that takes no longer: on a network's file system it might
 _BATCH = 256
 _WRITES = os.O_WRONLY | os.O_RDWR
 _NEW = os.O_TRUNC | os.O_EXCL
+_FOLDER = -1  # stands for the flags of a folder that is made
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Watch:
-    """The files of this process, in the order of the events: a path that was read, or (path, flags) of one written."""
+    """The files of this process, in the order of the events: a path that was read, or (path, flags) of all else."""
 
     def __init__(self, said: Said) -> None:
         self._said = said
@@ -40,20 +43,26 @@ class Watch:
         self._most = [_BATCH]  # so many may wait
         self._read: set[Any] = set()
         self._wrote: set[Any] = set()
+        self._full: List[bool] = []  # with anything in it, nothing more is taken
         self._cwd: str | None = None
         self._count = 0
+        self._spent = 0.0
         prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, _HERE, said.folder}
         self._dull = ("/proc/", "/sys/", "/dev/", *(prefix.rstrip("/") + "/" for prefix in prefixes if len(prefix) > 1))
         root = os.environ.get("GITXP_ROOT")
         self._root = root.rstrip("/") + "/" if root else "\0"
 
-    def hook(self, others: Dict[str, Callable[[Any], None]]) -> Callable[[str, Any], None]:
+    def hook(  # noqa: C901  (one function: each call of another costs)
+        self, others: Dict[str, Callable[[Any], None]]
+    ) -> Callable[[str, Any], None]:
         """The audit hook, with the handlers of other events: closed over all it needs, for it outlives the module."""
-        read, wrote, pending, most = self._read, self._wrote, self._pending, self._most
+        read, wrote, pending, most, full = self._read, self._wrote, self._pending, self._most, self._full
         flush, fail, find, writes = self.flush, self._fail, others.get, _WRITES
 
         def hook(event: str, args: Any) -> None:
             if event == "open":
+                if full:
+                    return
                 try:
                     path, _, flags = args
                     if flags & writes:
@@ -104,20 +113,23 @@ class Watch:
     def on_rename(self, args: Any) -> None:
         """A file that is renamed into place is written."""
         self._wrote.add(args[1])
-        self._pending.append((args[1], os.O_WRONLY))
-        if len(self._pending) >= self._most[0]:
-            self.flush()
+        self._add(args[1], os.O_WRONLY)
 
     def on_mkdir(self, args: Any) -> None:
         """Where a folder is made, somebody may write without our seeing it."""
-        path = os.path.abspath(os.fsdecode(args[0]))
-        if path.startswith(self._root) and not path.startswith(self._dull):
-            self._said.say_all("files", {"folders": [path]})
+        self._add(args[0], _FOLDER)
+
+    def _add(self, path: Any, flags: int) -> None:
+        if not self._full:
+            self._pending.append((path, flags))
+            if len(self._pending) >= self._most[0]:
+                self.flush()
 
     def flush(self) -> None:
         """Say what waits. Of two threads, and of a signal handler meanwhile, one does it."""
         if not self._pending or not self._lock.acquire(False):
             return
+        began = time.monotonic()
         try:
             count = len(self._pending)  # another thread may add to it meanwhile
             batch = list(dict.fromkeys(self._pending[:count]))
@@ -125,17 +137,20 @@ class Watch:
             self._read.update(batch)
             if self._cwd is None:
                 self._cwd = os.getcwd()
-            if self._count < _AT_ONCE:  # later, files of packages are few among all
+            if self._most[0] != _BATCH:  # later, files of packages are few among all
                 batch = [item for item in batch if not self._is_dull(item)]
             self._count += len(batch)
             self._say(batch)
         finally:
             self._lock.release()
-        if self._count >= _AT_ONCE:
+        self._spent += time.monotonic() - began
+        if self._count >= _AT_ONCE or self._spent > _AT_ONCE_SECONDS:
             self._most[0] = _BATCH
-        if self._count > MAX_FILES and not self._said.is_over:
+        if self._count > MAX_FILES and not self._full:
+            self._full.append(True)
             self._said.say("problem", text=f"A process opened more than {MAX_FILES:,} files; the rest is not listed.")
-            self._said.is_over = True
+            for seen in (self._read, self._wrote):
+                seen.clear()
 
     def _is_dull(self, item: Any) -> bool:
         path = item[0] if isinstance(item, tuple) else item
@@ -144,21 +159,30 @@ class Watch:
         return path.endswith(".pyc") or (path.startswith(self._dull) and not path.startswith(self._root))
 
     def _say(self, batch: List[Any]) -> None:
-        """Say the files of a batch, as many of one kind together as stand in a row."""
-        row: List[Any] = []
-        for item in batch:
-            if not isinstance(item, tuple):
-                row.append(item)
-                continue
-            path, flags = item
-            if flags & os.O_RDWR and not flags & _NEW:
-                row.append(path)
-            if row:
-                self._said.say_paths("read", row, self._cwd or "/")
-                row = []
-            self._said.say_paths("written", [path], self._cwd or "/")
-        if row:
-            self._said.say_paths("read", row, self._cwd or "/")
+        """Say the files of a batch, those of one kind together.
+
+        What was read before it was written is said before. What is read by another name than it was written by is said
+        after: then the recorder, who knows the one for the other, knows that it is none of the run's data.
+        """
+        before: List[Any] = batch
+        after: List[Any] = []
+        written: Dict[Any, None] = {}
+        folders: List[Any] = []
+        if not all(type(item) is str for item in batch):
+            before = []
+            for item in batch:
+                path, flags = item if isinstance(item, tuple) else (item, os.O_RDONLY)
+                if flags == _FOLDER:
+                    folders.append(path)
+                    continue
+                if path not in written and not (flags & _WRITES and (flags & os.O_WRONLY or flags & _NEW)):
+                    (after if written and not flags & _WRITES else before).append(path)
+                if flags & _WRITES:
+                    written[path] = None
+            before += [path for path in after if path in written]
+            after = [path for path in after if path not in written]
+        for key, paths in (("read", before), ("written", [*written]), ("read", after), ("folders", folders)):
+            self._said.say_paths(key, paths, self._cwd or "/")
 
     def renew(self) -> None:
         """In a forked child: nobody else is in the middle of anything."""

@@ -27,6 +27,8 @@ _LAUNCHERS = frozenset(
     "cProfile profile kernprof ipykernel_launcher jupyter pytest py.test uv poetry pdm rye hatch pixi conda mamba pipenv "
     "ray horovodrun debugpy pip gitxp dvc mlflow runpy multiprocessing ipython papermill".split()
 )
+# What stands between a parser and the user's code, and hands on the latter's words with words of its own.
+_BETWEEN = ("/configargparse.py", "/transformers/hf_argparser.py", "/simple_parsing/", "/tap/tap.py", "/jsonargparse/")
 _INNER = ("/hydra/_internal/", "/hydra/main.py", "/traitlets/", "/IPython/")  # whose parsers are about themselves
 _FRAMES = 40
 _statements: Dict[str, int] = {}
@@ -136,7 +138,7 @@ def is_asked(words: Any, own: str) -> bool:
         if frame is None:
             break
         path = frame.f_code.co_filename
-        if not path.startswith((own, _HERE)):
+        if not path.startswith((own, _HERE)) and not any(package in path for package in _BETWEEN):
             if is_direct and any(package in path for package in _INNER):
                 return False
             if _is_users(path):

@@ -61,6 +61,8 @@ class Said:
 
     def say_paths(self, key: str, paths: List[Any], cwd: str) -> None:
         """Make statements about files; paths are as the program gave them, and relative ones are from `cwd`."""
+        if not paths:
+            return
         start = f'{{"kind":"files","at":{time.time():.3f},"cwd":{quoted(cwd)},"{key}":['
         try:
             text = quoted("\0".join(paths))
@@ -106,7 +108,7 @@ class Said:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         for _ in range(2):
             try:
-                fd = os.open(self._path, flags, 0o666)
+                fd = os.open(self._path, flags, 0o600)  # what a program was given may be secret
             except FileNotFoundError:
                 if self._make_folder():
                     continue

@@ -40,6 +40,8 @@ def _say(values: Any, said: Said) -> None:
             continue
         for flag in flags:
             params[flag.name] = flag.value
-            if flag.present:
+            if hasattr(flag.value, "to_dict"):  # a whole configuration: each part that was given has a flag of its own
+                given += [name for name in values if name.startswith(f"{flag.name}.") and values[name].present]
+            elif flag.present:
                 given.append(flag.name)
     say_params(said, "absl", params, given)

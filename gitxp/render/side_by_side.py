@@ -1,0 +1,64 @@
+"""Two runs side by side: a table of what one has and what the other has, which fits the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gitxp.render.measure import fit, shorten, width_of
+from gitxp.render.safe import visible
+from gitxp.render.table import GAP, Cell, text_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitxp.model import Comparison
+    from gitxp.render.style import Style
+
+WIDEST = 1000  # no cell is wider, into a pipe or a file either: --json has the whole
+_NONE = "-"  # one of the two has no such thing
+
+
+def pair_cells(pair: tuple[Any, Any], texts: Sequence[str]) -> list[Cell]:
+    """The cells of the two values, which are these texts; where one run has none, that is said."""
+    return [
+        Cell(_NONE, "faint") if value is None else Cell(text, ink)
+        for value, text, ink in zip(pair, texts, ("bad", "good"), strict=True)
+    ]
+
+
+def pair_table(
+    comparison: Comparison,
+    rows: Sequence[Sequence[Cell]],
+    *,
+    width: int | None,
+    style: Style,
+    more: Sequence[str] = (),
+    numbers: bool = False,
+) -> str:
+    """The rows (name, in A, in B, and what `more` headings there are) below the names of the runs.
+
+    Names and values are cut where the table would be wider than `width`; of names the end is kept.
+    """
+    headings = ["", visible(comparison.a.name), visible(comparison.b.name), *more]
+    rows = [[Cell(shorten(cell.text, WIDEST), cell.ink) for cell in row] for row in rows]
+    if width is not None:
+        headings, rows = _fitted(headings, rows, width)
+    return text_table(headings, rows, right=[i > 0 and numbers for i in range(len(headings))], style=style)
+
+
+def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> tuple[list[str], list[list[Cell]]]:
+    columns = list(zip(*rows, strict=True))
+    naturals = [
+        max(1, width_of(title), *(width_of(cell.text) for cell in column))
+        for title, column in zip(headings, columns, strict=True)
+    ]
+    share = max(8, (width - GAP * (len(headings) - 1)) // len(headings))
+    widths = fit(naturals, [share] * len(naturals), list(range(len(naturals))), width, gap=GAP, drop=False)
+    cut = [
+        [
+            Cell(shorten(cell.text, w, keep_end=i == 0), cell.ink)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]
+    return [shorten(title, w) for title, w in zip(headings, widths, strict=True)], cut
