@@ -110,6 +110,9 @@ _replace_environment(sealed_environment(Path(os.devnull)))
 os.umask(0o022)
 
 
+pytest.register_assert_rewrite("probed", "programs")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Make known the option that `scripts/test --integration` passes on."""
     parser.addoption(
