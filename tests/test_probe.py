@@ -601,3 +601,12 @@ def test_what_a_tracer_sees(probed: Probed) -> None:
         """
     )
     assert probed.said("problem") == []
+
+
+def test_gitxps_own_files_are_no_data(probed: Probed) -> None:
+    """What gitxp reads of its own package in the program's process, as it does in a notebook's, is not listed."""
+    own = os.path.join(os.path.dirname(os.path.dirname(PROBE)), "errors.py")
+    probed.write("data.txt", "x")
+    probed.run(f"open({own!r}).close(); open('data.txt').close()")
+    assert own not in probed.files().read
+    assert "data.txt" in probed.files().read
