@@ -110,9 +110,32 @@ _replace_environment(sealed_environment(Path(os.devnull)))
 os.umask(0o022)
 
 
+pytest.register_assert_rewrite("probed", "programs")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Make known the option that `scripts/test --integration` passes on."""
+    parser.addoption(
+        "--integration", action="store_true", help="run the tests that need other projects' packages, alone"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make known the one marker that the fixtures here look for."""
+    """Make known the markers."""
     config.addinivalue_line("markers", "damaged: leaves a repository that git fsck refuses, on purpose")
+    config.addinivalue_line("markers", "integration: needs packages and programs that only --integration installs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave only the integration tests with --integration, and skip them without."""
+    if config.getoption("--integration"):
+        others = [item for item in items if not item.get_closest_marker("integration")]
+        items[:] = [item for item in items if item.get_closest_marker("integration")]
+        config.hook.pytest_deselected(items=others)
+        return
+    for item in items:
+        if item.get_closest_marker("integration"):
+            item.add_marker(pytest.mark.skip(reason="only in scripts/test --integration"))
 
 
 @pytest.fixture(autouse=True)

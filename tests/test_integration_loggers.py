@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gitxp.capture.readers import Found
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
 
 
 def load(name: str) -> Any:

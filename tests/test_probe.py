@@ -582,3 +582,31 @@ def test_what_comes_first(probed: Probed) -> None:
         "b": False,
         "d": True,
     }
+
+
+def test_what_a_tracer_sees(probed: Probed) -> None:
+    """No line of the probe's counts among the program's, and its file names are no files that coverage could read."""
+    probed.run(
+        """
+        import argparse, os, sys
+        parser = argparse.ArgumentParser()
+        seen = []
+        sys.settrace(lambda frame, event, arg: seen.append((frame.f_code.co_filename, frame.f_globals.get("__file__"))))
+        parser.parse_args([])
+        os.waitpid(pid, 0) if (pid := os.fork()) else os._exit(0)
+        sys.settrace(None)
+        ours = [pair for pair in seen if "gitxp" in str(pair)]
+        assert ("<gitxp>/with_argparse.py", None) in ours and ("<gitxp>/params.py", None) in ours, ours
+        assert not [pair for pair in ours if pair != ("<gitxp>/" + pair[0].rpartition("/")[2], None)], ours
+        """
+    )
+    assert probed.said("problem") == []
+
+
+def test_gitxps_own_files_are_no_data(probed: Probed) -> None:
+    """What gitxp reads of its own package in the program's process, as it does in a notebook's, is not listed."""
+    own = os.path.join(os.path.dirname(os.path.dirname(PROBE)), "errors.py")
+    probed.write("data.txt", "x")
+    probed.run(f"open({own!r}).close(); open('data.txt').close()")
+    assert own not in probed.files().read
+    assert "data.txt" in probed.files().read

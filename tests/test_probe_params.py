@@ -12,13 +12,18 @@ import pytest
 from probed import Probed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
-def needs(*packages: str) -> pytest.MarkDecorator:
-    """Skip where one of these is not installed: scripts/test --integration has them."""
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"without {', '.join(missing)}")
+def needs(*packages: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Leave a test to scripts/test --integration, which installs these packages."""
+
+    def mark(test: Callable[..., None]) -> Callable[..., None]:
+        missing = [name for name in packages if importlib.util.find_spec(name) is None]
+        return pytest.mark.integration(pytest.mark.skipif(bool(missing), reason=f"without {', '.join(missing)}")(test))
+
+    return mark
 
 
 @pytest.fixture
@@ -143,6 +148,26 @@ def test_programs_that_are_installed(probed: Probed, name: str, wanted: dict[str
         [sys.executable, str(folder / name), "--nproc", "2"], env=probed.environ(), cwd=probed.root, check=True
     )
     assert probed.params("argparse") == wanted
+
+
+def test_modules_that_are_installed(probed: Probed) -> None:
+    """A launcher that is started by `-m` tells nothing of its own options, and the program that it starts tells its own."""
+    library = probed.root.parent / "lib" / "site-packages"
+    folder = library / "torch" / "distributed"
+    folder.mkdir(parents=True)
+    for package in (folder, folder.parent):
+        (package / "__init__.py").touch()
+    (folder / "run.py").write_text(
+        "import argparse, runpy, sys\nparser = argparse.ArgumentParser()\nparser.add_argument('--nproc')\n"
+        "_, sys.argv[1:] = parser.parse_known_args()\nrunpy.run_path(sys.argv[1], run_name='__main__')\n"
+    )
+    probed.run(
+        "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('file')\nparser.add_argument('--lr')\nparser.parse_args()\n",
+        *["--lr", "0.5"],
+        python=[sys.executable, "-m", "torch.distributed.run", "--nproc", "2"],
+        env={"PYTHONPATH": f"{probed.environ()['PYTHONPATH']}:{library}"},
+    )
+    assert probed.params("argparse") == {"file": "main.py", "lr": "0.5"}
 
 
 def test_mistakes_are_told_as_ever(probed: Probed) -> None:

@@ -198,6 +198,17 @@ def test_a_guess_under_another_name_is_dropped() -> None:
     }
 
 
+def test_a_switch_before_arguments_takes_none_of_them() -> None:
+    """`--drifting 3 4`, where the parser has 3 and 4 under names of their own; a list that it knows nothing of stays."""
+    parser = Said("click", {"ty": "drifting", "x": 3.0, "y": 4.0}, frozenset({"ty", "x", "y"}))
+    assert merged({"drifting": ([3, 4], "argv"), "sizes": ([3, 5], "argv")}, parser) == {
+        "ty": ("drifting", "argv"),
+        "x": (3.0, "argv"),
+        "y": (4.0, "argv"),
+        "sizes": ([3, 5], "argv"),
+    }
+
+
 def test_nested_values_are_flat_and_none_is_null() -> None:
     """As in a file that a command names."""
     said = Said("hydra", {"db": {"user": "me", "ports": [1, 2]}, "none": None}, frozenset({"db.user", "db"}))

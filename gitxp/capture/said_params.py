@@ -114,6 +114,7 @@ def _renamed(params: Params, guesses: set[str], parsed: list[tuple[str, Any]]) -
     """The guesses that a parser has under another name of its own, or in parts."""
     names = {name for name, _ in parsed}
     nested = {part for name in names for part in _ancestors(name) if part != name}
+    other_names = [value for name, value in parsed if name not in params]
     for guess in guesses - names:
         value = params[guess]
         if guess in nested:
@@ -121,8 +122,10 @@ def _renamed(params: Params, guesses: set[str], parsed: list[tuple[str, Any]]) -
         elif isinstance(value, bool):
             if f"no_{guess}" in names or any(_is_switch(other, value) and name[:1] == guess for name, other in parsed):
                 yield guess
-        elif any(_is_same(value, other) for name, other in parsed if name not in params):
+        elif any(_is_same(value, other) for other in other_names):
             yield guess
+        elif isinstance(value, list) and all(any(_is_same(item, other) for other in other_names) for item in value):
+            yield guess  # a switch before several arguments: `--drifting 3 4`
 
 
 def _is_switch(other: Any, value: Any) -> bool:

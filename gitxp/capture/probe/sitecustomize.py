@@ -16,11 +16,34 @@ def _load():
     folder = os.environ.get("GITXP_RUN_DIR")
     if folder and os.environ.get("GITXP_PROBE") != "0" and sys.version_info >= (3, 8):
         try:
+            _hide_from_tracers()
             from _gitxp_probe import start
 
             start(folder)
         except Exception:  # what is amiss with the probe must not be amiss with the program
             _tell(folder, sys.exc_info()[1])
+
+
+def _hide_from_tracers():
+    """Have no files that coverage and trace would count among the program's."""
+    import _frozen_importlib_external as external
+
+    def renamed(code, name):
+        constants = [renamed(item, name) if isinstance(item, type(code)) else item for item in code.co_consts]
+        return code.replace(co_filename=name, co_consts=tuple(constants))
+
+    class Loader(external.SourceFileLoader):
+        def get_code(self, fullname):
+            return renamed(super().get_code(fullname), "<gitxp>/" + os.path.basename(self.path))
+
+        def exec_module(self, module):
+            super().exec_module(module)
+            del module.__file__
+
+    for function in (renamed, Loader.get_code, Loader.exec_module):
+        function.__code__ = renamed(function.__code__, "<gitxp>/sitecustomize.py")
+    for folder in (_FOLDER, os.path.join(_FOLDER, "_gitxp_probe")):
+        sys.path_importer_cache[folder] = external.FileFinder(folder, (Loader, [".py"]))
 
 
 def _tell(folder, error):

@@ -31,7 +31,7 @@ _BATCH = 256
 _WRITES = os.O_WRONLY | os.O_RDWR
 _NEW = os.O_TRUNC | os.O_EXCL
 _FOLDER = -1  # stands for the flags of a folder that is made
-_HERE = os.path.dirname(os.path.abspath(__file__))
+_GITXP = os.path.abspath(__file__ + "/../../../..")  # the package, whose own modules are no data of a notebook's run
 
 
 class Watch:
@@ -48,7 +48,7 @@ class Watch:
         self._cwd: str | None = None
         self._count = 0
         self._spent = 0.0
-        prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, _HERE, said.folder}
+        prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, _GITXP, said.folder}
         self._dull = ("/proc/", "/sys/", "/dev/", *(prefix.rstrip("/") + "/" for prefix in prefixes if len(prefix) > 1))
         root = os.environ.get("GITXP_ROOT")
         self._root = root.rstrip("/") + "/" if root else "\0"

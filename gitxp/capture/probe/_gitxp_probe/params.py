@@ -25,7 +25,7 @@ _TOLD = ("decimal", "fractions", "datetime", "uuid", "ipaddress")  # whose text 
 _LAUNCHERS = frozenset(
     "torchrun torch.distributed.run torch.distributed.launch torch.distributed.elastic accelerate deepspeed coverage pdb "
     "cProfile profile kernprof ipykernel_launcher jupyter pytest py.test uv poetry pdm rye hatch pixi conda mamba pipenv "
-    "ray horovodrun debugpy pip gitxp dvc mlflow runpy multiprocessing ipython papermill".split()
+    "ray horovodrun debugpy pip gitxp dvc mlflow runpy multiprocessing joblib loky ipython papermill".split()
 )
 # What stands between a parser and the user's code, and hands on the latter's words with words of its own.
 _BETWEEN = ("/configargparse.py", "/transformers/hf_argparser.py", "/simple_parsing/", "/tap/tap.py", "/jsonargparse/")
@@ -172,15 +172,17 @@ def is_users_frame(frame: Any, own: str) -> bool:
     return frame is not None and _is_users(frame.f_code.co_filename)
 
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
+_HERE = say_params.__code__.co_filename.rpartition("/")[0]
 
 
 def _is_users(path: str) -> bool:
     root = (os.environ.get("GITXP_ROOT") or "/").rstrip("/") + "/"
     if "/site-packages/" in path or "/dist-packages/" in path:
         return False
-    if path.startswith("<") or "/ipykernel_" in path:
-        return not path.startswith("<frozen")
+    if path.startswith("<"):  # no file: of the others, <frozen runpy> is below every program that -m started
+        return path.startswith(("<ipython-input", "<string>", "<stdin>"))
+    if "/ipykernel_" in path:
+        return True
     path = os.path.abspath(path)
     prefix = sys.prefix.rstrip("/") + "/"
     return path.startswith(root) and not (path.startswith(prefix) and not root.startswith(prefix))
