@@ -610,3 +610,113 @@ def test_gitxps_own_files_are_no_data(probed: Probed) -> None:
     probed.run(f"open({own!r}).close(); open('data.txt').close()")
     assert own not in probed.files().read
     assert "data.txt" in probed.files().read
+
+
+def test_functions_that_a_test_replaces(probed: Probed) -> None:
+    """What a program puts in the place of the system's functions is called by the program alone."""
+    done = probed.run(
+        """
+        import os, time
+        from unittest import mock
+        names = ["os.getcwd", "os.open", "os.write", "os.close", "os.mkdir", "os.urandom", "os.getpid", "time.time", "time.monotonic"]
+        mocks = [mock.patch(name, side_effect=RuntimeError(name)) for name in names]
+        started = [each.start() for each in mocks]
+        for number in range(300):
+            open(f"x{number}", "w").close()
+        print([each.call_count for each in started])
+        """
+    )
+    assert (done.stdout, done.stderr) == (f"{[0] * 9}\n", "")
+    assert len(probed.files().written) == 300
+
+
+def test_timeouts_that_are_os_errors(probed: Probed) -> None:
+    """A handler may raise what a disk might: it reaches the program all the same, from a method too."""
+    done = probed.run(
+        """
+        import argparse, functools, signal
+        class Clock:
+            def ring(self, *_): raise TimeoutError("mine")
+        signal.signal(signal.SIGALRM, functools.partial(Clock().ring))
+        parser = argparse.ArgumentParser()
+        parser.set_defaults(**{f"p{n}": list(range(50)) for n in range(50)})
+        rings = caught = 0
+        for round in range(60):
+            rings += 1
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
+            try:
+                number = 0
+                while True:
+                    number += 1
+                    parser.parse_args([])
+                    try:
+                        open(f"none/{round}-{number}").close()
+                    except FileNotFoundError:
+                        pass
+            except TimeoutError:
+                caught += 1
+        print(rings - caught)
+        """
+    )
+    assert done.stdout == "0\n"
+
+
+def test_a_limit_on_the_size_of_files(probed: Probed) -> None:
+    """Where a signal would end a process that writes too much, we write no more."""
+    code = """
+        import resource, signal, sys
+        signal.signal(signal.SIGXFSZ, lambda *_: print("too much"))
+        if sys.argv[1:]:
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+        for number in range(600):
+            try:
+                open(f"none{number}")
+            except OSError:
+                pass
+        print("done")
+        """
+    for words in ([], ["default"]):
+        done = probed.run(code, *words)
+        assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "is_there"),
+    [("{}/", False), ("./src:{}/", True), ("{}/:./src", True), ("./src:{}", False), ("{}:./src", False)],
+)
+def test_the_current_folder_on_the_path(probed: Probed, path: str, is_there: bool) -> None:
+    """Where PYTHONPATH was empty and somebody added to it, the empty entry that Python would see is the current folder."""
+    (probed.root / "src").mkdir()
+    probed.write(
+        "bin/main.py", "import sys\nprint(sys.argv[1] in sys.path, any('probe' in entry for entry in sys.path))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "bin/main.py", str(probed.root)],
+        cwd=probed.root,
+        env=probed.environ({"PYTHONPATH": path.format(PROBE)}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{is_there} False\n"
+    assert probed.said("process")
+
+
+def test_a_folder_that_is_gone(probed: Probed) -> None:
+    """Absolute paths are known also where there is no current folder."""
+    probed.write("a", "1")
+    probed.run(
+        """
+        import os
+        path = os.path.abspath("a")
+        os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")
+        open(path).close()
+        try:
+            open("relative", "w")
+        except OSError:
+            pass
+        """
+    )
+    assert "a" in probed.files().read
+    assert probed.said("problem") == []

@@ -14,7 +14,7 @@ from .params import is_asked, say_params
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Dict, Set
 
     from .said import Said
 
@@ -24,27 +24,30 @@ _SUPPRESSED = "==SUPPRESS=="
 def look(module: Any, said: Said) -> None:
     """Look at the parsers of argparse from now on."""
     parser = module.ArgumentParser
-    parse, take = parser.parse_known_args, parser._get_values
+    take = parser._get_values
     own = os.path.abspath(module.__file__)
-    given_by_thread: Dict[int, set[str]] = {}
+    given_by_thread: Dict[int, Set[str]] = {}
 
-    def parse_known_args(self: Any, args: Any = None, namespace: Any = None, *more: Any, **others: Any) -> Any:
-        thread = get_ident()
-        if thread in given_by_thread:  # a subcommand's
-            return parse(self, args, namespace, *more, **others)
-        given = given_by_thread[thread] = set()
-        try:
-            found = parse(self, args, namespace, *more, **others)
-        finally:
-            del given_by_thread[thread]
-        try:
-            is_own = is_asked(args, own)
-            if is_own is not None:
-                values = dict(vars(found[0]))
-                say_params(said, "argparse", values, given, is_own=is_own, complete=is_own and not found[1])
-        except Exception as error:
-            said.problem("The options of argparse", error)
-        return found
+    def wrap(parse: Any) -> Any:
+        def wrapper(self: Any, args: Any = None, namespace: Any = None, *more: Any, **others: Any) -> Any:
+            thread = get_ident()
+            if thread in given_by_thread:  # a subcommand's, or a part of it
+                return parse(self, args, namespace, *more, **others)
+            given = given_by_thread[thread] = set()
+            try:
+                found = parse(self, args, namespace, *more, **others)
+            finally:
+                del given_by_thread[thread]
+            try:
+                is_own = is_asked(args, own)
+                if is_own is not None:
+                    values = dict(vars(found[0]))
+                    say_params(said, "argparse", values, given, is_own=is_own, complete=is_own and not found[1])
+            except Exception as error:
+                said.problem("The options of argparse", error)
+            return found
+
+        return dress(wrapper, parse)
 
     def get_values(self: Any, action: Any, words: Any, *more: Any, **others: Any) -> Any:
         given = given_by_thread.get(get_ident())
@@ -52,5 +55,6 @@ def look(module: Any, said: Said) -> None:
             given.add(action.dest)
         return take(self, action, words, *more, **others)
 
-    parser.parse_known_args = dress(parse_known_args, parse)
+    parser.parse_known_args = wrap(parser.parse_known_args)
+    parser.parse_known_intermixed_args = wrap(parser.parse_known_intermixed_args)
     parser._get_values = dress(get_values, take)
