@@ -240,6 +240,45 @@ def test_a_deep_value_costs_its_statement() -> None:
     assert problems == ["Parameters of the source 'api' are left out: it is nested more than 32 deep."]
 
 
+def test_a_parser_that_took_all_words_leaves_no_guess() -> None:
+    """What was guessed of words that a parser has otherwise is dropped, if it took them all; files and options stay."""
+    before = {"noamp": ("rest", "argv"), "lr": (1, "argv"), "depth": (3, "config:c.yaml"), "seed": (5, "option")}
+    said = {"lr": 1.0, "amp": False}
+    assert merged(before, Said("absl", said, frozenset({"lr", "amp"}), complete=True)) == {
+        "lr": (1.0, "argv"),
+        "amp": (False, "argv"),
+        "depth": (3, "config:c.yaml"),
+        "seed": (5, "option"),
+    }
+    assert merged(before, Said("absl", said))["noamp"] == ("rest", "argv")
+
+
+def of_process(pid: int, ppid: int, main: str, *argv: str) -> list[Statement]:
+    """A process in `/repo`, and a parameter that it tells, with its id as the value."""
+    facts = {"ppid": ppid, "root": "/repo", "prefix": "/repo/.venv", "argv": [*argv] or [main]}
+    about = say("process", pid=pid, **facts, **({"main": main} if main else {}))
+    return [about, say("params", pid=pid, source="argparse", params={f"p{pid}": pid}, given=[f"p{pid}"])]
+
+
+@pytest.mark.parametrize(
+    ("processes", "wanted"),
+    [
+        ([(1, 0, "/usr/bin/tool")], {1}),
+        ([(1, 0, "/repo/train.py"), (2, 1, "/usr/lib/json/tool.py")], {1}),
+        ([(1, 0, "/repo/train.py"), (2, 1, "/repo/worker.py"), (3, 2, "")], {1, 2}),
+        ([(1, 0, "/repo/.venv/bin/torchrun"), (2, 1, "/repo/train.py"), (3, 2, "/repo/.venv/lib/loky.py")], {1, 2}),
+        ([(1, 0, "/usr/bin/torchrun"), (2, 1, "/usr/lib/installed/train.py")], {1, 2}),
+        ([(1, 2, "/usr/lib/a.py"), (2, 1, "/usr/bin/torchrun")], set()),
+        ([(1, 1, "/usr/lib/a.py")], set()),
+    ],
+)
+def test_whose_parameters_count(processes: list[tuple[int, int, str]], wanted: set[int]) -> None:
+    """Those of the command's own process, of the user's programs and of what launchers start; circles end."""
+    record: dict[str, Any] = {}
+    fold(record, {}, [statement for process in processes for statement in of_process(*process)])
+    assert set(record.get("params", {}).values()) == wanted
+
+
 def test_metadata_adds_to_what_the_user_told() -> None:
     """Tags add up, notes stand below the user's, the user's group stays, the last title counts."""
     record: dict[str, Any] = {"tags": ["a"], "note": "mine", "group": "g"}
