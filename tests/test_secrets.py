@@ -368,3 +368,31 @@ def test_a_configuration_that_a_run_saves(repo: str, git: Git, gitxp: Gitxp) -> 
 def test_in_a_program_literals_are_the_secrets(source: str, kept: str) -> None:
     """Of a program's text the string that is given to a secret name goes, and what only speaks of one stays."""
     assert redact_source(source) == kept
+
+
+@pytest.mark.parametrize(
+    "name", ["extra.token", "source.token", "++system.token", "session_cookie", "creds", "bearer", "jwt"]
+)
+def test_further_names(name: str) -> None:
+    """A section's token is no language model's, and cookies and the like are secrets."""
+    assert is_secret(name, CANARY)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.pad_token", "text_token", "cookie_policy", "bearer_type"])
+def test_names_that_are_none(name: str) -> None:
+    """What language models call tokens, and what is about a secret."""
+    assert not is_secret(name, CANARY)
+
+
+def test_magic_lines() -> None:
+    """The words of a magic, or of a command for the shell, are redacted as a command's."""
+    source = '%%gitxp --name x --param "db_password=canary95"\n!curl --token canary96 x\nlr = 1\n'
+    assert redact_source(source) == (
+        '%%gitxp --name x --param "db_password=<redacted>"\n!curl --token <redacted> x\nlr = 1\n'
+    )
+
+
+def test_no_canary_in_a_group(repo: str, git: Git, gitxp: Gitxp) -> None:
+    """A token of a known shape is kept out of the group as out of a tag."""
+    gitxp("run", "--name", "r", "--group", SHAPES[1], "--", "true", cwd=repo)
+    assert json.loads(git("show", "experiments/r:.gitxp/run.json", cwd=repo))["group"] == HIDDEN

@@ -40,6 +40,18 @@ def holds_secret(data: bytes, secrets: Sequence[bytes]) -> bool:
     return len(data) <= _MAX_TEXT and b"\0" not in data and has_token(data.decode("utf-8", "replace"))
 
 
+def without_secrets(value: Any, secrets: Sequence[bytes]) -> Any:
+    """What JSON holds, with `<redacted>` in the place of these secrets in all of its texts."""
+    if isinstance(value, dict):
+        return {key: without_secrets(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(item, secrets) for item in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret.decode("utf-8", "surrogateescape"), REDACTED)
+    return value
+
+
 def _parts(value: Any, redacted: Any) -> Iterator[str]:
     """What stands in a value where the other has `<redacted>`."""
     if isinstance(value, dict) and isinstance(redacted, dict):

@@ -11,7 +11,8 @@ from __future__ import annotations
 from gitxp.capture.scalars import is_number
 
 _STRONG = frozenset(
-    "secret secrets password passwords passwd passphrase passcode credential credentials authorization".split()
+    "secret secrets password passwords passwd passphrase passcode credential credentials cred creds cookie cookies bearer "
+    "jwt authorization".split()
 )
 # Written as one word, alone or at the end of a longer one: PGPASSWORD, wandbapikey.
 _JOINED = tuple(
@@ -65,7 +66,7 @@ def is_secret(name: str, value: object) -> bool:
             return not (word.startswith("credential") and _is_path(text))
         if word in {"key", "token", "keys", "tokens"} and at and parts[at - 1] in _KEEPERS:
             return not (word == "key" and _is_path(text))
-    return _is_weak_secret(parts, text)
+    return _is_weak_secret(parts, words_of(name.rpartition(".")[2])[-2:-1], text)
 
 
 def is_switch(name: str) -> bool:
@@ -95,11 +96,11 @@ def words_of(name: str) -> list[str]:
     return [word.lower() for word in (*words, word) if word]
 
 
-def _is_weak_secret(parts: list[str], text: str) -> bool:  # noqa: PLR0911  (one for each word)
-    """Of a name that leaves a doubt, which the value decides."""
+def _is_weak_secret(parts: list[str], beside: list[str], text: str) -> bool:  # noqa: PLR0911  (one for each word)
+    """Of a name that leaves a doubt, which the value decides; `beside` is the word before the last without a dot between."""
     last, before = parts[-1], parts[-2:-1]
-    if last == "token":
-        if _OF_MODELS.intersection(before) or text[:1] in "<[{":
+    if last == "token":  # tokenizer.pad_token, and not source.token
+        if _OF_MODELS.intersection(beside) or text[:1] in "<[{":
             return False
         return not is_number(text) or (text.isdigit() and len(text) >= _LEAST_DIGITS)
     if last == "auth":

@@ -87,8 +87,10 @@ def redact_line(text: str) -> str:
 
 
 def redact_code(text: str) -> str:
-    """As `redact_shapes`, and without the string literals that a program gives to secret names."""
-    return _LITERAL.sub(_without_value, redact_shapes(text))
+    """As `redact_shapes`, and without the string literals that a program gives to secret names, or a magic's words."""
+    lines = redact_shapes(text).splitlines(keepends=True)
+    text = "".join(redact_line(line) if line.lstrip().startswith(("%", "!")) else line for line in lines)
+    return _LITERAL.sub(_without_value, text)
 
 
 def _without_password(match: re.Match[str]) -> str:

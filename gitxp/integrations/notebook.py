@@ -11,12 +11,14 @@ Parameters are put in as papermill does it: a cell behind the one that is tagged
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from gitxp.capture.known_secrets import known_secrets, without_secrets
 from gitxp.capture.params import capture_params
 from gitxp.current.said import Said
 from gitxp.errors import GitxpError, UsageError
@@ -58,7 +60,8 @@ def execute(path: str, words: Sequence[str], environ: Mapping[str, str]) -> int:
     params, _, _ = capture_params([path, *words], os.getcwd(), ())
     if params:
         inject(notebook, params)
-    return _run(notebook, _Copy(path, environ), os.path.dirname(os.path.abspath(path)))
+    secrets = known_secrets([path, *words], [params], environ)
+    return _run(notebook, _Copy(path, environ, secrets), os.path.dirname(os.path.abspath(path)))
 
 
 def inject(notebook: Any, params: Mapping[str, Any]) -> None:
@@ -91,9 +94,10 @@ def _tags(cell: Any) -> Sequence[str]:
 
 
 class _Copy:
-    """The executed copy, an artifact of the run: replaced whole after each cell."""
+    """The executed copy, an artifact of the run: replaced whole after each cell. What is secret of the parameters is not in it."""
 
-    def __init__(self, path: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, path: str, environ: Mapping[str, str], secrets: Sequence[bytes]) -> None:
+        self._secrets = secrets
         self.live = environ.get("GITXP_RUN_DIR")
         full = os.path.realpath(path)
         inside = os.path.relpath(full, os.path.realpath(environ.get("GITXP_ROOT") or os.getcwd()))
@@ -109,8 +113,10 @@ class _Copy:
         target = os.path.join(self.live, "artifacts", self.name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         temporary = f"{target}.{os.getpid()}.tmp"
+        cells = json.loads(nbformat.writes(notebook))
         with open(temporary, "w", encoding="utf-8") as file:
-            nbformat.write(notebook, file)
+            json.dump(without_secrets(cells, self._secrets), file, indent=1, ensure_ascii=False, sort_keys=True)
+            file.write("\n")
         os.replace(temporary, target)
         if not self._is_told:
             Said(self.live).say("artifact", path=self.name, source=target, type="notebook")

@@ -241,7 +241,7 @@ def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dic
     optional = {
         "base": location.head,
         "branch": survey.branch,
-        "group": request.group,
+        "group": redact_text(request.group) if request.group else None,
         "note": redact_text(request.note) if request.note else None,
         "tags": list(dict.fromkeys(map(redact_text, request.tags))),
     }
