@@ -411,6 +411,26 @@ def test_git_is_asked_in_one_go(repo: str, git: Git) -> None:
     assert find_unchanged(Program(repo), blobs) == set(names) - {"é"}
 
 
+@pytest.mark.parametrize("folders", [1, 150])
+def test_of_many_paths_the_tree_is_listed(repo: str, git: Git, folders: int) -> None:
+    """Of many paths, in few folders or in many, exactly those are found that the commit has, with what it has there."""
+    names = ["a b", "é", "-x", "q'uote", "back\\slash", "new\nline", "sub/:y", ":z/*", "[a]/b"]
+    for name in names:
+        path = Path(repo, name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name)
+    Path(repo, "a").mkdir()
+    Path(repo, "a/b").write_text("not asked for")
+    git("add", "-A")
+    git("commit", "-qm", "Names")
+    absent = [f"none{n % folders}/{n}" for n in range(300)]
+    blobs = find_blobs(Program(repo), "HEAD", [*names, "sub", "", *absent])
+    few = [name for name in names if "\n" not in name]
+    assert {name: blob for name, blob in blobs.items() if name in few} == find_blobs(Program(repo), "HEAD", few)
+    assert set(blobs) == set(names)
+    assert blobs["new\nline"].size == 8
+
+
 def test_folding_of_paths() -> None:
     """A folder of more than twenty things is one thing, from the bottom up; the top never is."""
     flat = [f"/r/{n}" for n in range(30)]
