@@ -152,6 +152,7 @@ class FileChange:
 class FolderChange:
     """The files of a data folder that differ between two runs: their paths from the folder, sorted by their bytes.
 
+    `moved` are pairs of the old and the new path of files with the same content; they are neither added nor removed.
     `singles` are the entries of single files that stand for the folder in a run that has no entry of the folder itself.
     """
 
@@ -159,6 +160,7 @@ class FolderChange:
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     singles: tuple[str, ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,17 @@ def test_files_of_a_folder(factory: Factory, here: Repo) -> None:
             subprocess.run(["git", "update-ref", "-d", f"refs/experiments/{name}"], check=True, cwd=factory.path)
 
 
+def test_files_that_moved_within_a_folder(factory: Factory, here: Repo) -> None:
+    """A file whose content is at another path has moved, each once; not links, what is empty, or cannot be read."""
+    empty = f"{compare_data._EMPTY[1:].decode()}  "
+    a = manifest("1  a", "1  b", "2 @link", "?  closed", "3  same") + f"{empty}none\n".encode()
+    b = manifest("1  c", "2 @link2", "?  closed2", "3  copy", "3  same") + f"{empty}none2\n".encode()
+    factory.make("a", data=[folder("d", "1")], files={data_path("d"): a})
+    factory.make("b", data=[folder("d", "2")], files={data_path("d"): b})
+    added, removed = ("closed2", "copy", "link2", "none2"), ("b", "closed", "link", "none")
+    assert compare(here).data_files == {"d": FolderChange(added=added, removed=removed, moved=(("a", "c"),))}
+
+
 def test_the_same_data_is_no_difference(factory: Factory, here: Repo) -> None:
     """One content is one content, whoever named it; without digests, all that is known of it must be the same."""
     outside = {"path": "/d", "kind": "file", "size": 3, "modified": "2026-01-01T00:00:00.000Z", "source": "opened"}

@@ -416,6 +416,35 @@ def test_cancelled(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert not [path for path in (tmp_path / "cache").rglob("*") if "." in path.name]
 
 
+def test_what_was_hashed_before_the_end_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled each time after three files, the next time gets further, and at last to the end."""
+    monkeypatch.setattr(data, "_CHUNK", 2)
+    root = tmp_path / "root"
+    root.mkdir()
+    for n in range(9):
+        (root / str(n)).write_text(str(n))
+    hashed: list[bytes] = []
+
+    def hash_file(path: bytes, *args: Any, **named: Any) -> hashing.FileHash:
+        hashed.append(path[-1:])
+        return hashing.hash_file(path, *args, **named)
+
+    monkeypatch.setattr(hash_threads, "hash_file", hash_file)
+
+    def attempt() -> dict[str, Any]:
+        hashed.clear()
+        cache = str(tmp_path / "cache")
+        (entry,) = fingerprint([str(root)], "/", cache, cancelled=lambda: len(hashed) >= 3, clock=later)
+        return entry
+
+    seen = []
+    for _ in range(3):
+        entry = attempt()
+        seen.append(b"".join(hashed))
+    assert seen == [b"0123", b"4567", b"8"]
+    assert entry["xxh3_128"] == manifest(root)
+
+
 def test_failure_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong in a thread comes out where the caller is."""
 

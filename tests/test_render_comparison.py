@@ -145,6 +145,16 @@ def test_files_of_a_folder_by_name() -> None:
     assert lines(compared(data={"d": FOLDER}), "data")[-1] == "d: not both runs have a list of its files"
 
 
+def test_files_that_moved_within_a_folder() -> None:
+    """They are counted and named with both paths."""
+    change = FolderChange(added=("n",), moved=(("old", "new"),))
+    assert lines(compared(data={"d": FOLDER}, data_files={"d": change}), "data")[-3:] == [
+        "d: 1 added, 1 moved",
+        "added n",
+        "moved old → new",
+    ]
+
+
 def test_a_folder_that_was_opened_beside_one_that_was_named() -> None:
     """Where one run knows the whole folder and the other what was opened of it, that is said: a file may be there unread."""
     change, opened = FolderChange(added=("n",)), {**FOLDER[0], "source": "opened"}
@@ -227,7 +237,7 @@ def test_json_has_every_file() -> None:
         data={"d": FOLDER}, data_files={"d": FolderChange(added=many)}, data_moved={"x": "y"}, outputs={"o": (None, {})}
     )
     document = json.loads(render_json(comparison, list(SECTIONS)))
-    assert document["data_files"] == {"d": {"added": list(many), "removed": [], "changed": []}}
+    assert document["data_files"] == {"d": {"added": list(many), "removed": [], "changed": [], "moved": []}}
     assert document["data_moved"] == {"x": "y"}
     assert document["outputs"] == {"o": [None, {}]}
     assert set(json.loads(render_json(comparison, ["data"]))) == {"data", "data_files", "data_moved"}

@@ -214,7 +214,10 @@ def test_limits_of_the_configuration(run: Callable[..., dict[str, Any]], repo: s
     assert all("xxh3_128" in entry for entry in record["outputs"])
     assert ["xxh3_128" in entry for entry in record["data"]] == [True, False]
     assert record["problems"] == [
-        "Of 1 files that it read there is no fingerprint: more than 1 (opened.max_files in gitxp.yaml)."
+        (
+            "Of 1 files that it read there is no fingerprint: more than 1 (opened.max_files in gitxp.yaml); "
+            "what is named by --data FOLDER is read while the command runs, and all of it."
+        )
     ]
 
 
@@ -375,7 +378,10 @@ def test_a_time_limit_leaves_out_fingerprints(repo: str, tmp_path: Path) -> None
     found = find_inputs(read, _where(repo, "HEAD"), Opened(max_seconds=0), lambda: False)
     assert found.entries == [{"path": name, "kind": "file", "source": "opened"} for name in "ab"]
     assert found.problems == [
-        "Of 2 files that it read there is no fingerprint: it would take more than 0 s (opened.max_seconds in gitxp.yaml)."
+        (
+            "Of 2 files that it read there is no fingerprint: it would take more than 0 s (opened.max_seconds in gitxp.yaml); "
+            "what is named by --data FOLDER is read while the command runs, and all of it."
+        )
     ]
     config = Config(written=Written(max_seconds=0))
     written = dict.fromkeys(read, "opened")
@@ -384,6 +390,51 @@ def test_a_time_limit_leaves_out_fingerprints(repo: str, tmp_path: Path) -> None
         {"path": n, "size": 1, "stored": False, "reason": "there was no time for it within 0 s", "source": "opened"}
         for n in "ab"
     ]
+
+
+def test_the_time_limit_holds_for_looking_at_files(repo: str) -> None:
+    """Where there is no time to look at more files, that is said; what was looked at is listed."""
+    Path(repo, ".git", "info", "exclude").write_text("*\n")
+    make(repo, {f"d/{n:04}": "x" for n in range(1010)})
+    read = {f"{repo}/d/{n:04}": False for n in range(1010)}
+    found = find_inputs(read, _where(repo, "HEAD"), Opened(max_seconds=0), lambda: False)
+    assert found.entries == [{"path": "d", "kind": "folder", "source": "opened"}]
+    assert [text.partition(":")[0] for text in found.problems] == [
+        "Of 1,000 files that it read there is no fingerprint",
+        "10 further files that it read were not looked at",
+    ]
+
+
+def test_a_linked_folder_is_another_name(repo: str, tmp_path: Path) -> None:
+    """A file that is opened through a linked folder and without it is one file, read or written."""
+    Path(repo, ".git", "info", "exclude").write_text("*\n")
+    make(repo, {"data/real/q.txt": "q", "data/real/r.txt": "r"})
+    make(tmp_path, {"far/x.txt": "x"})
+    Path(repo, "rlink").symlink_to("data/real")
+    Path(repo, "far").symlink_to(tmp_path / "far")
+    Path(repo, "farther").symlink_to(tmp_path / "far")
+    read = ["rlink/q.txt", "data/real/q.txt", "rlink/r.txt", "far/x.txt", "farther/x.txt"]
+    inputs = find_inputs({f"{repo}/{name}": False for name in read}, _where(repo, "HEAD"), Opened(), lambda: False)
+    names = ["data/real/q.txt", "data/real/r.txt", "far/x.txt"]
+    assert [entry["path"] for entry in inputs.entries] == names
+    written = {f"{repo}/{name}": "opened" if "link" in name else "scan" for name in read}
+    where = _where(repo, "HEAD")
+    kept = keep_written(written, where, str(tmp_path / "copies"), Config(), lambda: False, is_watched=True)
+    assert [(entry["path"], entry["source"]) for entry in kept.entries] == [
+        ("data/real/q.txt", "opened"),
+        ("data/real/r.txt", "opened"),
+        ("far/x.txt", "scan"),
+    ]
+
+
+def test_a_file_that_is_overwritten_by_another_name(repo: str) -> None:
+    """What was read by one name and overwritten by another is no longer what was read."""
+    Path(repo, ".git", "info", "exclude").write_text("*\n")
+    make(repo, {"data/a": "1"})
+    Path(repo, "link").symlink_to("data")
+    read = {f"{repo}/data/a": False, f"{repo}/link/a": True}
+    found = find_inputs(read, _where(repo, "HEAD"), Opened(), lambda: False)
+    assert found.entries == [{"path": "data/a", "kind": "file", "changed": True, "source": "opened"}]
 
 
 def test_thousands_of_outputs_are_summed_up(repo: str, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ metrics_from: [metrics.json] # as with --metrics-from
 probe: true                  # false: Python programs are left alone, as with --no-probe
 opened:                      # what is kept of files that the command reads, without --data
   places: [/datasets]        # fingerprinted as well if read below these; elsewhere outside they are only listed
-  max_files: 10000           # at most so many are fingerprinted
-  max_seconds: 10            # in at most so much time
+  max_files: 100000          # at most so many are fingerprinted
+  max_seconds: 10            # in at most so much time after the command; what was read is remembered for the next run
 written:                     # what is kept of files that the command writes, without --out
   max_file_size: 10 MiB      # larger ones are listed and not kept; also max_total_size (100 MiB), max_seconds (10)
   exclude: ["*.tmp"]         # never listed; globs against the path and against the file's name
@@ -61,7 +61,7 @@ class Opened(NamedTuple):
     """What is kept of files that were read and nobody named: see `inputs.py`. Sizes are in bytes, times in seconds."""
 
     places: Sequence[str] = ()
-    max_files: int = 10_000
+    max_files: int = 100_000
     max_seconds: float = 10.0
 
 

@@ -61,7 +61,7 @@ def fingerprint(
 
     `cache_path` is a folder for stat caches, made if it is not there; None does without. `progress` is called in this
     thread, some 10 times a second, with the bytes and files read so far, `cancelled` as often; where that says true, the
-    entries that are not finished have `path` and `kind` alone.
+    entries that are not finished have `path` and `kind` alone, and the cache has what was hashed for the next time.
 
     `manifests` is a folder, made if it is not there, for the folders' manifests, each where it is to be in the tree below
     `.gitxp/data`; an entry that has one there says `manifest`: true.
@@ -92,11 +92,11 @@ def fingerprint_files(
     """
     shown = shown_path(folder, toplevel)
     root = os.fsencode(folder)
-    listing = Listing(root, sorted(map(os.fsencode, files)))
     cache = Cache(cache_path, root + b"\0opened")
     place = _place(manifests, shown)
     watch = Watch(None, cancelled)
     try:
+        listing = Listing(root, sorted(map(os.fsencode, files)), watch.look)
         if cache.answer and cache.stats == listing.stats and (found := _known("folder", cache, place)):
             return {"path": shown, **found}
         return {"path": shown, **_hash_root(root, listing, cache, watch, time.time_ns, place)}
@@ -186,7 +186,11 @@ def _hash_root(
         for items in _chunks(walk):
             known = [None if item.kind == UNLISTED else cache.find(item.path, item.facts) for item in items]
             unknown = [item for item, digest in zip(items, known, strict=True) if digest is None]
-            found = iter(hash_items(root, unknown, watch))
+            try:
+                found = iter(hash_items(root, unknown, watch))
+            except Cancelled as stop:
+                _keep_part(sums.writer, cache, zip(items, known, strict=True), iter(stop.found), (looked, clock()))
+                raise
             now = clock()
             for item, digest in zip(items, known, strict=True):
                 if digest is not None:
@@ -204,6 +208,30 @@ def _hash_root(
         raise
     entry = _entry(kind, answer, sums.unreadable, changed=sums.changed)
     return entry | ({"manifest": True} if sums.manifest.publish() else {})
+
+
+def _keep_part(
+    writer: Writer,
+    cache: Cache,
+    items: Iterable[tuple[Item, bytes | None]],
+    found: Iterator[FileHash | None],
+    when: tuple[int, int],
+) -> None:
+    """Put what was hashed into the next cache, though not all was: so that the next time gets further.
+
+    `items` are the ones that were last at work, with what the old cache knows of them; of the others, `found` has what
+    was hashed. What the old cache knows of the items behind them is taken along.
+    """
+    last = b""
+    for item, digest in items:
+        last = item.path
+        if digest is not None:
+            writer.add(item.path, item.facts, digest)
+        elif (fresh := next(found)) and not fresh.changed and is_trusted(fresh.facts, *when):
+            writer.add(item.path, fresh.facts, fresh.digest)
+    for record in cache.after(last):
+        writer.add(*record)
+    writer.publish_part()
 
 
 class _Sums:

@@ -28,7 +28,11 @@ _WAIT = 0.1
 
 
 class Cancelled(Exception):
-    """The caller asked to stop."""
+    """The caller asked to stop. `found` is what `hash_items` had by then."""
+
+    def __init__(self, found: Sequence[FileHash | None] = ()) -> None:
+        super().__init__()
+        self.found = found
 
 
 class Watch:
@@ -49,7 +53,7 @@ class Watch:
 
 
 def hash_items(root: bytes, items: Sequence[Item], watch: Watch) -> list[FileHash | None]:
-    """The hash of each item below `root`, in their order; None for what cannot be read."""
+    """The hash of each item below `root`, in their order; None for what cannot be read. Raises `Cancelled`."""
     big: list[list[int]] = []
     small: list[list[int]] = [[]]
     for place, item in enumerate(items):
@@ -60,11 +64,15 @@ def hash_items(root: bytes, items: Sequence[Item], watch: Watch) -> list[FileHas
                 small.append([])
             small[-1].append(place)
     work = _Work(root, items, watch)
-    if work.run_here(small[:1]):
-        work.run_threads(big + small[1:], _MAX_THREADS)
-    else:
-        work.run_threads(big, min(_MAX_THREADS, os.cpu_count() or 1))
-        work.run_here(small[1:])
+    try:
+        if work.run_here(small[:1]):
+            work.run_threads(big + small[1:], _MAX_THREADS)
+        else:
+            work.run_threads(big, min(_MAX_THREADS, os.cpu_count() or 1))
+            work.run_here(small[1:])
+        watch.look()
+    except Cancelled:
+        raise Cancelled(work.found) from None
     return work.found
 
 

@@ -5,7 +5,8 @@ the places that gitxp.yaml names, each file gets its fingerprint, when the comma
 it can; many of one folder are one entry with a manifest. Outside of it are the system, other people's data and whole
 discs: there a file is its path, size and time.
 
-All of it is bounded, in files and in seconds, and what that leaves out is said.
+All of it is bounded, in files and in seconds, and what that leaves out is said. What was hashed when the time was over
+is in the cache, so that the next run gets further.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.capture.data import fingerprint, fingerprint_files
+from gitxp.capture.file_names import FileNames
 from gitxp.capture.folding_paths import Folded, fold_paths
 from gitxp.capture.passed_over import PassedOver
 from gitxp.capture.pointers import LFS_SIZE, lfs_oid, read_dvc_md5, read_lfs_oid
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 OPENED = "opened"
 _MAX_OUTSIDE = 200  # entries
 _MAX_ENTRIES = 1_000
+_PIECE = 1_000  # files that are looked at whatever the time
 
 
 class Where(NamedTuple):
@@ -77,40 +80,62 @@ class _Finder:
         self._linked: set[str] = set()
         self._overwritten: list[str] = []
         self._pointers: dict[str, tuple[str, int]] = {}
+        self._end = time.monotonic() + limits.max_seconds
+        self._unseen = 0
         self._unread = 0
         self._late = 0
         self._unlisted = 0
 
     def sort(self, read: Mapping[str, bool]) -> None:
         """Tell apart what is in the snapshot, what else is in the repository, and what is not."""
-        passed_over = PassedOver(self._where.toplevel)
-        named = tuple(path.rstrip("/") + "/" for path in self._where.named)
-        for path, is_overwritten in read.items():
-            full = os.path.normpath(path)
-            if f"{full}/".startswith(named):
-                continue
-            is_inside = full.startswith(self._top)
-            if is_inside and passed_over.file(full[len(self._top) :]):
-                continue
+        overwritten: dict[str, None] = {}
+        for path, is_overwritten in self._meant(read):
             try:
-                about, is_link = os.stat(full), os.path.islink(full)
+                full, about = self._look(path)
             except OSError:
                 continue  # it was opened to see whether it is there, or it is gone
             if not stat.S_ISREG(about.st_mode):
                 continue
-            if is_link and is_inside:
-                real = os.path.realpath(full)
-                if real.startswith(self._top):
-                    full = real
-                else:
-                    self._linked.add(full)
-            if not is_inside and not self._is_placed(full):
+            if not path.startswith(self._top) and not self._is_placed(path):
                 self._outside[full] = about
             elif is_overwritten:
-                self._overwritten.append(full)
+                overwritten[full] = None
             else:
                 self._inside[full] = about
+        for full in overwritten:  # by another name, it may be among the others
+            self._inside.pop(full, None)
+        self._overwritten = list(overwritten)
         self._leave_snapshot()
+
+    def _meant(self, read: Mapping[str, bool]) -> Iterator[tuple[str, bool]]:
+        """Those of the files that count, by one name each, as far as there is time to look at them."""
+        passed_over = PassedOver(self._where.toplevel)
+        names = FileNames(self._where.toplevel)
+        named = tuple(path.rstrip("/") + "/" for path in self._where.named)
+        for number, (path, is_overwritten) in enumerate(read.items()):
+            if number and number % _PIECE == 0 and self._is_over():
+                self._unseen = len(read) - number
+                return
+            full = names.find(path)
+            if f"{full}/".startswith(named) or f"{path}/".startswith(named):
+                continue
+            if not full.startswith(self._top) or not passed_over.file(full[len(self._top) :]):
+                yield full, is_overwritten
+
+    def _look(self, path: str) -> tuple[str, os.stat_result]:
+        """The file that a path means, if it is a link of the working tree to another file there; and the file's facts."""
+        about = os.lstat(path)
+        if stat.S_ISLNK(about.st_mode):
+            about = os.stat(path)
+            if path.startswith(self._top):
+                real = os.path.realpath(path)
+                if real.startswith(self._top):
+                    return real, about
+                self._linked.add(path)
+        return path, about
+
+    def _is_over(self) -> bool:
+        return time.monotonic() > self._end or self._is_impatient()
 
     def _is_placed(self, path: str) -> bool:
         return any(path.startswith(place.rstrip("/") + "/") for place in self._limits.places)
@@ -151,12 +176,7 @@ class _Finder:
         folded = fold_paths(self._inside.keys() - self._linked, self._where.toplevel.rstrip("/"))
         things = sorted([*folded, *map(Folded, self._linked)])
         self._unlisted = sum(len(thing.files) or 1 for thing in things[_MAX_ENTRIES:])
-        end = time.monotonic() + self._limits.max_seconds
         room = self._limits.max_files
-
-        def cancelled() -> bool:
-            return time.monotonic() > end or self._is_impatient()
-
         for thing in things[:_MAX_ENTRIES]:
             count = len(thing.files) or 1
             if count > room:
@@ -164,14 +184,14 @@ class _Finder:
                 yield self._entry(thing.path, {"kind": "folder", "files": count} if thing.files else {"kind": "file"})
                 continue
             room -= count
-            entry = self._fingerprint(thing, cancelled)
+            entry = self._fingerprint(thing)
             if entry["kind"] in {"file", "folder"} and "xxh3_128" not in entry and "unreadable" not in entry:
                 self._late += count
             if any(self._has_changed(path) for path in thing.files or (thing.path,)):
                 entry["changed"] = True
             yield self._entry(thing.path, entry)
 
-    def _fingerprint(self, thing: Folded, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def _fingerprint(self, thing: Folded) -> dict[str, Any]:
         where = self._where
         if thing.files:
             start = len(thing.path) + 1
@@ -180,10 +200,10 @@ class _Finder:
                 [path[start:] for path in thing.files],
                 where.toplevel,
                 where.cache,
-                cancelled=cancelled,
+                cancelled=self._is_over,
                 manifests=where.manifests,
             )
-        return fingerprint([thing.path], where.toplevel, where.cache, cancelled=cancelled)[0]
+        return fingerprint([thing.path], where.toplevel, where.cache, cancelled=self._is_over)[0]
 
     def _has_changed(self, path: str) -> bool:
         return self._inside[path].st_ctime_ns >= self._where.began_ns
@@ -217,15 +237,21 @@ class _Finder:
     def problems(self) -> Iterator[str]:
         """What the limits left out."""
         limits = self._limits
+        instead = "what is named by --data FOLDER is read while the command runs, and all of it"
         if self._unread:
             yield (
                 f"Of {self._unread:,} files that it read there is no fingerprint: more than {limits.max_files:,} "
-                "(opened.max_files in gitxp.yaml)."
+                f"(opened.max_files in gitxp.yaml); {instead}."
             )
         if self._late:
             yield (
                 f"Of {self._late:,} files that it read there is no fingerprint: it would take more than "
-                f"{limits.max_seconds:g} s (opened.max_seconds in gitxp.yaml)."
+                f"{limits.max_seconds:g} s (opened.max_seconds in gitxp.yaml); {instead}."
+            )
+        if self._unseen:
+            yield (
+                f"{self._unseen:,} further files that it read were not looked at: it would take more than "
+                f"{limits.max_seconds:g} s (opened.max_seconds in gitxp.yaml); {instead}."
             )
         if self._unlisted:
             yield f"{self._unlisted:,} further files that it read are not listed."

@@ -89,6 +89,11 @@ class Cache:
             return None
         return self._next[2]
 
+    def after(self, path: bytes) -> Iterator[tuple[bytes, Facts, bytes]]:
+        """What is known of the files behind this one, which is the last that was asked for: path, facts, digest."""
+        if self._next is not None and self._records is not None:
+            yield from (record for record in (self._next, *self._records) if record[0] > path)
+
     def _read_head(self, head: bytes) -> None:
         if len(head) != _HEAD_SIZE or not head.startswith(_MAGIC):
             return
@@ -153,6 +158,10 @@ class Writer:
             os.replace(self._temporary, self._path)
         except OSError:
             self.discard()
+
+    def publish_part(self) -> None:
+        """The same for a root of which not all was read, and which has no answer yet."""
+        self.publish(UNTRUSTED, Answer(bytes(16), 0, 0))
 
     def discard(self) -> None:
         """Forget it all."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FILE, LINK, FOLDER, UNLISTED = range(4)
 _LEFT_OUT = b".git"
+_PIECE = 1024
 _NO_FACTS = (0, 0, 0, 0)
 
 
@@ -148,13 +149,16 @@ class Walk:
 class Listing:
     """Some files below a folder, by their paths from it, instead of all that a walk would find; `stats` is of them alone.
 
-    What became no regular file, or is gone, is an item of the kind `UNLISTED`.
+    What became no regular file, or is gone, is an item of the kind `UNLISTED`. `look` is called now and then.
     """
 
     is_folder = True
 
-    def __init__(self, root: bytes, paths: Sequence[bytes]) -> None:
-        self._items = [_item(root, path) for path in paths]
+    def __init__(self, root: bytes, paths: Sequence[bytes], look: Callable[[], None]) -> None:
+        self._items: list[Item] = []
+        for start in range(0, len(paths), _PIECE):
+            look()
+            self._items += [_item(root, path) for path in paths[start : start + _PIECE]]
         facts = array("q")
         for item in self._items:
             facts.extend(item.facts)
@@ -166,7 +170,7 @@ class Listing:
 
 def _item(root: bytes, path: bytes) -> Item:
     try:
-        about = os.lstat(os.path.join(root, path))
+        about = os.lstat(root + b"/" + path)
     except OSError:
         return Item(path, UNLISTED, _NO_FACTS)
     return Item(path, FILE if stat.S_ISREG(about.st_mode) else UNLISTED, facts_of(about))

@@ -14,6 +14,7 @@ import time
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from gitxp.capture.file_names import FileNames
 from gitxp.capture.folding_paths import fold_paths
 from gitxp.capture.known_secrets import holds_secret
 from gitxp.capture.outputs import GONE, INTERRUPTED, Kept, Room, keep
@@ -52,6 +53,7 @@ def keep_written(
     program with its secrets: such files are listed and not kept. Raises `GitFailed`.
     """
     limits = config.written
+    found = _by_one_name(found, where.toplevel)
     chosen = _choose(found, where, limits)
     chosen = _leave_snapshot(chosen, where, found, is_watched=is_watched)
     paths = sorted(chosen, key=lambda path: (chosen[path], path))
@@ -76,16 +78,26 @@ def keep_written(
     return Kept(sorted(entries, key=lambda entry: entry["path"]), kept.artifacts, [])
 
 
+def _by_one_name(found: Mapping[str, str], toplevel: str) -> dict[str, str]:
+    """The same, each file once; what a process said of one of its names goes for the file."""
+    names = FileNames(toplevel)
+    files: dict[str, str] = {}
+    for path, source in found.items():
+        full = names.find(path)
+        if os.path.islink(full):
+            full = os.path.realpath(full)  # it was written through the link
+        if files.get(full) != OPENED:
+            files[full] = source
+    return files
+
+
 def _choose(found: Mapping[str, str], where: Where, limits: Written) -> dict[str, int]:
     """The regular files among them that count, with their sizes."""
     top = where.toplevel.rstrip("/") + "/"
     named = tuple(path.rstrip("/") + "/" for path in where.named)
     passed_over = PassedOver(where.toplevel)
     chosen = {}
-    for path in found:
-        full = os.path.normpath(path)
-        if os.path.islink(full):
-            full = os.path.realpath(full)  # it was written through the link
+    for full in found:
         name = full.removeprefix(top)
         if not full.startswith(top) or f"{full}/".startswith(named) or passed_over.file(name):
             continue

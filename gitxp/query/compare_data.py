@@ -30,6 +30,8 @@ _MOST_LINES = 100_000
 # Who named it, and what else says nothing about the content.
 _ASIDE = frozenset({"source", "manifest", "changed"})
 _LINE = re.compile(rb"(\\?)([0-9a-f]{32}|\?{32}) ([ @])(.+)")
+_EMPTY = b" 99aa06d3014798d86001c324468d497f"  # XXH3-128 of nothing
+_UNREADABLE = b" " + b"?" * 32
 _ESCAPE = re.compile(rb"\\([\\n])")
 
 
@@ -156,12 +158,23 @@ def _parse(lines: Iterable[bytes]) -> dict[bytes, bytes]:
 
 def _difference(a: Mapping[bytes, bytes], b: Mapping[bytes, bytes], singles: tuple[str, ...] = ()) -> FolderChange:
     both = a.keys() & b.keys()
+    moved = _moved_files({path: a[path] for path in a.keys() - both}, {path: b[path] for path in b.keys() - both})
     return FolderChange(
-        added=_names(b.keys() - both),
-        removed=_names(a.keys() - both),
+        added=_names(b.keys() - both - set(moved.values())),
+        removed=_names(a.keys() - both - moved.keys()),
         changed=_names(path for path in both if a[path] != b[path]),
         singles=singles,
+        moved=tuple((os.fsdecode(old), os.fsdecode(new)) for old, new in sorted(moved.items())),
     )
+
+
+def _moved_files(removed: Mapping[bytes, bytes], added: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The new paths, by the old ones, of files with the same content. Empty files and links are told by their paths."""
+    new: dict[bytes, list[bytes]] = {}
+    for path in sorted(added, reverse=True):
+        if added[path].startswith(b" ") and added[path] not in {_EMPTY, _UNREADABLE}:
+            new.setdefault(added[path], []).append(path)
+    return {path: new[removed[path]].pop() for path in sorted(removed) if new.get(removed[path])}
 
 
 def _names(paths: Iterable[bytes]) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def render_json(comparison: Comparison, sections: Collection[str]) -> str:
     every: dict[str, Any] = {section: dict(getattr(comparison, section)) for section in SECTIONS if section != "code"}
     every["code"] = code
     every["data_files"] = {
-        folder: {"added": change.added, "removed": change.removed, "changed": change.changed}
+        folder: {kind: getattr(change, kind) for kind in ("added", "removed", "changed", "moved")}
         for folder, change in comparison.data_files.items()
     }
     every["data_moved"] = dict(comparison.data_moved)

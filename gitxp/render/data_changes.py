@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MOST, _MOST_PIPED = 20, 10_000
 _SHORT_DIGEST = 10
 _BESIDE = len("  changed  ")
-_INKS = {"changed": "odd", "added": "good", "removed": "bad"}
+_INKS = {"changed": "odd", "added": "good", "removed": "bad", "moved": "faint"}
 
 
 def render_data(comparison: Comparison, *, width: int | None, style: Style) -> str:
@@ -84,7 +84,9 @@ _INSTEAD = {"modified": "of", "dvc_md5": "DVC", "lfs_oid": "LFS"}
 
 def _folder(path: str, change: FolderChange, only: str, most: int, width: int | None, style: Style) -> Iterator[str]:
     """The files of a folder; of the run `only`, if any, no more than what its program opened is known."""
-    files = {"changed": change.changed, "added": change.added, "removed": change.removed}
+    files = {kind: [visible(path) for path in getattr(change, kind)] for kind in ("changed", "added", "removed")}
+    if change.moved:
+        files["moved"] = [f"{visible(old)} → {visible(new)}" for old, new in change.moved]
     counts = ", ".join(f"{len(paths):,} {what}" for what, paths in files.items() if paths)
     yield _fitting(f"{_short(path)}: {counts or 'no file differs'}", width) + "\n"
     if only:
@@ -96,7 +98,7 @@ def _folder(path: str, change: FolderChange, only: str, most: int, width: int | 
         count = min(len(paths), share + room)
         room -= max(0, count - share)
         for file in paths[:count]:
-            yield f"{style.paint(f'  {what:7}  ', _INKS[what])}{_fitting(visible(file), width, _BESIDE)}\n"
+            yield f"{style.paint(f'  {what:7}  ', _INKS[what])}{_fitting(file, width, _BESIDE)}\n"
     total = sum(map(len, files.values()))
     if total > most:
         line = f"  … and {total - most:,} more (--json has all of them)"
