@@ -253,6 +253,13 @@ def test_a_parser_that_took_all_words_leaves_no_guess() -> None:
     assert merged(before, Said("absl", said))["noamp"] == ("rest", "argv")
 
 
+def test_the_choice_of_a_group_stays() -> None:
+    """`db=mysql` chooses one of Hydra's groups: the composed configuration has what is in it, and not the choice."""
+    said = Said("hydra", {"db": {"driver": "mysql"}}, frozenset({"db"}), complete=True)
+    before = {"db": ("mysql", "argv"), "noise": ("rest", "argv")}
+    assert merged(before, said) == {"db": ("mysql", "argv"), "db.driver": ("mysql", "hydra")}
+
+
 def of_process(pid: int, ppid: int, main: str, *argv: str) -> list[Statement]:
     """A process in `/repo`, and a parameter that it tells, with its id as the value."""
     facts = {"ppid": ppid, "root": "/repo", "prefix": "/repo/.venv", "argv": [*argv] or [main]}

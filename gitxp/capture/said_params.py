@@ -77,7 +77,9 @@ def merge_params(params: Params, sources: Sources, said: Iterable[Said]) -> tupl
                 claims[name] = claim
     wrong = set(_renamed(params, guesses, parsed))
     if any(item.complete for item in told):
-        wrong |= guesses - {name for item in told for name, _ in _flat(item, [])}
+        # Hydra's `db=postgresql` chooses a group, and is the only place that names the choice
+        groups = {name for item in told if item.source == HYDRA for name in item.given}
+        wrong |= guesses - groups - {name for item in told for name, _ in _flat(item, [])}
     for name in wrong:
         del claims[name]
     ranked = sorted(claims.items(), key=lambda item: item[1].rank)
