@@ -126,7 +126,7 @@ def test_follow_ends_when_nobody_looks_after_the_run(
     factory: Factory, here: Repo, repo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A recorder that was killed leaves its folder; following it does not go on for ever."""
-    monkeypatch.setattr("gitxp.repo._LOOK_EVERY", 0.001)
+    monkeypatch.setattr("gitxp.repo.reading._LOOK_EVERY", 0.001)
     factory.make("one", status="running")
     folder = make_live(repo, "one", b"all there is\n")
     folder.release()

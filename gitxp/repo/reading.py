@@ -1,32 +1,20 @@
-"""`Repo`: one method for each thing that gitxp can do in a repository; what the command line and Python programs call.
-
-Facts come back, nothing is printed, `GitxpError` says what went wrong. The imports are inside of the methods, since
-`gitxp run` passes through here and needs none of what reading needs.
-"""
+"""The methods of `Repo` that read runs: list, show, logs, diff."""
 
 from __future__ import annotations
 
 import os
 
-from gitxp.errors import NotARepository
 from gitxp.format import RUNNING
-from gitxp.git.program import Git
+from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any, Self
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
-    from gitxp.capture.config import Config
     from gitxp.format import Point
-    from gitxp.git.objects import Objects
-    from gitxp.git.worktree import Location
     from gitxp.model import Comparison, FileChange, Page, Run
-    from gitxp.query.index import Index
-    from gitxp.recording.begin import Outcome, Started
-    from gitxp.recording.logged import Logged
     from gitxp.recording.output import OutputReader
-    from gitxp.recording.recovery import Recovered
     from gitxp.series import Series
 
 # How often a run that is followed is looked at, in seconds, and after how many quiet looks whether it is still alive.
@@ -36,82 +24,8 @@ _QUIET_LOOKS = 10
 _QUICK = 16 * 1024 * 1024
 
 
-class Repo:
-    """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
-
-    Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.
-    """
-
-    def __init__(self, path: str | os.PathLike[str] = ".") -> None:
-        self.path = os.fspath(path)
-        self.git = Git(self.path)
-        self._location: Location | None = None
-        self._objects: Objects | None = None
-        self._logged: dict[str, Logged] = {}
-        self.recovered: list[Recovered] = []
-
-    @property
-    def location(self) -> Location:
-        """Where the repository and its working tree are."""
-        if self._location is None:
-            from gitxp.git.worktree import locate
-
-            if not os.path.isdir(self.path):
-                raise NotARepository(f"There is no folder {self.path}.", hint="Give the folder of a git repository.")
-            self._location = locate(self.git)
-        return self._location
-
-    def run(
-        self,
-        command: Sequence[str],
-        *,
-        name: str | None = None,
-        note: str | None = None,
-        tags: Sequence[str] = (),
-        group: str | None = None,
-        params: Sequence[str] = (),
-        data: Sequence[str] = (),
-        outputs: Sequence[str] = (),
-        metrics_from: Sequence[str] = (),
-        snapshot: bool = True,
-        probe: bool | None = None,
-        system_metrics: bool | None = None,
-        on_start: Callable[[Started], None] | None = None,
-    ) -> Outcome:
-        """Run the command in the repository's folder and record it; how it ended.
-
-        What the arguments mean is said by `gitxp run --help`. It takes the place of the command's shell: it wants the
-        main thread, hands on signals, and gives the command this process's standard streams. `on_start` is told when the
-        snapshot is made and the command is about to start. Raises `GitxpError` where the run cannot begin; then nothing
-        was started.
-        """
-        from gitxp import __version__
-        from gitxp.recording.begin import Request, run
-
-        request = Request(
-            *(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot, probe, system_metrics)
-        )
-        return run(request, os.path.abspath(self.path), __version__, on_start or (lambda _: None))
-
-    def recover(self) -> list[Recovered]:
-        """Finish the runs whose recorder died; what was done.
-
-        Every reading method does it first, and adds what was done to `recovered`.
-        """
-        live = os.path.join(self.location.common_dir, "gitxp", "live")
-        if not os.path.isdir(live) or not os.listdir(live):
-            return []
-        from gitxp.recording.recovery import recover
-
-        return recover(Git(self.location.git_dir, own_group=True), self.location.common_dir)
-
-    @property
-    def config(self) -> Config:
-        """What gitxp.yaml says, or the defaults; those in a bare repository, too. Raises `ConfigError`."""
-        from gitxp.capture.config import Config, load_config
-
-        toplevel = self.location.toplevel
-        return Config() if toplevel is None else load_config(toplevel)
+class Reading(Base):
+    """Runs as they are."""
 
     def page(self, limit: int | None = None) -> Page:
         """The newest runs, at most `limit` of them (None: all), and how many there are in all.
@@ -244,42 +158,6 @@ class Repo:
         from gitxp.query.compare import diff_args
 
         return ["diff", "--no-ext-diff", "--no-textconv", *options, *diff_args(a, b, paths)]
-
-    def close(self) -> None:
-        """End the helper processes. A repository may be used again after it."""
-        if self._objects is not None:
-            self._objects.close()
-            self._objects = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_objects", None) is not None:
-            self.close()
-
-    def _git_here(self) -> Git:
-        """git, once it is sure that there is a repository: else its own words would be the error."""
-        assert self.location
-        return self.git
-
-    def _reader(self, expected: int = 1) -> Objects:
-        from gitxp.git.objects import open_objects
-
-        if expected > 1:
-            return open_objects(self.git, self.location.common_dir, expected=expected)
-        if self._objects is None:
-            self._objects = open_objects(self.git, self.location.common_dir)
-        return self._objects
-
-    def _index(self) -> Index:
-        from gitxp.query.index import Index
-
-        self.recovered += self.recover()
-        return Index(self.git, os.path.join(self.location.common_dir, "gitxp", "index.sqlite"), self._reader)
 
     def _live_points(self, run: Run, at_most: int | None = None) -> dict[str, Series]:
         """What a run logged so far that is running here; nothing for others, and where its journal is over `at_most` bytes."""

@@ -1,0 +1,98 @@
+"""What every method of `Repo` stands on: where the repository is, git in it, its objects, the index of its runs."""
+
+from __future__ import annotations
+
+import os
+
+from gitxp.errors import NotARepository
+from gitxp.git.program import Git
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+    from gitxp.capture.config import Config
+    from gitxp.git.objects import Objects
+    from gitxp.git.worktree import Location
+    from gitxp.query.index import Index
+    from gitxp.recording.logged import Logged
+    from gitxp.recording.recovery import Recovered
+
+
+class Base:
+    """A git repository, opened when something of it is first wanted."""
+
+    def __init__(self, path: str | os.PathLike[str] = ".") -> None:
+        self.path = os.fspath(path)
+        self.git = Git(self.path)
+        self._location: Location | None = None
+        self._objects: Objects | None = None
+        self._logged: dict[str, Logged] = {}
+        self.recovered: list[Recovered] = []
+
+    @property
+    def location(self) -> Location:
+        """Where the repository and its working tree are."""
+        if self._location is None:
+            from gitxp.git.worktree import locate
+
+            if not os.path.isdir(self.path):
+                raise NotARepository(f"There is no folder {self.path}.", hint="Give the folder of a git repository.")
+            self._location = locate(self.git)
+        return self._location
+
+    def recover(self) -> list[Recovered]:
+        """Finish the runs whose recorder died; what was done.
+
+        Every reading method does it first, and adds what was done to `recovered`.
+        """
+        live = os.path.join(self.location.common_dir, "gitxp", "live")
+        if not os.path.isdir(live) or not os.listdir(live):
+            return []
+        from gitxp.recording.recovery import recover
+
+        return recover(Git(self.location.git_dir, own_group=True), self.location.common_dir)
+
+    @property
+    def config(self) -> Config:
+        """What gitxp.yaml says, or the defaults; those in a bare repository, too. Raises `ConfigError`."""
+        from gitxp.capture.config import Config, load_config
+
+        toplevel = self.location.toplevel
+        return Config() if toplevel is None else load_config(toplevel)
+
+    def close(self) -> None:
+        """End the helper processes. A repository may be used again after it."""
+        if self._objects is not None:
+            self._objects.close()
+            self._objects = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_objects", None) is not None:
+            self.close()
+
+    def _git_here(self) -> Git:
+        """git, once it is sure that there is a repository: else its own words would be the error."""
+        assert self.location
+        return self.git
+
+    def _reader(self, expected: int = 1) -> Objects:
+        from gitxp.git.objects import open_objects
+
+        if expected > 1:
+            return open_objects(self.git, self.location.common_dir, expected=expected)
+        if self._objects is None:
+            self._objects = open_objects(self.git, self.location.common_dir)
+        return self._objects
+
+    def _index(self) -> Index:
+        from gitxp.query.index import Index
+
+        self.recovered += self.recover()
+        return Index(self.git, os.path.join(self.location.common_dir, "gitxp", "index.sqlite"), self._reader)
