@@ -22,7 +22,8 @@ class Run:
     """One run, read at one commit.
 
     `problem` is None, or one sentence that says why the record could not be read; then `record` is empty but for what
-    could be saved, and `status` is `unreadable`.
+    could be saved, and `status` is `unreadable`. What people said of the run later is in `tags`, `notes`, `starred`,
+    `archived`, and in the record's `title` and `group`.
     """
 
     name: RunName
@@ -32,6 +33,8 @@ class Run:
     problem: str | None = None
     tags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    starred: bool = False
+    archived: bool = False
 
     @property
     def id(self) -> str | None:
@@ -85,22 +88,29 @@ class Run:
             "tags": list(self.tags),
             "notes": list(self.notes),
         }
+        about |= {key: True for key in ("starred", "archived") if getattr(self, key)}
         if self.problem:
             about |= {"status": self.status, "problem": self.problem}
         return {**{key: value for key, value in self.record.items() if key not in _SAID_HERE}, **about}
 
 
 # Keys that the object for users has a meaning of its own for: a record cannot say them (docs/format.md).
-_SAID_HERE = frozenset({"note", "notes", "ref", "commit", "problem", "environment", "series"})
+_SAID_HERE = frozenset(
+    {"note", "notes", "ref", "commit", "problem", "environment", "series", "starred", "archived", "history"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The newest runs, and how many there are in all; `strange` are refs beside them that no run can have."""
+    """The newest runs, and how many there are in all; `strange` are refs beside them that no run can have.
+
+    `hidden` is how many more there are that were archived.
+    """
 
     runs: tuple[Run, ...]
     total: int
     strange: tuple[RefName, ...] = ()
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitxp.format import Oid
-from gitxp.git.objects import CatFile, Libgit2, Objects
+from gitxp.git.cat_file import CatFile
+from gitxp.git.libgit2 import Libgit2
 from gitxp.git.program import Git
 from gitxp.query import index as module
 from gitxp.query.index import SCHEMA, Index
@@ -19,6 +20,8 @@ from run_factory import START, Factory, encode, make_id, make_record, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gitxp.git.objects import Objects
 
 
 class Counting:

@@ -10,7 +10,9 @@ import pytest
 from gitxp.errors import FormatError
 from gitxp.format import Oid
 from gitxp.git import objects as module
-from gitxp.git.objects import CatFile, Libgit2, MissingObject, Objects, TooLarge, WrongObject, open_objects
+from gitxp.git.cat_file import CatFile
+from gitxp.git.libgit2 import Libgit2
+from gitxp.git.objects import MissingObject, Objects, TooLarge, WrongObject, open_objects
 from gitxp.git.program import Git
 from run_factory import Factory
 
@@ -56,6 +58,17 @@ def test_a_tag_stands_for_its_commit(objects: Objects, commit: Oid, git: Any) ->
     tag = Oid(git("rev-parse", "v1"))
     assert objects.read_file(tag, "dir/one.txt") == b"one\n"
     assert list(objects.read_files([tag], "dir/one.txt")) == [(tag, b"one\n")]
+
+
+def test_folders_of_many_commits(objects: Objects, commit: Oid, git: Any) -> None:
+    """One folder in each of many commits: its own entries, none where it is not there or is a file; a missing commit is told."""
+    first = Oid(git("rev-parse", "HEAD"))
+    missing = Oid("1" * 40)
+    answers = list(objects.list_folders([commit, first, commit, missing], "dir"))
+    assert [oid for oid, _ in answers] == [commit, first, commit, missing]
+    paths = ['dir/odd\n"name\t\udcff', "dir/one.txt", "dir/sub"]
+    assert [[entry.path for entry in entries] for _, entries in answers[:3]] == [paths, [], paths]  # type: ignore[union-attr]
+    assert list(objects.list_folders([commit], "dir.txt")) == [(commit, [])]
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitxp.errors import FormatError, UsageError
 from gitxp.format import Oid, contradicts, encode_json
-from gitxp.git.objects import CatFile, Objects
+from gitxp.git.cat_file import CatFile
 from gitxp.git.program import Git
 from gitxp.git.refs import find_ref
 from gitxp.names import RunName
@@ -20,6 +20,7 @@ from run_factory import Factory, encode, make_id, make_record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitxp.git.objects import Objects
     from gitxp.model import Run
 
 

@@ -29,6 +29,12 @@ COMMANDS = {
     "show": "show_command",
     "logs": "logs_command",
     "diff": "diff_command",
+    "tag": "tag_command",
+    "note": "note_command",
+    "title": "title_command",
+    "group": "group_command",
+    "star": "star_command",
+    "archive": "archive_command",
 }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitxp.cli.terminal import Terminal
+    from gitxp.model import Page
 
 _NEWEST = 20
 _NAMED = 3  # strange refs that are named; the others are counted
@@ -29,6 +30,7 @@ _LONGEST_REF = 80
 @click.option(
     "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"So many runs; 0: all. [default: {_NEWEST}]"
 )
+@click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--columns", metavar="C,…", help="These columns: gitxp's own, parameters, metrics.")
 @click.option("--all-columns", is_flag=True, help="Every parameter and metric, and branch, base, host, user, …")
 @click.option("--json", "as_json", is_flag=True, help="The records, exact, as a JSON array (all, unless -n is given).")
@@ -40,6 +42,7 @@ _LONGEST_REF = 80
 def list_command(
     *,
     count: int | None,
+    archived: bool,
     columns: str | None,
     all_columns: bool,
     as_json: bool,
@@ -49,8 +52,8 @@ def list_command(
 ) -> None:
     """List the newest runs: how they ended, the parameters that differ among them, their metrics.
 
-    A * marks a run that began with uncommitted changes (they are kept with it). Columns that find no place on the
-    terminal are left out; into a pipe goes everything.
+    A * marks a run that began with uncommitted changes (they are kept with it), a ★ one that has a star. Columns that
+    find no place on the terminal are left out; into a pipe goes everything.
 
     \b
     Examples:
@@ -61,7 +64,7 @@ def list_command(
       gitxp list --json | jq -r '.[] | select(.status == "failed") | .name'
 
     The columns of gitxp itself are name, status, age, started_at, finished_at, duration, command, exit_code, signal,
-    branch, base, dirty, group, tags, notes, host, user, cwd, ref, commit, id.
+    branch, base, dirty, title, group, tags, starred, archived, notes, host, user, cwd, ref, commit, id.
     """  # noqa: D301  (click wants the backspace itself)
     if as_json + as_csv + as_markdown > 1:
         raise UsageError("--json, --csv and --md exclude each other.", hint="Give one of them.")
@@ -73,7 +76,7 @@ def list_command(
 
     limit = count if count is not None else None if as_json or as_csv else _NEWEST
     with open_repo() as repo:
-        page = repo.page(limit or None)
+        page = repo.page(limit or None, archived=archived)
         if columns is None and not (all_columns or as_json or as_csv):
             columns = ",".join(repo.config.list_columns)
     _tell_strange(page.strange, terminal.width)
@@ -89,7 +92,7 @@ def list_command(
         listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
         terminal.print_exact([listing.text])
     elif not page.runs:
-        _tell("There are no runs yet. The first is made by", "gitxp run python train.py", terminal.width)
+        _tell_nothing(page, terminal.width)
         return
     elif as_markdown:
         listing = rendering.render_markdown(page.runs, wish, now=now)
@@ -97,12 +100,26 @@ def list_command(
     else:
         listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
         terminal.print(listing.text, chop=bool(names or all_columns))
+    every = "--json" if all_columns or as_csv else "--all-columns"
+    _tell_more(page, listing.left_out, every, terminal.width, whole=as_csv)
+
+
+def _tell_nothing(page: Page, width: int | None) -> None:
+    if page.hidden:
+        _tell("All runs are archived", "gitxp list --all", width)
+    else:
+        _tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
+
+
+def _tell_more(page: Page, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
+    """Say what the table does not show; the file of values is `whole`."""
     more = page.total - len(page.runs)
-    if more and not as_csv:
-        _tell(f"… and {count_text(more, 'more run')}", "gitxp list -n 0", terminal.width)
-    if listing.left_out:
-        every = "--json" if all_columns or as_csv else "--all-columns"
-        _tell(f"… and {count_text(len(listing.left_out), 'more column')}", f"gitxp list {every}", terminal.width)
+    if more and not whole:
+        _tell(f"… and {count_text(more, 'more run')}", "gitxp list -n 0", width)
+    if page.hidden:
+        _tell(f"… and {count_text(page.hidden, 'archived run')}", "gitxp list --all", width)
+    if left_out:
+        _tell(f"… and {count_text(len(left_out), 'more column')}", f"gitxp list {every}", width)
 
 
 def _tell_strange(refs: Sequence[str], width: int | None) -> None:

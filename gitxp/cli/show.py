@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 @click.command("show", short_help="All about one run.")
 @click.argument("run", metavar="RUN")
 @click.option("--json", "as_json", is_flag=True, help="The record with environment and series names, exact, as JSON.")
+@click.option("--history", is_flag=True, help="What was said of it, by whom and when: tags, notes, titles, …")
 @terminal_options
-def show_command(*, run: str, as_json: bool, terminal: Terminal) -> None:
+def show_command(*, run: str, as_json: bool, history: bool, terminal: Terminal) -> None:
     """Show one run: how it ended, its command, parameters, metrics, data, outputs and environment.
 
     RUN is a name or the unique beginning of one, an id, '@' for the newest run, '@~1' for the one before it, or a commit.
@@ -26,11 +27,14 @@ def show_command(*, run: str, as_json: bool, terminal: Terminal) -> None:
     \b
     Examples:
       gitxp show @
-      gitxp show calm-otter
+      gitxp show calm-otter --history
       gitxp show @ --json | jq .params
     """  # noqa: D301  (click wants the backspace itself)
     with open_repo() as repo:
-        about = repo.show(repo.get(run))
+        found = repo.get(run)
+        about = repo.show(found)
+        if history:
+            about["history"] = [edit.to_json(name) for name, edit in repo.history(found).edits.items()]
     if as_json:
         from gitxp.render.as_json import json_text
 

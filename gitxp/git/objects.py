@@ -13,23 +13,21 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gitxp.errors import FormatError
 from gitxp.format import MAX_RECORD, Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from gitxp.git.program import Git, Process
+    from gitxp.git.program import Git
 
 FOLDER_MODE, SUBMODULE_MODE = "40000", "160000"
 MAX_DEPTH = 200
 MAX_FILES = 1_000_000
 # From this many records on, libgit2 is worth its import.
 _MANY = 500
-# Requests for one batch of answers: 256 lines of at most 100 bytes fit into any pipe, so that nobody waits for another.
-_BATCH = 256
 _CHUNK = 1 << 16
 
 
@@ -102,6 +100,12 @@ class Objects(Protocol):
     ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
         """The file at one path in each of many commits, in their order: its bytes, None, or why it cannot be read."""
 
+    def list_folders(self, commits: Iterable[Oid], folder: str) -> Iterator[tuple[Oid, list[Entry] | FormatError]]:
+        """The entries of one folder in each of many commits, in their order, with their whole paths; or why not."""
+
+    def list_top(self, commit: Oid) -> list[Entry]:
+        """The entries at the top of a commit's tree."""
+
     def close(self) -> None:
         """Let go of processes and files. The reader may be used again: it opens what it needs."""
 
@@ -109,13 +113,17 @@ class Objects(Protocol):
 def open_objects(git: Git, common_dir: str, *, expected: int = 1) -> Objects:
     """The reader that suits: libgit2 where `expected` commits are many and it can open the repository, else git."""
     if expected >= _MANY:
+        from gitxp.git.libgit2 import Libgit2
+
         found = Libgit2.open(git, common_dir)
         if found is not None:
             return found
+    from gitxp.git.cat_file import CatFile
+
     return CatFile(git)
 
 
-class _Reader(ABC):
+class Reader(ABC):
     """What both readers have in common: everything that follows from reading one object as it is stored.
 
     Replacements (`git replace`) are not followed: a run is what was recorded, and libgit2 does not know them.
@@ -220,245 +228,39 @@ class _Reader(ABC):
                     files.append(whole)
         return sorted(files)
 
-    def _read_tree(self, oid: Oid) -> Iterator[Entry]:
-        data = self._read_as("tree", oid)
-        size = len(oid) // 2
-        at = 0
-        while at < len(data):
-            end = data.find(b"\0", at)
-            mode, space, path = data[at:end].partition(b" ")
-            if end < 0 or not space or end + 1 + size > len(data):
-                raise WrongObject(f"tree {oid[:12]} is damaged")
-            at = end + 1 + size
-            yield Entry(os.fsdecode(path), mode.decode("ascii", "replace"), Oid(data[end + 1 : at].hex()))
+    def list_top(self, commit: Oid) -> list[Entry]:
+        """The entries at the top of a commit's tree."""
+        return list(self._read_tree(_tree_of(self._read_commit(commit), commit)))
 
-
-class CatFile(_Reader):
-    """Objects by `git cat-file`, one process for contents and, where sizes are asked, one for those."""
-
-    def __init__(self, git: Git) -> None:
-        super().__init__(git)
-        self._contents = _Batch(git, "--batch")
-        self._sizes = _Batch(git, "--batch-check")
-
-    def close(self) -> None:
-        """End the processes."""
-        self._contents.close()
-        self._sizes.close()
-
-    def get_size(self, oid: Oid) -> int:
-        """How many bytes an object has."""
-        return self._sizes.ask(oid)[1]
-
-    def _read(self, oid: Oid, limit: int | None = None) -> tuple[str, bytes]:
-        kind, size = self._contents.ask(oid)
-        return kind, self._contents.receive_bytes(oid, kind, size, limit)
-
-    def read_files(
-        self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD
-    ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
-        """The file at one path in each of many commits, in their order."""
-        if "\n" in path:
-            raise ValueError(path)
-        # a process of its own: whoever stops in the middle leaves answers behind
-        batch = _Batch(self._git, "--batch")
-        try:
-            for group in _groups(commits):
-                yield from self._read_group(batch, group, path, limit)
-        finally:
-            batch.close()
-
-    def _read_group(
-        self, batch: _Batch, group: list[Oid], path: str, limit: int
-    ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
-        at = 0
-        while at < len(group):
-            batch.send([f"{oid}:{path}" for oid in group[at:]])
-            while at < len(group):
-                oid = group[at]
-                at += 1
-                try:
-                    kind, size = batch.receive(oid)
-                    data = batch.receive_bytes(oid, kind, size, limit)
-                except MissingObject:
-                    yield oid, self._explain(oid, path)
-                except FormatError as error:
-                    yield oid, error
-                else:
-                    yield oid, data if kind == "blob" else None
-                if not batch.alive:  # it stopped in the middle of an answer: ask the rest of another
-                    break
-
-    def _explain(self, oid: Oid, path: str) -> bytes | FormatError | None:
-        """Why `<commit>:<path>` is missing: no such path (None), or no such commit, tree or blob."""
-        try:
-            return self.read_file(oid, path)
-        except FormatError as error:
-            return error
-
-
-class _Batch:
-    """One `git cat-file --batch…` process, started when it is first needed and again after it broke off."""
-
-    def __init__(self, git: Git, *options: str) -> None:
-        self._git = git
-        self._options = options
-        self._process: Process | None = None
-        self._stdout = -1
-        self._buffer = bytearray()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it stands ready between two answers."""
-        return self._process is not None
-
-    def close(self) -> None:
-        """End the process and forget what it said."""
-        process, self._process = self._process, None
-        self._buffer.clear()
-        if process is not None:
-            process.close()
-
-    def send(self, names: Sequence[str]) -> None:
-        """Ask for objects, at most `_BATCH` of them."""
-        if self._process is None:
-            self._process = self._git.start("--no-replace-objects", "cat-file", *self._options, stdin=True)
-            self._stdout = next(iter(self._process.out))
-        try:
-            self._process.send("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
-        except BrokenPipeError:
-            self._fail(names[0])
-
-    def ask(self, oid: Oid) -> tuple[str, int]:
-        """Send one and receive its kind and size."""
-        self.send([oid])
-        return self.receive(oid)
-
-    def receive(self, oid: Oid) -> tuple[str, int]:
-        """Kind and size of the next object; `MissingObject` where there is none."""
-        words = self._read_line(oid).rsplit(" ", 2)
-        if len(words) < 3 or not words[2].isdigit():
-            raise MissingObject(oid)
-        return words[1], int(words[2])
-
-    def receive_bytes(self, oid: Oid, kind: str, size: int, limit: int | None) -> bytes:
-        """The bytes that follow a kind and size; where those are over the limit the process ends, and they are not read."""
-        if limit is not None and size > limit:
-            self.close()
-            raise TooLarge(f"{kind} {oid[:12]}", size, limit)
-        while len(self._buffer) < size + 1:
-            self._fill(oid)
-        data = bytes(self._buffer[:size])
-        del self._buffer[: size + 1]
-        return data
-
-    def _read_line(self, oid: Oid) -> str:
-        while (end := self._buffer.find(b"\n")) < 0:
-            self._fill(oid)
-        line = self._buffer[:end].decode("utf-8", "replace")
-        del self._buffer[: end + 1]
-        return line
-
-    def _fill(self, oid: str) -> None:
-        chunk = os.read(self._stdout, _CHUNK)
-        if not chunk:
-            self._fail(oid)
-        self._buffer += chunk
-
-    def _fail(self, oid: str) -> None:
-        """The process ended by itself: git found an object that it cannot read."""
-        process, self._process = self._process, None
-        self._buffer.clear()
-        assert process is not None
-        words = process.result().stderr.decode("utf-8", "replace").strip().splitlines()
-        said = words[-1] if words else "git stopped"
-        raise WrongObject(f"object {oid[:12]} cannot be read: {said}", hint="Look for damage with 'git fsck'.")
-
-
-def _groups(oids: Iterable[Oid]) -> Iterator[list[Oid]]:
-    group: list[Oid] = []
-    for oid in oids:
-        group.append(oid)
-        if len(group) == _BATCH:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-class Libgit2(_Reader):
-    """Objects by libgit2, in this process."""
-
-    def __init__(self, git: Git, repository: Any) -> None:
-        super().__init__(git)
-        import pygit2
-
-        self._repository = repository
-        self._database = repository.odb
-        self._errors = (KeyError, ValueError, pygit2.GitError)
-
-    @classmethod
-    def open(cls, git: Git, common_dir: str) -> Libgit2 | None:
-        """The repository, or None where libgit2 cannot open it: SHA-256, reftable, extensions that it does not know."""
-        import pygit2
-        from pygit2.enums import ConfigLevel, RepositoryOpenFlag
-
-        # Nobody's configuration is read but the repository's own. git has already looked at whose it is.
-        for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLevel.PROGRAMDATA):
-            pygit2.settings.search_path[level] = ""
-        pygit2.settings.owner_validation = False
-        try:
-            repository = pygit2.Repository(common_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE)
-        except (pygit2.GitError, KeyError, ValueError):
-            return None
-        if "extensions.partialclone" in repository.config:  # git fetches what is not here; libgit2 cannot
-            return None
-        return cls(git, repository)
-
-    def close(self) -> None:
-        """Close the files that libgit2 has open."""
-        self._repository.free()
-
-    def get_size(self, oid: Oid) -> int:
-        """How many bytes an object has."""
-        return self._read_header(oid)[1]
-
-    def _read_header(self, oid: Oid) -> tuple[str, int]:
-        try:
-            kind, size = self._database.read_header(oid)
-        except self._errors as error:
-            raise _translate(error, oid) from error
-        return _KINDS.get(kind, "unknown object"), size
-
-    def _read(self, oid: Oid, limit: int | None = None) -> tuple[str, bytes]:
-        if limit is not None:
-            kind, size = self._read_header(oid)
-            if size > limit:
-                raise TooLarge(f"{kind} {oid[:12]}", size, limit)
-        try:
-            number, data = self._database.read(oid)
-        except self._errors as error:
-            raise _translate(error, oid) from error
-        return _KINDS.get(number, "unknown object"), data
-
-    def read_files(
-        self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD
-    ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
-        """The file at one path in each of many commits, in their order."""
+    def list_folders(self, commits: Iterable[Oid], folder: str) -> Iterator[tuple[Oid, list[Entry] | FormatError]]:
+        """The entries of one folder in each of many commits, in their order; none where it is not there."""
         for oid in commits:
             try:
-                yield oid, self.read_file(oid, path, limit)
+                top = self.find_entry(oid, folder)
+                found = [] if top is None or top.mode != FOLDER_MODE else self._list_entries(folder, top.oid)
             except FormatError as error:
                 yield oid, error
+            else:
+                yield oid, found
+
+    def _list_entries(self, folder: str, oid: Oid) -> list[Entry]:
+        return [entry._replace(path=f"{folder}/{entry.path}") for entry in self._read_tree(oid)]
+
+    def _read_tree(self, oid: Oid) -> Iterator[Entry]:
+        yield from read_entries(self._read_as("tree", oid), oid)
 
 
-_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
-
-
-def _translate(error: Exception, oid: Oid) -> FormatError:
-    if isinstance(error, KeyError):
-        return MissingObject(oid)
-    return WrongObject(f"object {oid[:12]} cannot be read: {error}", hint="Look for damage with 'git fsck'.")
+def read_entries(data: bytes, oid: Oid) -> Iterator[Entry]:
+    """The entries of a tree's bytes."""
+    size = len(oid) // 2
+    at = 0
+    while at < len(data):
+        end = data.find(b"\0", at)
+        mode, space, path = data[at:end].partition(b" ")
+        if end < 0 or not space or end + 1 + size > len(data):
+            raise WrongObject(f"tree {oid[:12]} is damaged")
+        at = end + 1 + size
+        yield Entry(os.fsdecode(path), mode.decode("ascii", "replace"), Oid(data[end + 1 : at].hex()))
 
 
 def _tree_of(commit: bytes, oid: Oid) -> Oid:

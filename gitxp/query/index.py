@@ -22,15 +22,17 @@ import json
 import os
 import sqlite3
 import time
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from gitxp.annotations import Annotations, Note
 from gitxp.errors import FormatError
-from gitxp.format import RECORD_PATH, Oid, RefName, parse_time
+from gitxp.format import Oid, RefName, parse_time
 from gitxp.git.refs import list_refs, run_ref
 from gitxp.model import Page, Run
 from gitxp.names import RunName
-from gitxp.store.runs import decode_run, make_run
+from gitxp.store.runs import make_run, read_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,16 +42,21 @@ if TYPE_CHECKING:
     from gitxp.git.refs import Listing
 
 # Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 2
+SCHEMA = 3
 _TABLES = """
-CREATE TABLE records (commit_id TEXT PRIMARY KEY, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT);
+CREATE TABLE records (commit_id TEXT PRIMARY KEY, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
 CREATE INDEX records_by_id ON records (id);
-CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL, hidden INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX refs_by_time ON refs (started DESC, name);
+CREATE INDEX shown_by_time ON refs (started DESC, name) WHERE hidden = 0;
 CREATE INDEX refs_by_commit ON refs (commit_id);
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_ROWS = "SELECT refs.name, refs.commit_id, records.record, records.problem FROM refs JOIN records USING (commit_id)"
+_ROWS = (
+    "SELECT refs.name, refs.commit_id, records.record, records.problem, records.said "
+    "FROM refs JOIN records USING (commit_id)"
+)
+_COUNT = "SELECT count(*) FROM refs"
 _NEWEST = "ORDER BY refs.started DESC, refs.name"
 # How far another machine's clock may be ahead of ours, in seconds.
 _AHEAD = 86_400
@@ -63,7 +70,7 @@ _DAMAGE = {1, 11, 26}
 _END = "\x7f"
 
 T = TypeVar("T")
-Row = tuple[str, str | None, float, bytes, str | None]
+Row = tuple[str, str | None, float, bytes, str | None, str | None]
 
 
 class _Damaged(sqlite3.DatabaseError):
@@ -89,26 +96,28 @@ class Index:
         self._open_objects = open_objects
         self._clock = clock
 
-    def newest(self, limit: int | None = None, skip: int = 0) -> Page:
+    def newest(self, limit: int | None = None, skip: int = 0, *, archived: bool = False) -> Page:
         """The newest runs (by their start, then by name), at most `limit` of them after the first `skip`.
 
-        Those that have yet to begin come last.
+        Those that have yet to begin come last. Runs that were archived count only with `archived`.
         """
         latest = self._latest()
+        which = "refs.hidden IN (0, 1)" if archived else "refs.hidden = 0"
 
         def select(database: sqlite3.Connection) -> Page:
-            (total,) = database.execute("SELECT count(*) FROM refs").fetchone()
-            (to_come,) = database.execute("SELECT count(*) FROM refs WHERE started > ?", (latest,)).fetchone()
+            (total,) = database.execute(f"{_COUNT} WHERE {which}").fetchone()
+            (all_,) = database.execute(_COUNT).fetchone()
+            (to_come,) = database.execute(f"{_COUNT} WHERE {which} AND started > ?", (latest,)).fetchone()
             begun = total - to_come
             end = total if limit is None else min(skip + limit, total)
             runs: list[Run] = []
             # two questions, since each can be answered along refs_by_time and both together cannot
             for having, first, last in (("<=", skip, min(end, begun)), (">", max(skip - begun, 0), end - begun)):
                 if first < last:
-                    sql = f"{_ROWS} WHERE refs.started {having} ? {_NEWEST} LIMIT ? OFFSET ?"
+                    sql = f"{_ROWS} WHERE {which} AND refs.started {having} ? {_NEWEST} LIMIT ? OFFSET ?"
                     runs += [_decode_row(*row) for row in database.execute(sql, (latest, last - first, first))]
             strange = json.loads(_get_fact(database, "strange") or "[]")
-            return Page(tuple(runs), total, tuple(RefName(ref) for ref in strange))
+            return Page(tuple(runs), total, tuple(RefName(ref) for ref in strange), all_ - total)
 
         return self._query(select)
 
@@ -225,12 +234,11 @@ class Index:
     def _read(self, commits: list[Oid]) -> Iterator[Row]:
         latest = self._latest()
         with contextlib.closing(self._open_objects(len(commits))) as objects:
-            for commit, data in objects.read_files(commits, RECORD_PATH):
-                record, problem = decode_run(data)
-                kept = data if isinstance(data, bytes) and problem is None else json.dumps(record).encode("ascii")
+            for commit, record, problem, said, raw in read_runs(objects, commits):
+                kept = json.dumps(record).encode("ascii") if raw is None else raw
                 id_ = record.get("id", "").lower()
                 started = _time_of(record, objects, commit, latest)
-                yield commit, id_ if id_.isascii() else None, started, kept, problem
+                yield commit, id_ if id_.isascii() else None, started, kept, problem, _encode_said(said)
 
     def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
         """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
@@ -238,7 +246,10 @@ class Index:
         changed = [(name, commit) for name, commit in names.items() if before.get(name) != commit]
         gone = [(name,) for name in before.keys() - names.keys()]
         database.executemany("DELETE FROM refs WHERE name = ?", gone)
-        put = "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started FROM records WHERE commit_id = ?"
+        put = (
+            "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started, "
+            "coalesce(json_extract(said, '$.archived'), 0) FROM records WHERE commit_id = ?"
+        )
         if database.executemany(put, changed).rowcount < len(changed):
             # another process, to whom the refs looked otherwise, forgot a record after we had seen it
             missing = _leave_out_known(database, (commit for _, commit in changed))
@@ -250,13 +261,22 @@ class Index:
         )
 
 
-_INSERT = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?)"
+_INSERT = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
 
 
-def _decode_row(name: str, commit: str, data: bytes, problem: str | None) -> Run:
+def _encode_said(said: Annotations | None) -> str | None:
+    return None if said is None else json.dumps(asdict(said))
+
+
+def _decode_row(name: str, commit: str, data: bytes, problem: str | None, text: str | None) -> Run:
     where = run_ref(RunName(name), Oid(commit))
     try:
-        return make_run(where.name, where.ref, where.commit, json.loads(data), problem)
+        said = None
+        if text is not None:
+            facts = json.loads(text)
+            notes = tuple(Note(**note) for note in facts.pop("notes"))
+            said = Annotations(**{**facts, "tags": tuple(facts["tags"]), "notes": notes})
+        return make_run(where.name, where.ref, where.commit, json.loads(data), problem, said)
     except (ValueError, TypeError, AttributeError) as error:
         raise _Damaged(f"the row of {commit} is damaged") from error
 

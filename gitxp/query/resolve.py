@@ -57,6 +57,8 @@ def _resolve_newest(text: str, index: Index) -> Run:
     page = index.newest(1, int(steps))
     if page.runs:
         return page.runs[0]
+    if not page.total and page.hidden:
+        raise UnknownRun(f"All runs are archived, so {text!r} names none.", hint="They are in 'gitxp list --all'.")
     if not page.total:
         raise UnknownRun("There are no runs yet.", hint=_FIRST_RUN)
     count = "There is one run" if page.total == 1 else f"There are {page.total:,} runs"

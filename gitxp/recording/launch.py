@@ -25,7 +25,7 @@ from gitxp.recording.front import watch
 from gitxp.recording.recorder import Task
 from gitxp.recording.relay import Streams
 from gitxp.recording.signals import Signals
-from gitxp.store.writer import Identity, create, discard, prepare, taken
+from gitxp.store.writer import Identity, create, discard, find_user, prepare, taken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Opening:
             self._importer = prepare(git, is_small=True)
             self.survey = survey = _survey(surveyor, self.live, started_ns)
             snapshot = _capture(git, survey, self.live, config, is_wanted=request.snapshot)
-            user, host = _user(os.environ), os.uname().nodename
+            user, host = find_user(os.environ), os.uname().nodename
             identity = Identity.of(survey.variables, os.environ, user, host)
             self.record = _record(request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version})
             if params:
@@ -316,18 +316,6 @@ def _paths(cwd: str, typed: Sequence[str], toplevel: str, configured: Sequence[s
     named = [os.path.normpath(os.path.join(cwd, path)) for path in typed]
     named += [os.path.normpath(os.path.join(toplevel, path)) for path in configured]
     return list(dict.fromkeys(named))
-
-
-def _user(environ: Mapping[str, str]) -> str:
-    for variable in ("LOGNAME", "USER"):
-        if environ.get(variable):
-            return environ[variable]
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user without a name
-        return str(os.getuid())
 
 
 def _without_user(url: str) -> str:

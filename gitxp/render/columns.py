@@ -150,9 +150,12 @@ def _builtin(now: float) -> dict[str, Column]:
         Column("branch", of("branch"), 50, _LEAST_TEXT),
         Column("base", of("base"), 50, cells=_short_oids),
         Column("dirty", of("dirty"), 50),
+        Column("title", of("title"), 50, _LEAST_TEXT),
         Column("group", of("group"), 50, _LEAST_TEXT),
         Column("tags", lambda run: list(run.tags) or None, 50, _LEAST_TEXT, cells=_joined),
         Column("notes", lambda run: list(run.notes) or None, 50, _LEAST_TEXT, cells=_joined),
+        Column("starred", lambda run: run.starred or None, 50),
+        Column("archived", lambda run: run.archived or None, 50),
         Column("host", of("host"), 50, _LEAST_TEXT),
         Column("user", of("user"), 50, _LEAST_TEXT),
         Column("cwd", of("cwd"), 50, _LEAST_TEXT),
@@ -262,10 +265,9 @@ def _marks(values: Sequence[Any]) -> list[Cell]:
 
 
 def _mark(run: Run) -> str:
-    """`*` for a run with changes that were not committed, `?` for one without a snapshot."""
-    if run.record.get("snapshot") is False:
-        return "?"
-    return "*" if run.record.get("dirty") else ""
+    """`*` for a run with changes that were not committed, `?` for one without a snapshot, `★` for one with a star."""
+    changes = "?" if run.record.get("snapshot") is False else "*" if run.record.get("dirty") else ""
+    return f"{changes}★" if run.starred else changes
 
 
 def _short_oids(values: Sequence[Any]) -> list[Cell]:

@@ -58,6 +58,7 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
         ("Outputs", output_rows(about), ()),
         ("Logged", logged_rows(about), ()),
         ("Not recorded", _problems(about), ()),
+        ("History", _history(about, now), ()),
         ("Environment", environment_rows(mapping_of(about.get("environment"))), ()),
     ]
     parts = [_title(about, style)]
@@ -67,6 +68,23 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
             parts.append(title + _block(rows, columns, width, style))
     parts.append(_next_steps(about, width, style))
     return "\n".join(parts)
+
+
+def _history(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
+    """What was said of the run, oldest first; a note with its text."""
+    rows = []
+    for edit in mappings_of(about.get("history")):
+        words = [f"{sign}{text_of(tag)}" for sign, key in _SIGNS for tag in list_of(edit.get(key))]
+        words += [f"{key} {text_of(edit[key])}" if edit[key] else f"no {key}" for key in _SAID if key in edit]
+        words += ["a note removed"] * bool(edit.get("remove_notes"))
+        at = edit.get("at")
+        when = time_text(at, now) if isinstance(at, str) else ""
+        rows.append([Cell(when, "faint"), Cell(text_of(edit.get("by")).partition(" <")[0]), Cell(", ".join(words))])
+    return rows
+
+
+_SIGNS = (("+", "add_tags"), ("-", "remove_tags"))
+_SAID = ("title", "group", "note", "star", "archive")
 
 
 def _problems(about: Mapping[str, Any]) -> list[list[Cell]]:

@@ -27,21 +27,22 @@ _QUICK = 16 * 1024 * 1024
 class Reading(Base):
     """Runs as they are."""
 
-    def page(self, limit: int | None = None) -> Page:
+    def page(self, limit: int | None = None, *, archived: bool = False) -> Page:
         """The newest runs, at most `limit` of them (None: all), and how many there are in all.
 
+        Runs that were archived are among them only with `archived`.
         A run that is running here has the metrics that it logged so far, unless there are hundreds of thousands of points.
         """
-        page = self._index().newest(limit)
+        page = self._index().newest(limit, archived=archived)
         if not any(run.status == RUNNING for run in page.runs):
             return page
         from dataclasses import replace
 
         return replace(page, runs=tuple(_with_points(run, self._live_points(run, _QUICK)) for run in page.runs))
 
-    def runs(self, limit: int | None = None) -> list[Run]:
-        """The newest runs, at most `limit` of them (None: all), newest first."""
-        return list(self.page(limit).runs)
+    def runs(self, limit: int | None = None, *, archived: bool = False) -> list[Run]:
+        """The newest runs, at most `limit` of them (None: all), newest first; archived ones only with `archived`."""
+        return list(self.page(limit, archived=archived).runs)
 
     def get(self, text: str) -> Run:
         """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.

@@ -9,17 +9,27 @@ series, output) is read when it is asked for, and raises `FormatError` where it 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp import format as fmt
+from gitxp.annotations import (
+    ANNOTATIONS_FOLDER,
+    MAX_EDIT,
+    MAX_EDITS,
+    Annotations,
+    decode_edits,
+    find_edit_name,
+    fold,
+)
 from gitxp.errors import FormatError, NewerFormat, UsageError
 from gitxp.model import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gitxp.format import Oid, Point, RefName
-    from gitxp.git.objects import Objects
+    from gitxp.git.objects import Entry, Objects
     from gitxp.git.refs import RunRef
     from gitxp.names import RunName
 
@@ -37,21 +47,66 @@ _KEPT = ("id", "command", "started_at")
 
 def read_run(objects: Objects, where: RunRef) -> Run:
     """The run that a ref leads to; never an exception for what a repository can hold."""
-    try:
-        data: bytes | FormatError | None = objects.read_file(where.commit, fmt.RECORD_PATH)
-    except FormatError as error:
-        data = error
-    record, problem = decode_run(data)
-    return make_run(where.name, where.ref, where.commit, record, problem)
+    ((_, record, problem, said, _),) = read_runs(objects, [where.commit])
+    return make_run(where.name, where.ref, where.commit, record, problem, said)
 
 
-def make_run(name: RunName, ref: RefName, commit: Oid, record: fmt.Record, problem: str | None) -> Run:
-    """A run from its place and its checked record. Parameters that are null are left out."""
+class Read(NamedTuple):
+    """What was read of a run's tip. `said` is None where nobody said anything of the run; `raw` are the record's bytes, where it is sound."""
+
+    commit: Oid
+    record: fmt.Record
+    problem: str | None
+    said: Annotations | None
+    raw: bytes | None
+
+
+def read_runs(objects: Objects, commits: Sequence[Oid]) -> Iterator[Read]:
+    """The records and annotations of the runs with these tips, in their order."""
+    records = objects.read_files(commits, fmt.RECORD_PATH)
+    folders = objects.list_folders(commits, ANNOTATIONS_FOLDER)
+    for (commit, data), (_, entries) in zip(records, folders, strict=True):
+        record, problem = decode_run(data)
+        said = None
+        if entries and not problem:
+            edits, wrong = decode_edits(read_edits(objects, entries))
+            said = replace(fold(Annotations.of_record(record), edits), problems=wrong)
+        yield Read(commit, record, problem, said, data if isinstance(data, bytes) and not problem else None)
+
+
+def read_edits(objects: Objects, entries: Sequence[Entry] | FormatError) -> dict[str, bytes | FormatError]:
+    """The bytes of a run's edits by their ids, or why they cannot be read, from the entries of its folder."""
+    if isinstance(entries, FormatError):
+        return {"folder": entries}
+    files: dict[str, bytes | FormatError] = {}
+    for entry in entries:
+        name = find_edit_name(entry.path)
+        if name is None or entry.mode != "100644":
+            continue
+        if len(files) == MAX_EDITS:
+            files["others"] = FormatError(f"a run has at most {MAX_EDITS:,}")
+            break
+        try:
+            files[name] = objects.read_blob(entry.oid, MAX_EDIT)
+        except FormatError as error:
+            files[name] = error
+    return files
+
+
+def make_run(
+    name: RunName, ref: RefName, commit: Oid, record: fmt.Record, problem: str | None, said: Annotations | None = None
+) -> Run:
+    """A run from its place, its checked record and what people said of it. Parameters that are null are left out."""
     params = record.get("params")
     if params and None in params.values():  # there is no null in the format; others write it for what is not known
         record = {**record, "params": {key: value for key, value in params.items() if value is not None}}
-    note = record.get("note")
-    return Run(name, ref, commit, record, problem, tuple(record.get("tags", ())), (note,) if note else ())
+    if said is None:
+        note = record.get("note")
+        return Run(name, ref, commit, record, problem, tuple(record.get("tags", ())), (note,) if note else ())
+    record = {key: value for key, value in record.items() if key not in {"title", "group"}}
+    record |= {key: value for key, value in (("title", said.title), ("group", said.group)) if value}
+    notes = tuple(note.text for note in said.notes)
+    return Run(name, ref, commit, record, problem, said.tags, notes, said.starred, said.archived)
 
 
 def decode_run(data: bytes | FormatError | None) -> tuple[fmt.Record, str | None]:

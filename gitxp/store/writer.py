@@ -70,6 +70,29 @@ class Identity(NamedTuple):
         return cls(people[0], people[1], dates[0], dates[1])
 
 
+def find_user(environ: Mapping[str, str]) -> str:
+    """The name of whoever runs this, as the environment or the system has it; their number where it has none."""
+    for variable in ("LOGNAME", "USER"):
+        if environ.get(variable):
+            return environ[variable]
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without a name
+        return str(os.getuid())
+
+
+def find_identity(git: Git, environ: Mapping[str, str]) -> Identity:
+    """Who git would say that a commit made now is by; user@host where no identity is configured."""
+    variables = {}
+    for role in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+        answer = git.ask("var", role)
+        if not answer.status:
+            variables[role] = answer.stdout.decode("utf-8", "surrogateescape").strip()
+    return Identity.of(variables, environ, find_user(environ), os.uname().nodename)
+
+
 def _clean(text: str) -> str:
     return "".join(c for c in text if c.isprintable() and c not in "<>") or "unknown"
 
@@ -167,11 +190,11 @@ def _commit(
     try:
         return Oid(process.check().decode("ascii").strip())
     except GitFailed as error:
-        _clear_crash_report(process, error.stderr)
+        clear_crash_report(process, error.stderr)
         raise
 
 
-def _clear_crash_report(process: Process, stderr: str) -> None:
+def clear_crash_report(process: Process, stderr: str) -> None:
     """fast-import leaves a report in the user's repository whenever it fails; what is in it, its stderr says, too."""
     _, found, path = stderr.partition("dumping crash report to ")
     path = path.partition("\n")[0]
@@ -182,7 +205,7 @@ def _clear_crash_report(process: Process, stderr: str) -> None:
 
 
 def _send_file(process: Process, file: File) -> None:
-    start = f"M {file.mode} inline {_quote(file.path)}\n".encode("utf-8", "surrogateescape")
+    start = f"M {file.mode} inline {quote(file.path)}\n".encode("utf-8", "surrogateescape")
     if file.source is None:
         data = file.data or b""
         process.send(start + b"data %d\n" % len(data) + data + b"\n")
@@ -200,6 +223,7 @@ def _send_file(process: Process, file: File) -> None:
     process.send(b"\n")
 
 
-def _quote(path: str) -> str:
+def quote(path: str) -> str:
+    """A path as fast-import wants it."""
     escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
