@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from canaries import everything_in
 from gitxp.capture.known_secrets import holds_secret, known_secrets
 from gitxp.capture.secret_names import is_plural, is_secret, words_of
 from gitxp.capture.secrets import redact_command, redact_params, redact_source, redact_text, redact_url, redact_value
@@ -231,18 +232,6 @@ def test_nothing_to_hide_costs_no_import() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert (answer.stdout, answer.stderr) == ("False\n", "")
-
-
-def everything_in(git: Git, repo: str) -> bytes:
-    """All objects of a repository, and whatever else lies in its git folder."""
-    objects = git.raw("cat-file", "--batch-all-objects", "--batch", "--unordered", cwd=repo)
-    rest = b""
-    for folder, _, files in os.walk(os.path.join(repo, ".git")):
-        if os.path.basename(os.path.dirname(folder)) != "objects":
-            for name in files:
-                with open(os.path.join(folder, name), "rb") as file:
-                    rest += file.read()
-    return objects + rest
 
 
 def test_no_canary_reaches_the_repository(repo: str, git: Git, gitxp: Gitxp) -> None:

@@ -57,7 +57,7 @@ _LITERAL = re.compile(
     r"""(?<![\w.-])([A-Za-z_][\w.-]*)(["']?\]?(?:\s*:\s*\w+)?\s*(?::=|=|:|,)\s*[rbuf]?)("[^"\n]+"|'[^'\n]+')"""
 )
 _OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w.-]*)([ \t]+)(?!-)" + _VALUE)
-_SCHEMES = frozenset(["bearer", "basic", "token", "digest"])
+SCHEMES = frozenset(["bearer", "basic", "token", "digest"])
 # Whose user name alone is no secret: ssh://git@host.
 _NAMED_ONLY = frozenset(["ssh", "git", "git+ssh", "sftp", "rsync", "svn+ssh"])
 
@@ -115,6 +115,6 @@ def _without_value(match: re.Match[str]) -> str:
     value = match[3]
     quote = value[0] if value[0] in "\"'" else ""
     plain = value[1:-1] if quote else value
-    if plain.startswith(REDACTED) or plain.lower() in _SCHEMES or not is_secret(match[1], plain):
+    if plain.startswith(REDACTED) or plain.lower() in SCHEMES or not is_secret(match[1], plain):
         return match[0]
     return match[0][: len(match[0]) - len(value)] + quote + REDACTED + quote
