@@ -73,6 +73,14 @@ def redact_url(url: str) -> str:
     return redact_shapes(url)
 
 
+def redact_path(path: str) -> str:
+    """A path without what `redact_url` takes out of an address; made normal, an address has one slash after its colon."""
+    scheme, colon, rest = path.partition(":/")
+    if not colon or rest.startswith("/"):
+        return redact_url(path)
+    return redact_url(f"{scheme}://{rest}").replace("://", ":/", 1)
+
+
 def redact_text(text: str) -> str:
     """Prose (a note, a tag, a message) without what `redact_url` takes out, and without the values of secret names."""
     is_named = _has_hint(text, _NAME_HINTS)
