@@ -11,6 +11,7 @@ import pytest
 
 from canaries import everything_in
 from gitxp.capture.known_secrets import holds_secret, known_secrets
+from gitxp.capture.needles import Needles
 from gitxp.capture.secret_names import is_plural, is_secret, words_of
 from gitxp.capture.secrets import (
     redact_command,
@@ -344,9 +345,9 @@ def test_secrets_that_a_run_was_given() -> None:
         each.decode() for each in found
     }
     assert not {b"abc", b"0.1", b"512", b"/users/ada", b"/run/ssh-1/agent"} & set(found)
-    assert holds_secret(b"\0\xff first-key", found)
-    assert not holds_secret(b"pad_token: 1, key: value", found)
-    assert holds_secret(b"x = '" + b"gh" + b"p_" + b"a1" * 18 + b"'", [])
+    assert holds_secret(b"\0\xff first-key", Needles(found))
+    assert not holds_secret(b"pad_token: 1, key: value", Needles(found))
+    assert holds_secret(b"x = '" + b"gh" + b"p_" + b"a1" * 18 + b"'", Needles([]))
 
 
 def test_a_configuration_that_a_run_saves(repo: str, git: Git, gitxp: Gitxp) -> None:

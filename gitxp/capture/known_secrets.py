@@ -15,6 +15,8 @@ from gitxp.capture.secrets import REDACTED, redact_command, redact_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from gitxp.capture.needles import Needles
+
 _LEAST = 6  # characters: "abc" would be found anywhere
 _MOST = 500
 _MAX_TEXT = 1024 * 1024  # bytes that are searched for shapes
@@ -30,12 +32,12 @@ def known_secrets(
     for name, value in [*environ.items(), *(item for some in params for item in some.items())]:
         found.update(_parts(value, redact_value(str(name), value)))
     long = sorted((secret for secret in found if len(secret) >= _LEAST), key=len, reverse=True)
-    return [secret.encode("utf-8", "surrogateescape") for secret in long[:_MOST]]
+    return [_encoded(secret) for secret in long[:_MOST]]
 
 
-def holds_secret(data: bytes, secrets: Sequence[bytes]) -> bool:
-    """Whether one of the secrets, or something of a token's shape, is in these bytes."""
-    if any(secret in data for secret in secrets):
+def holds_secret(data: bytes, secrets: Needles) -> bool:
+    """Whether one of the secrets, in any of its forms, or something of a token's shape, is in these bytes."""
+    if secrets.are_in(data):
         return True
     return len(data) <= _MAX_TEXT and b"\0" not in data and has_token(data.decode("utf-8", "replace"))
 
@@ -50,6 +52,13 @@ def without_secrets(value: Any, secrets: Sequence[bytes]) -> Any:
         for secret in secrets:
             value = value.replace(secret.decode("utf-8", "surrogateescape"), REDACTED)
     return value
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can hold
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _parts(value: Any, redacted: Any) -> Iterator[str]:
