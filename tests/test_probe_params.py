@@ -273,16 +273,17 @@ CLICK = """
 
 
 def test_click(probed: Probed) -> None:
-    """The options of all commands of the line, before the command begins; what is not echoed is not said."""
+    """The options of all commands of the line, before the command begins; of what is not echoed, it is said that it is so."""
     probed.run(CLICK, "--seed", "5", "train", "--lr", "0.2", "--token", "secret", "x.csv")
     assert probed.params("click") == {
         "seed": 5,
         "lr": 0.2,
         "depth": 3,
         "layers": [1, 2],
-        "token": "<redacted>",
+        "token": "secret",
         "data": "x.csv",
     }
+    assert [facts["hidden"] for facts in probed.said("params")] == [[], ["token"]]
     assert probed.given() == {"seed", "lr", "token", "data"}
     kinds = [
         statement.kind
@@ -290,6 +291,15 @@ def test_click(probed: Probed) -> None:
         if statement.facts.get("written") or statement.kind == "params"
     ]
     assert kinds[:2] == ["params", "params"]
+
+
+def test_click_prompts(probed: Probed) -> None:
+    """What is typed at a prompt that does not echo it, or comes from a variable, is not said."""
+    probed.run(
+        CLICK.replace("cli()", "cli(auto_envvar_prefix='MY')"), "train", "x.csv", env={"MY_TRAIN_TOKEN": "c1nary"}
+    )
+    assert probed.params("click").items() >= {"token": "<redacted>"}.items()
+    assert not any(b"c1nary" in path.read_bytes() for path in probed.live.rglob("*.jsonl"))
 
 
 def test_click_fails_as_ever(probed: Probed) -> None:

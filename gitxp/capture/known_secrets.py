@@ -23,10 +23,16 @@ _MAX_TEXT = 1024 * 1024  # bytes that are searched for shapes
 
 
 def known_secrets(
-    command: Sequence[str], params: Iterable[Mapping[str, Any]], environ: Mapping[str, str]
+    command: Sequence[str],
+    params: Iterable[Mapping[str, Any]],
+    environ: Mapping[str, str],
+    more: Iterable[str] = (),
 ) -> list[bytes]:
-    """The secret parts of a command, of parameters (as they were, nested or not), and of variables, the longest first."""
-    found: set[str] = set()
+    """The secret parts of a command, of parameters (as they were, nested or not), and of variables, the longest first.
+
+    `more` are secrets by what somebody else knows.
+    """
+    found = set(more)
     for word, redacted in zip(command, redact_command(command), strict=True):
         found.update(_parts(word, redacted))
     for name, value in [*environ.items(), *(item for some in params for item in some.items())]:
