@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.launchers import is_launcher
-from gitxp.capture.said_params import PARSERS, Said, merge_params
+from gitxp.capture.said_params import ENV, PARSERS, Said, merge_params
 from gitxp.capture.secrets import REDACTED, redact_params, redact_text, redact_value
 from gitxp.format import metric_path
 from gitxp.recording.journal import MAX_METRICS, MAX_NAME
@@ -87,7 +87,7 @@ class _Processes:
     def is_heard(self, statement: Statement) -> bool:
         """Whether the parameters of this statement are the run's."""
         facts = self._facts.get(statement.pid, {})
-        if statement.facts["source"] not in PARSERS or self._is_users(facts):
+        if statement.facts["source"] not in PARSERS | {ENV} or self._is_users(facts):
             return True
         above = self._facts.get(facts.get("ppid", 0))
         for _ in range(_TOO_DEEP):
