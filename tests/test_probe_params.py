@@ -273,16 +273,17 @@ CLICK = """
 
 
 def test_click(probed: Probed) -> None:
-    """The options of all commands of the line, before the command begins; what is not echoed is not said."""
+    """The options of all commands of the line, before the command begins; of what is not echoed, it is said that it is so."""
     probed.run(CLICK, "--seed", "5", "train", "--lr", "0.2", "--token", "secret", "x.csv")
     assert probed.params("click") == {
         "seed": 5,
         "lr": 0.2,
         "depth": 3,
         "layers": [1, 2],
-        "token": "<redacted>",
+        "token": "secret",
         "data": "x.csv",
     }
+    assert [facts["hidden"] for facts in probed.said("params")] == [[], ["token"]]
     assert probed.given() == {"seed", "lr", "token", "data"}
     kinds = [
         statement.kind
@@ -290,6 +291,25 @@ def test_click(probed: Probed) -> None:
         if statement.facts.get("written") or statement.kind == "params"
     ]
     assert kinds[:2] == ["params", "params"]
+
+
+def test_click_hides(probed: Probed) -> None:
+    """What is typed at a prompt that does not echo it, or comes from a variable, is not said."""
+    probed.run(
+        CLICK.replace("cli()", "cli(auto_envvar_prefix='MY')"), "train", "x.csv", env={"MY_TRAIN_TOKEN": "c1nary"}
+    )
+    assert probed.params("env") == {"token": "<redacted>"}
+    assert not any(b"c1nary" in path.read_bytes() for path in probed.live.rglob("*.jsonl"))
+
+
+def test_click_takes_variables(probed: Probed) -> None:
+    """An option's value from a variable is no default: its source is `env`. The command line is above it."""
+    variables = {"MY_SEED": "7", "MY_TRAIN_LR": "0.3", "MY_TRAIN_DEPTH": "4"}
+    words = ["train", "--depth", "5", "--token", "x", "d.csv"]
+    probed.run(CLICK.replace("cli()", "cli(auto_envvar_prefix='MY')"), *words, env=variables)
+    assert probed.params("env") == {"seed": 7, "lr": 0.3}
+    assert probed.params("click") == {"depth": 5, "layers": [1, 2], "token": "x", "data": "d.csv"}
+    assert probed.given() == {"depth", "token", "data"}
 
 
 def test_click_fails_as_ever(probed: Probed) -> None:

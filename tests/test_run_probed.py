@@ -140,6 +140,35 @@ def test_without_the_folder_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) 
     assert _probe({"PYTHONPATH": "/a"}) == {}
 
 
+@needs_probe
+@pytest.mark.usefixtures("program")
+def test_a_variable_that_click_reads(gitxp: Gitxp, git: Git, repo: str) -> None:
+    """An option's value from a variable has the source `env`, also where a file that the command names has another."""
+    Path(repo, "base.yaml").write_text("lr: 5\n")
+    Path(repo, "clicked.py").write_text(
+        textwrap.dedent(
+            """
+            import click
+            @click.command()
+            @click.option("--lr", envvar="LR", default=0.1)
+            @click.option("--depth", envvar="DEPTH", default=3)
+            @click.option("--api-key", envvar="MY_KEY")
+            @click.option("--config")
+            def main(**options): pass
+            main()
+            """
+        )
+    )
+    words = ["clicked.py", "--config", "base.yaml"]
+    gitxp("run", "--name", "r", sys.executable, *words, env={"LR": "0.3", "MY_KEY": "c1nary"})
+    record = record_of(git)
+    assert record["params"] == {"lr": 0.3, "depth": 3, "api_key": "<redacted>", "config": "base.yaml"}
+    assert record["param_sources"] == {"lr": "env", "depth": "click", "api_key": "env", "config": "argv"}
+    assert b"c1nary" not in git.raw("cat-file", "--batch-all-objects", "--batch", cwd=repo)
+    shown = gitxp("show", "r").stdout
+    assert [line.split() for line in shown.splitlines() if line.split()[:1] == ["lr"]] == [["lr", "0.3", "env"]]
+
+
 @pytest.mark.usefixtures("program")
 def test_no_canary_by_way_of_a_parser(gitxp: Gitxp, git: Git, repo: str) -> None:
     """What a parser makes of a secret, given or by default, is redacted as the command is, and so is a nested one."""

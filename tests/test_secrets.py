@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from canaries import everything_in
 from gitxp.capture.known_secrets import holds_secret, known_secrets
+from gitxp.capture.needles import Needles
 from gitxp.capture.secret_names import is_plural, is_secret, words_of
-from gitxp.capture.secrets import redact_command, redact_params, redact_source, redact_text, redact_url, redact_value
+from gitxp.capture.secrets import (
+    redact_command,
+    redact_params,
+    redact_path,
+    redact_source,
+    redact_text,
+    redact_url,
+    redact_value,
+)
 
 if TYPE_CHECKING:
     from conftest import Git, Gitxp
@@ -156,6 +166,10 @@ def test_prose_survives(text: str) -> None:
         ("ssh://git:pw@host/x", "ssh://git:<redacted>@host/x"),
         ("https://h/x?access_token=abc&page=2", "https://h/x?access_token=<redacted>&page=2"),
         ("https://h/x?X-Amz-Signature=abc", "https://h/x?X-Amz-Signature=<redacted>"),
+        ("https://h/x?token=12345&page=2", "https://h/x?token=<redacted>&page=2"),
+        ("https://h/x?sv=1&sig=a%2Fb%3D", "https://h/x?sv=1&sig=<redacted>"),
+        ("https://h/cb#access_token=abc&lr=1", "https://h/cb#access_token=<redacted>&lr=1"),
+        ("https://h/x?x-oss-signature=abc", "https://h/x?x-oss-signature=<redacted>"),
         ("https://hooks.slack.com/services/T0/B0/xyz", "https://hooks.slack.com/services/<redacted>"),
         ("https://discord.com/api/webhooks/12/ab-c", "https://discord.com/api/webhooks/<redacted>"),
     ],
@@ -165,6 +179,15 @@ def test_addresses(url: str, shown: str) -> None:
     assert redact_url(url) == shown
     assert redact_command(["clone", url, f"--db={url}"]) == ["clone", shown, f"--db={shown}"]
     assert redact_params({"remote": url}) == {"remote": shown}
+
+
+def test_paths() -> None:
+    """A path that was an address, with one slash after its colon or two, loses what opens the door; other paths stay."""
+    assert redact_path("https:/ada:pw@host/x?sig=abc") == "https:/<redacted>@host/x?sig=<redacted>"
+    assert redact_path("/d/https:/h/x?token=12") == "/d/https:/h/x?token=<redacted>"
+    assert redact_path("https://h/x?token=12") == "https://h/x?token=<redacted>"
+    for path in ("data/a@b/key=3/x.csv", "/d/tokens/token.bin", "a:/b", "s3:/bucket/a@b?page=2"):
+        assert redact_path(path) == path
 
 
 @pytest.mark.parametrize(
@@ -231,18 +254,6 @@ def test_nothing_to_hide_costs_no_import() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert (answer.stdout, answer.stderr) == ("False\n", "")
-
-
-def everything_in(git: Git, repo: str) -> bytes:
-    """All objects of a repository, and whatever else lies in its git folder."""
-    objects = git.raw("cat-file", "--batch-all-objects", "--batch", "--unordered", cwd=repo)
-    rest = b""
-    for folder, _, files in os.walk(os.path.join(repo, ".git")):
-        if os.path.basename(os.path.dirname(folder)) != "objects":
-            for name in files:
-                with open(os.path.join(folder, name), "rb") as file:
-                    rest += file.read()
-    return objects + rest
 
 
 def test_no_canary_reaches_the_repository(repo: str, git: Git, gitxp: Gitxp) -> None:
@@ -334,9 +345,9 @@ def test_secrets_that_a_run_was_given() -> None:
         each.decode() for each in found
     }
     assert not {b"abc", b"0.1", b"512", b"/users/ada", b"/run/ssh-1/agent"} & set(found)
-    assert holds_secret(b"\0\xff first-key", found)
-    assert not holds_secret(b"pad_token: 1, key: value", found)
-    assert holds_secret(b"x = '" + b"gh" + b"p_" + b"a1" * 18 + b"'", [])
+    assert holds_secret(b"\0\xff first-key", Needles(found))
+    assert not holds_secret(b"pad_token: 1, key: value", Needles(found))
+    assert holds_secret(b"x = '" + b"gh" + b"p_" + b"a1" * 18 + b"'", Needles([]))
 
 
 def test_a_configuration_that_a_run_saves(repo: str, git: Git, gitxp: Gitxp) -> None:

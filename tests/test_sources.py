@@ -77,6 +77,30 @@ def test_from_an_address(tmp_path: Path) -> None:
     assert "example.org/lib.git" in found["lib"]["url"]
 
 
+def test_secrets_of_an_address(tmp_path: Path) -> None:
+    """No part of a direct_url.json holds a token, however long the address is, nor does what is kept of it."""
+    vcs = {"vcs": "git", "commit_id": COMMIT, "requested_revision": "main?token=c1nary"}
+    url = f"https://{'c2nary' * 400}@example.org/lib.git?sig=c3nary"
+    install(tmp_path / "site", "lib-1.0.dist-info", {"url": url, "vcs_info": vcs, "subdirectory": "py&token=c4nary"})
+    token = "gh" + "p_" + "c5nary" * 6
+    install(
+        tmp_path / "site", "b-1.dist-info", {"url": "https://h/b", "vcs_info": {**vcs, "requested_revision": token}}
+    )
+    cache = tmp_path / "cache"
+    found = found_in(tmp_path / "site", cache=str(cache))
+    assert found["lib"] == {
+        "url": "https://<redacted>@example.org/lib.git?sig=<redacted>",
+        "vcs": "git",
+        "commit": COMMIT,
+        "revision": "main?token=<redacted>",
+        "subdirectory": "py&token=<redacted>",
+    }
+    assert found["b"]["revision"] == "<redacted>"
+    kept = "".join(path.read_text() for path in cache.rglob("*") if path.is_file())
+    assert "<redacted>" in kept
+    assert "nary" not in kept
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "3", '{"url": 3}', '{"dir_info": {"editable": true}}', "[" * 60_000, '{"vcs_info": []}']
 )

@@ -167,7 +167,7 @@ def test_which_source_counts(before: tuple[Any, str], said: Said, wanted: tuple[
 
 def test_order_of_sources_among_themselves() -> None:
     """Of what several libraries say of one name, the order does not hang on who spoke first."""
-    said = [Said(source, {"x": source}) for source in ("constant", "omegaconf", "click", "hydra", "api")]
+    said = [Said(source, {"x": source}) for source in ("constant", "omegaconf", "click", "hydra", "env", "api")]
     for number in range(1, len(said) + 1):
         expected = {"x": (said[number - 1].source, said[number - 1].source)}
         assert merged({}, *said[:number]) == merged({}, *reversed(said[:number])) == expected

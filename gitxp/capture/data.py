@@ -29,6 +29,7 @@ import xxhash
 from gitxp.capture.hash_threads import Cancelled, Watch, hash_items
 from gitxp.capture.hashing import FileHash
 from gitxp.capture.manifests import Manifest, reuse
+from gitxp.capture.secrets import redact_path
 from gitxp.capture.stat_cache import UNTRUSTED, Answer, Cache, Writer, is_trusted
 from gitxp.capture.walk import FILE, LINK, UNLISTED, Item, Listing, Walk, scan
 from gitxp.format import DATA_FOLDER, data_path
@@ -72,8 +73,9 @@ def fingerprint(
         full = os.path.normpath(os.path.join(toplevel, path))
         shown = shown_path(full, toplevel)
         if shown not in entries:
-            place = _place(manifests, shown)
-            entries[shown] = {"path": shown, **_fingerprint(os.fsencode(full), cache_path, watch, clock, place)}
+            named = redact_path(shown)
+            place = _place(manifests, named)
+            entries[shown] = {"path": named, **_fingerprint(os.fsencode(full), cache_path, watch, clock, place)}
     return list(entries.values())
 
 

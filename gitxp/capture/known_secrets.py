@@ -15,27 +15,35 @@ from gitxp.capture.secrets import REDACTED, redact_command, redact_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from gitxp.capture.needles import Needles
+
 _LEAST = 6  # characters: "abc" would be found anywhere
 _MOST = 500
 _MAX_TEXT = 1024 * 1024  # bytes that are searched for shapes
 
 
 def known_secrets(
-    command: Sequence[str], params: Iterable[Mapping[str, Any]], environ: Mapping[str, str]
+    command: Sequence[str],
+    params: Iterable[Mapping[str, Any]],
+    environ: Mapping[str, str],
+    more: Iterable[str] = (),
 ) -> list[bytes]:
-    """The secret parts of a command, of parameters (as they were, nested or not), and of variables, the longest first."""
-    found: set[str] = set()
+    """The secret parts of a command, of parameters (as they were, nested or not), and of variables, the longest first.
+
+    `more` are secrets by what somebody else knows.
+    """
+    found = set(more)
     for word, redacted in zip(command, redact_command(command), strict=True):
         found.update(_parts(word, redacted))
     for name, value in [*environ.items(), *(item for some in params for item in some.items())]:
         found.update(_parts(value, redact_value(str(name), value)))
     long = sorted((secret for secret in found if len(secret) >= _LEAST), key=len, reverse=True)
-    return [secret.encode("utf-8", "surrogateescape") for secret in long[:_MOST]]
+    return [_encoded(secret) for secret in long[:_MOST]]
 
 
-def holds_secret(data: bytes, secrets: Sequence[bytes]) -> bool:
-    """Whether one of the secrets, or something of a token's shape, is in these bytes."""
-    if any(secret in data for secret in secrets):
+def holds_secret(data: bytes, secrets: Needles) -> bool:
+    """Whether one of the secrets, in any of its forms, or something of a token's shape, is in these bytes."""
+    if secrets.are_in(data):
         return True
     return len(data) <= _MAX_TEXT and b"\0" not in data and has_token(data.decode("utf-8", "replace"))
 
@@ -50,6 +58,13 @@ def without_secrets(value: Any, secrets: Sequence[bytes]) -> Any:
         for secret in secrets:
             value = value.replace(secret.decode("utf-8", "surrogateescape"), REDACTED)
     return value
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can hold
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _parts(value: Any, redacted: Any) -> Iterator[str]:

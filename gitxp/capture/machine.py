@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from gitxp.capture.secrets import redact_url
 from gitxp.capture.system_files import field, place, read_start
 
 TYPE_CHECKING = False
@@ -124,4 +125,4 @@ def _image(root: str, environ: Mapping[str, str]) -> dict[str, str]:
     about = read_start(root, "/run/.containerenv")
     name = field(about, "image", separator="=") or next((environ[key] for key in _APPTAINER if environ.get(key)), None)
     digest = field(about, "imageid", separator="=")
-    return {key: value for key, value in (("name", name), ("id", digest)) if value}
+    return {key: value for key, value in (("name", name and redact_url(name)), ("id", digest)) if value}

@@ -62,16 +62,25 @@ def is_secret(name: str, value: object) -> bool:
     if not parts or parts[-1] in _ABOUT:
         return False
     for at, word in enumerate(parts):
-        if word in _STRONG or word.endswith(_JOINED):
-            return not (word.startswith("credential") and _is_path(text))
-        if word in {"key", "token", "keys", "tokens"} and at and parts[at - 1] in _KEEPERS:
-            return not (word == "key" and _is_path(text))
+        if _is_sure(parts, at):
+            return not ((word == "key" or word.startswith("credential")) and _is_path(text))
     return _is_weak_secret(parts, words_of(name.rpartition(".")[2])[-2:-1], text)
 
 
 def is_switch(name: str) -> bool:
     """Whether a name with no value of its own is a flag: after `--use-auth-token` comes the next argument."""
     return bool(_SWITCHES.intersection(words_of(name)[:1]))
+
+
+def leaves_doubt(name: str) -> bool:
+    """Whether only the value can tell that it is a secret: of `token`, `key`, `auth`; not of `password` or `api_key`."""
+    parts = words_of(name)
+    return not any(_is_sure(parts, at) for at in range(len(parts)))
+
+
+def tells_of_what(word: str) -> bool:
+    """Whether a word before `key` or `token` says what it is one of: `API key`, `access token`, `pad token`."""
+    return word.lower() in _KEEPERS or word.lower() in _OF_MODELS
 
 
 def is_plural(name: str) -> bool:
@@ -94,6 +103,14 @@ def words_of(name: str) -> list[str]:
             word = ""
         word += letter
     return [word.lower() for word in (*words, word) if word]
+
+
+def _is_sure(parts: list[str], at: int) -> bool:
+    """Whether this word of a name is enough, with the one before it: `password`, `api` `key`."""
+    word = parts[at]
+    if word in _STRONG or word.endswith(_JOINED):
+        return True
+    return word in {"key", "token", "keys", "tokens"} and at > 0 and parts[at - 1] in _KEEPERS
 
 
 def _is_weak_secret(parts: list[str], beside: list[str], text: str) -> bool:  # noqa: PLR0911  (one for each word)

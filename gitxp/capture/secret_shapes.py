@@ -40,10 +40,10 @@ _USERINFO = re.compile(r"""(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*)://([^\s/
 _ODD_USERINFO = re.compile(
     r"""(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?\#"'<>@:]*:(?!\d+[/?#])[^\s"'<>]*)@"""
 )
-_QUERY = re.compile(r"""([?&;])([\w.%-]+)=([^&\#\s"'<>;]+)""")
-_SIGNATURES = frozenset(
-    ["sig", "signature", "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature"]
-)
+_QUERY = re.compile(r"""([?&;\#])([\w.%-]+)=([^&\#\s"'<>;]+)""")
+# In an address these hold a secret whatever it looks like: Azure's `sig`, and what Amazon, Google and others sign with.
+_IN_ADDRESSES = frozenset("sig signature token hmac sas jwt hdnea hdnts".split())
+_SIGNED = ("-signature", "-credential", "-security-token")
 _HEADER = re.compile(
     r"""(?<![\w-])((?:proxy-)?authorization|cookie|set-cookie|x-[\w-]*(?:key|token|auth|secret)[\w-]*)
     (["']?\s*[:=]\s*["']?)((?:bearer|basic|token|digest)\s+)?([^\s"',]+)""",
@@ -57,7 +57,7 @@ _LITERAL = re.compile(
     r"""(?<![\w.-])([A-Za-z_][\w.-]*)(["']?\]?(?:\s*:\s*\w+)?\s*(?::=|=|:|,)\s*[rbuf]?)("[^"\n]+"|'[^'\n]+')"""
 )
 _OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w.-]*)([ \t]+)(?!-)" + _VALUE)
-_SCHEMES = frozenset(["bearer", "basic", "token", "digest"])
+SCHEMES = frozenset(["bearer", "basic", "token", "digest"])
 # Whose user name alone is no secret: ssh://git@host.
 _NAMED_ONLY = frozenset(["ssh", "git", "git+ssh", "sftp", "rsync", "svn+ssh"])
 
@@ -106,7 +106,10 @@ def _without_password(match: re.Match[str]) -> str:
 
 
 def _without_query(match: re.Match[str]) -> str:
-    if match[2].lower() in _SIGNATURES or is_secret(match[2], match[3]):
+    name = match[2].lower()
+    if match[3].startswith(REDACTED):
+        return match[0]
+    if name in _IN_ADDRESSES or name.endswith(_SIGNED) or is_secret(match[2], match[3]):
         return f"{match[1]}{match[2]}={REDACTED}"
     return match[0]
 
@@ -115,6 +118,6 @@ def _without_value(match: re.Match[str]) -> str:
     value = match[3]
     quote = value[0] if value[0] in "\"'" else ""
     plain = value[1:-1] if quote else value
-    if plain.startswith(REDACTED) or plain.lower() in _SCHEMES or not is_secret(match[1], plain):
+    if plain.startswith(REDACTED) or plain.lower() in SCHEMES or not is_secret(match[1], plain):
         return match[0]
     return match[0][: len(match[0]) - len(value)] + quote + REDACTED + quote

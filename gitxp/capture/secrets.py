@@ -2,8 +2,9 @@
 
 A commit is pushed, fetched and kept for ever, so a password must not get into one. Whoever puts a command, parameters,
 addresses, variables or words of the user's into a record passes them through here. What names say is in
-secret_names.py, what shapes say in secret_shapes.py. The way to the command's start leads through here: a command in
-which nothing smells of a secret costs a few searches for substrings, and only what does is looked at with `re`.
+secret_names.py, what shapes say in secret_shapes.py, what notes say in secret_prose.py. The way to the command's start
+leads through here: a command in which nothing smells of a secret costs a few searches for substrings, and only what does
+is looked at with `re`.
 
 No such list is complete. It is for what people do every day; the place for a secret is an environment variable.
 """
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 REDACTED = "<redacted>"
-_NAME_HINTS = ("key", "token", "secret", "pass", "pwd", "cred", "auth", "bearer", "cookie")
+_NAME_HINTS = ("key", "token", "secret", "pass", "pwd", "cred", "auth", "bearer", "cookie", "jwt")
 _SHAPE_HINTS = (
     "@ sk- hf_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- AKIA ASIA xox npm_ pypi- AIza eyJ -----BEGIN hooks. webhook "
     "k_live_ k_test_ dckr_pat_ SG. gsk_ nvapi- xai- pplx- r8_ tgp_v1_ dop_v1_ lsv2_ ?".split()
@@ -65,16 +66,34 @@ def redact_value(name: str, value: Any) -> Any:
 
 def redact_url(url: str) -> str:
     """An address without password, without the user where that may be a token, and without tokens in its query."""
-    return redact_text(url)
+    if not (_has_shape_hint(url) or _has_hint(url, _NAME_HINTS)):
+        return url
+    from gitxp.capture.secret_shapes import redact_shapes
+
+    return redact_shapes(url)
+
+
+def redact_path(path: str) -> str:
+    """A path without what `redact_url` takes out of an address; made normal, an address has one slash after its colon."""
+    scheme, colon, rest = path.partition(":/")
+    if not colon or rest.startswith("/"):
+        return redact_url(path)
+    return redact_url(f"{scheme}://{rest}").replace("://", ":/", 1)
 
 
 def redact_text(text: str) -> str:
-    """Prose (a note, a tag, a message) without tokens of known shapes, passwords in URLs and authorization headers."""
-    if len(text) < _LEAST_SHAPE or not (_has_shape_hint(text) or _has_hint(text, _NAME_HINTS)):
+    """Prose (a note, a tag, a message) without what `redact_url` takes out, and without the values of secret names."""
+    is_named = _has_hint(text, _NAME_HINTS)
+    if not is_named and (len(text) < _LEAST_SHAPE or not _has_shape_hint(text)):
         return text
     from gitxp.capture.secret_shapes import redact_shapes
 
-    return redact_shapes(text)
+    text = redact_shapes(text)
+    if not is_named:
+        return text
+    from gitxp.capture.secret_prose import redact_assignments
+
+    return redact_assignments(text)
 
 
 def redact_source(text: str) -> str:

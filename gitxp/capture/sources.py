@@ -12,7 +12,7 @@ import time
 
 from gitxp.capture.kept import MustAsk, facts_of, keep, load_kept
 from gitxp.capture.packages import linked_folder
-from gitxp.capture.secrets import redact_url
+from gitxp.capture.secrets import redact_text
 from gitxp.git.program import Git
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gitxp.capture.packages import Package
 
-_NOUN = "sources"
+_NOUN = "sources-redacted"  # what an older gitxp kept may hold a secret
 _TEXTS = ("url", "vcs", "commit", "revision", "hash", "subdirectory")
 _MAX_READ = 65_536
 _MAX_TEXT = 2_000
@@ -82,7 +82,7 @@ def _row(name: str, file: str) -> list[str]:
     else:
         document = _decode(file)
         url = _text(document.get("url"))
-        about["url"] = redact_url(url)
+        about["url"] = url
         about["subdirectory"] = _text(document.get("subdirectory"))
         vcs, archive, local = (_object(document.get(key)) for key in ("vcs_info", "archive_info", "dir_info"))
         about["vcs"], about["commit"] = _text(vcs.get("vcs")), _text(vcs.get("commit_id"))
@@ -92,7 +92,7 @@ def _row(name: str, file: str) -> list[str]:
             from urllib.parse import unquote
 
             folder = unquote(url.removeprefix("file://").removeprefix("localhost"), errors="surrogateescape")
-    return [name, folder, *(about.get(key, "").replace("\0", "") for key in _TEXTS)]
+    return [name, folder, *(redact_text(about.get(key, ""))[:_MAX_TEXT].replace("\0", "") for key in _TEXTS)]
 
 
 def _decode(path: str) -> Mapping[str, Any]:
@@ -110,11 +110,11 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return value[:_MAX_TEXT] if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _joined(hashes: Iterable[tuple[str, Any]]) -> str:
-    return " ".join(f"{kind}={_text(value)}" for kind, value in sorted(hashes))[:_MAX_TEXT]
+    return " ".join(f"{kind}={_text(value)}" for kind, value in sorted(hashes))
 
 
 def _is_in_snapshot(folder: str, toplevel: str | None) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gitxp.capture.file_names import FileNames
 from gitxp.capture.folding_paths import fold_paths
 from gitxp.capture.known_secrets import holds_secret
+from gitxp.capture.needles import Needles
 from gitxp.capture.outputs import GONE, INTERRUPTED, Kept, Room, keep
 from gitxp.capture.passed_over import PassedOver
 from gitxp.capture.secret_files import is_likely_secret
@@ -56,6 +57,7 @@ def keep_written(
     found = _by_one_name(found, where.toplevel)
     chosen = _choose(found, where, limits)
     chosen = _leave_snapshot(chosen, where, found, is_watched=is_watched)
+    needles = Needles(secrets)
     paths = sorted(chosen, key=lambda path: (chosen[path], path))
     end = time.monotonic() + limits.max_seconds
     kept = keep(
@@ -68,7 +70,7 @@ def keep_written(
             limits.max_total_size,
             lambda name: (
                 _objection(name, config.snapshot, found, where.toplevel, is_watched=is_watched)
-                or _secret_in(os.path.join(where.toplevel, name), limits.max_file_size, secrets)
+                or _secret_in(os.path.join(where.toplevel, name), limits.max_file_size, needles)
             ),
         ),
     )
@@ -136,7 +138,7 @@ def _objection(name: str, limits: Limits, found: Mapping[str, str], toplevel: st
     return ""
 
 
-def _secret_in(path: str, most: int, secrets: Sequence[bytes]) -> str:
+def _secret_in(path: str, most: int, secrets: Needles) -> str:
     """Why a file of at most so many bytes must not be kept for what it holds; empty if it may."""
     try:
         with open(path, "rb") as file:

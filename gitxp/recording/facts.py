@@ -14,6 +14,7 @@ from gitxp.capture.config import Config
 from gitxp.capture.environment import Surroundings, environment
 from gitxp.capture.interpreter import TIMEOUT
 from gitxp.capture.kept import MustAsk
+from gitxp.capture.secrets import redact_path, redact_text
 from gitxp.errors import GitxpError
 from gitxp.recording.appended import Appended
 from gitxp.recording.journal import Journal
@@ -215,9 +216,13 @@ class Facts:
 
         copies = os.path.join(live.artifacts, _COPIES)
         kept = keep(self.wanted.outputs, self.wanted.toplevel, copies, is_impatient)
-        live.write_fact("outputs", kept.entries)
+        # an address that somebody gave to --out is no file; one that is kept has its name in the tree of the run
+        live.write_fact(
+            "outputs",
+            [entry if entry["stored"] else {**entry, "path": redact_path(entry["path"])} for entry in kept.entries],
+        )
         live.write_fact("artifacts", placed(kept.artifacts, _COPIES))
-        self.problems += kept.problems
+        self.problems += map(redact_text, kept.problems)
 
     def _take_files(self, live: Live, is_impatient: Callable[[], bool]) -> None:
         """What the run read and wrote without anybody naming it."""

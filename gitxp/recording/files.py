@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitxp.format import RUN_REFS, parse_time
 from gitxp.git.program import Git
 from gitxp.recording.facts import LONG, placed
+from gitxp.recording.secret_words import given_secrets
 from gitxp.recording.statements import paths_of
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def take_written(
             wanted.command,
             [params, *(one.facts["params"] for one in statements if "params" in one.facts)],
             wanted.environ,
+            given_secrets(statements),
         ),
     )
     if kept.entries:

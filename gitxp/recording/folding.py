@@ -11,10 +11,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.launchers import is_launcher
-from gitxp.capture.said_params import PARSERS, Said, merge_params
-from gitxp.capture.secrets import redact_params, redact_text, redact_value
+from gitxp.capture.said_params import ENV, PARSERS, Said, merge_params
+from gitxp.capture.secrets import REDACTED, redact_params, redact_text, redact_value
 from gitxp.format import metric_path
 from gitxp.recording.journal import MAX_METRICS, MAX_NAME
+from gitxp.recording.secret_words import given_secrets, hidden_names, hide_words
 from gitxp.series import Series
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def fold(record: Record, series: dict[str, Series], statements: Sequence[Stateme
     """
     parts: dict[str, Callable[[], Iterable[str]]] = {
         "parameters": lambda: _fold_params(record, statements),
+        "secrets in the command": lambda: hide_words(record, given_secrets(statements)),
         "tags and notes": lambda: _fold_metadata(record, statements),
         "results": lambda: _fold_summary(record, series, statements),
         "problems": lambda: _problems(statements),
@@ -85,7 +87,7 @@ class _Processes:
     def is_heard(self, statement: Statement) -> bool:
         """Whether the parameters of this statement are the run's."""
         facts = self._facts.get(statement.pid, {})
-        if statement.facts["source"] not in PARSERS or self._is_users(facts):
+        if statement.facts["source"] not in PARSERS | {ENV} or self._is_users(facts):
             return True
         above = self._facts.get(facts.get("ppid", 0))
         for _ in range(_TOO_DEEP):
@@ -127,6 +129,7 @@ def _fold_params(record: Record, statements: Sequence[Statement]) -> list[str]:
         return []
     params, sources, problems = merge_params(record.get("params", {}), record.get("param_sources", {}), said)
     if params:
+        params |= dict.fromkeys(hidden_names(statements) & params.keys(), REDACTED)
         record["params"], record["param_sources"] = redact_params(params), sources
     return problems
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _PARSERS = frozenset({"argparse", "click", "typer", "absl", "fire"})
-_GIVEN = frozenset({"option", "api", "argv"})
+_GIVEN = frozenset({"option", "api", "argv", "env"})
 GIVEN, CONFIGURED, DEFAULT, CONSTANT = range(4)
 
 

@@ -39,13 +39,20 @@ def look(module: Any, said: Said) -> None:
 
 def _say(said: Said, command: Any, context: Any, *, is_own: bool) -> None:
     source = "typer" if type(command).__module__.partition(".")[0] == "typer" else "click"
-    hidden = {param.name for param in command.params if getattr(param, "hide_input", False)}
-    params = {name: _REDACTED if name in hidden else value for name, value in context.params.items()}
-    given = [name for name in params if _is_given(context, name)]
+    sources = {name: _source(context, name) for name in context.params}
+    given = [name for name, found in sources.items() if found == "COMMANDLINE"]
+    hidden = [param.name for param in command.params if getattr(param, "hide_input", False)]
+    # what was typed at a prompt stays there; what the command line shows has to be found there
+    unsaid = set(hidden).difference(given)
+    params = {name: _REDACTED if name in unsaid else value for name, value in context.params.items()}
+    set_outside = {name: params.pop(name) for name, found in sources.items() if found == "ENVIRONMENT"}
+    if set_outside:
+        say_params(said, "env", set_outside, is_own=is_own, hidden=hidden)
     has_more = bool(context.args) and not hasattr(command, "commands")  # words that nobody took
-    say_params(said, source, params, given, is_own=is_own, complete=is_own and not has_more)
+    say_params(said, source, params, given, is_own=is_own, complete=is_own and not has_more, hidden=hidden)
 
 
-def _is_given(context: Any, name: str) -> bool:
-    ask = getattr(context, "get_parameter_source", None)  # from click 8 on
-    return ask is not None and getattr(ask(name), "name", "") == "COMMANDLINE"
+def _source(context: Any, name: str) -> str:
+    """Where click has a value from, by the name of its `ParameterSource`; empty before click 8, which does not tell."""
+    ask = getattr(context, "get_parameter_source", None)
+    return getattr(ask(name), "name", "") if ask is not None else ""
