@@ -35,6 +35,9 @@ COMMANDS = {
     "group": "group_command",
     "star": "star_command",
     "archive": "archive_command",
+    "push": "push_command",
+    "pull": "pull_command",
+    "remotes": "remotes_command",
 }
 
 

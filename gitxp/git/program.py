@@ -300,7 +300,8 @@ class Git:
         git = Git(self.directory, environ=self.environ, own_group=self.own_group)
         git.settings = settings
         if interactive:
-            git.environ.pop("GIT_TERMINAL_PROMPT", None)
+            del git.environ["GIT_TERMINAL_PROMPT"]
+            git.environ.update({k: v for k, v in os.environ.items() if k == "GIT_TERMINAL_PROMPT"})
         return git
 
     def command(self, args: Sequence[str]) -> list[str]:

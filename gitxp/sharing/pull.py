@@ -8,14 +8,14 @@ that a pull which was cut short, or runs beside another, is simply repeated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError, GitFailed
+from gitxp.exchange import Left, Pulled
 from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.git.refs import list_refs
 from gitxp.git.remote import is_archive
-from gitxp.names import MAX_LENGTH, RunName, is_name
+from gitxp.names import RunName, name_beside
 from gitxp.store.batch import write_commits
 from gitxp.store.merge import AnotherHistory, meet
 from gitxp.store.runs import read_runs
@@ -31,31 +31,6 @@ if TYPE_CHECKING:
     NamesOf = Callable[[Collection[str]], Mapping[str, RunName]]
 
 _ATTEMPTS = 10
-_LEAST_ID = 8  # characters of an id that tell a run from another of its name
-
-
-class Left(NamedTuple):
-    """A ref of the remote's that was not taken in, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(slots=True)
-class Pulled:
-    """What came of taking in: names of runs here.
-
-    `renamed` are new ones whose name was another run's: the name there, and the name here. `left` are refs that were
-    not taken in, `passed` those of runs that were removed here, `gone` what the remote has no more.
-    """
-
-    created: list[RunName] = field(default_factory=list)
-    updated: list[RunName] = field(default_factory=list)
-    merged: list[RunName] = field(default_factory=list)
-    renamed: list[tuple[str, RunName]] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
-    passed: list[str] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
 
 
 class Wishes(NamedTuple):
@@ -94,7 +69,7 @@ def take_in(
 def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesOf, wishes: Wishes) -> _Plan:
     """What there is to do as the refs are now."""
     here = list_refs(git).names()
-    lower = {name.lower() for name in here}
+    taken = {name.lower(): tip for name, tip in here.items()}
     known = set(here.values())
     new = {name: tip for name, tip in there.items() if not is_archive(name) and tip not in known}
     reads = dict(zip(new, read_runs(objects, list(new.values())), strict=True))
@@ -116,8 +91,8 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
             plan.passed.append(name)
         else:
             planned.add(id_)
-            chosen = _choose_name(name, id_, lower)
-            lower.add(chosen.lower())
+            chosen = _choose_name(objects, name, id_, taken)
+            taken[chosen.lower()] = tip
             plan.moves[chosen] = (tip, None)
             plan.came_as[chosen] = name
     return plan
@@ -136,19 +111,14 @@ def _plan_meeting(git: Git, objects: Objects, mine: RunName, ours: Oid, there: t
         plan.moves[mine] = (meeting.tip, ours)
 
 
-def _choose_name(name: str, id_: str, taken: Collection[str]) -> RunName:
-    """The name itself, where it is free here; else with as much of the id as makes it free."""
-    if name.lower() not in taken:
-        return RunName(name)
-    plain = "".join(c for c in id_.lower() if c in "0123456789abcdef")
-    for length in (*range(_LEAST_ID, len(plain), 4), len(plain)):
-        chosen = f"{name[: MAX_LENGTH - length - 1]}-{plain[:length]}"
-        if chosen.lower() not in taken and is_name(chosen):
-            return RunName(chosen)
-    number = 2
-    while f"{name[: MAX_LENGTH - 8]}-{number}".lower() in taken:
-        number += 1
-    return RunName(f"{name[: MAX_LENGTH - 8]}-{number}")
+def _choose_name(objects: Objects, name: str, id_: str, taken: Mapping[str, Oid]) -> RunName:
+    """The name itself, where it is free here; else one with the beginning of the id."""
+    for _ in range(_ATTEMPTS):
+        if name.lower() not in taken:
+            return RunName(name)
+        ((_, record, _, _, _),) = read_runs(objects, [taken[name.lower()]])
+        name = name_beside(name, id_, str(record.get("id", "")))
+    raise FormatError(f"no name is free for {name}")
 
 
 def _carry_out(git: Git, plan: _Plan, result: Pulled) -> GitFailed | None:
