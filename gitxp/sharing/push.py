@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
     from gitxp.git.remote import PushedRef
 
+_STEPS = 8  # back from a run's tip
 _NAMES = 10  # of one run that are tried
 
 
@@ -70,18 +71,33 @@ def plan_push(
         elif there[name] == run.tip:
             plan.same += 1
         else:
-            _plan_move(git, run, name, there[name], plan)
+            _plan_move(git, objects, run, name, there[name], plan)
     plan.fetch_first = sorted(set(plan.fetch_first))
     return plan
 
 
-def _plan_move(git: Git, run: Local, name: str, tip: Oid, plan: Outgoing) -> None:
-    if not git.ask("merge-base", "--is-ancestor", tip, run.tip).status:
+def _plan_move(git: Git, objects: Objects, run: Local, name: str, tip: Oid, plan: Outgoing) -> None:
+    if _is_near(objects, tip, run.tip) or not git.ask("merge-base", "--is-ancestor", tip, run.tip).status:
         plan.going.append(Going(run.name, name, run.tip))
     elif not git.ask("merge-base", "--is-ancestor", run.tip, tip).status:
         plan.newer.append(run.name)
     else:
         plan.fetch_first.append(name)
+
+
+def _is_near(objects: Objects, old: Oid, new: Oid) -> bool:
+    """Whether a commit is one of the last few of a run: found without a process for each run."""
+    for _ in range(_STEPS):
+        if new == old:
+            return True
+        try:
+            parents = objects.read_commit(new).parents
+        except FormatError:
+            return False
+        if not parents:
+            return False
+        new = parents[0]
+    return False
 
 
 def _find_name(run: Local, there: Mapping[str, Oid], given: Mapping[str, str | None], ids: _Ids) -> tuple[str, bool]:
