@@ -217,5 +217,5 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "metadata": {"tags": _is_texts, "notes": _is_text, "group": _is_text, "title": _is_text},
     "summary": {"values": _is_map},
     "artifact": {"path": _is_text, "source": is_path, "type": _is_text, "key": _is_text, "step": _is_step},
-    "problem": {"text": _is_text},
+    "problem": {"text": _is_text, "told": _is_flag},
 }
