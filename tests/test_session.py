@@ -422,8 +422,9 @@ def test_what_was_said_is_in_the_record(repo: str, records: Callable[[], list[di
 
 
 @pytest.mark.parametrize("is_own", [True, False])
+@pytest.mark.usefixtures("repo")
 def test_what_was_told_is_not_told_again(
-    repo: str, records: Callable[[], list[dict[str, Any]]], gitxp: Gitxp, is_own: bool
+    records: Callable[[], list[dict[str, Any]]], gitxp: Gitxp, *, is_own: bool
 ) -> None:
     """What `log` complained of when it was called is in the record, and not told a second time at the run's end."""
     if is_own:

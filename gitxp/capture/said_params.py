@@ -5,7 +5,8 @@ program's parser may have said what it made of them: their names, their types, t
 two become one set, in which each name has the value of the source that knows best:
 
     option (`--param`) > api (`gitxp.config`) > what was given on the command line, as the parser has it > Hydra's
-    configuration > the files that the command names > defaults of parsers > OmegaConf and other loggers > constants
+    configuration > the files that the command names > defaults of parsers and of a notebook > OmegaConf and other loggers
+    > constants
 
 Of two processes that say the same of equal right, the one nearer to the command counts, and of one process what it said
 last. A guess that the parser has under another name (`-b 32` for `batch_size`, `--no-amp` for `no_amp`) is dropped.
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from gitxp.capture.params import Params, Sources
 
-OPTION, API, ARGV, HYDRA, CONFIG = "option", "api", "argv", "hydra", "config:"
+OPTION, API, ARGV, HYDRA, CONFIG, NOTEBOOK = "option", "api", "argv", "hydra", "config:", "notebook"
 PARSERS = frozenset({"argparse", "click", "typer", "absl", "fire"})
-_RANKS = {OPTION: 0, API: 1, ARGV: 2, HYDRA: 3, **dict.fromkeys(PARSERS, 5), "omegaconf": 6, "constant": 8}
+_RANKS = {OPTION: 0, API: 1, ARGV: 2, HYDRA: 3, **dict.fromkeys((*PARSERS, NOTEBOOK), 5), "omegaconf": 6, "constant": 8}
 _CONFIG_RANK, _OTHER_RANK = 4, 7
 _MAX_SOURCE = 100
 
