@@ -689,7 +689,8 @@ def test_the_current_folder_on_the_path(probed: Probed, path: str, is_there: boo
     """Where PYTHONPATH was empty and somebody added to it, the empty entry that Python would see is the current folder."""
     (probed.root / "src").mkdir()
     probed.write(
-        "bin/main.py", "import sys\nprint(sys.argv[1] in sys.path, any('probe' in entry for entry in sys.path))\n"
+        "bin/main.py",
+        "import sys\nprint(sys.argv[1] in sys.path, any('capture/probe' in entry for entry in sys.path))\n",
     )
     done = subprocess.run(
         [sys.executable, "bin/main.py", str(probed.root)],

@@ -9,11 +9,13 @@ two become one set, in which each name has the value of the source that knows be
     > constants
 
 Of two processes that say the same of equal right, the one nearer to the command counts, and of one process what it said
-last. A guess that the parser has under another name (`-b 32` for `batch_size`, `--no-amp` for `no_amp`) is dropped.
+last. Of the jobs that Hydra makes of one command line (`--multirun`), none counts more than the others: where they differ,
+a parameter is the list of its values. A guess that the parser has under another name (`-b 32` for `batch_size`, `--no-amp` for `no_amp`) is dropped.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.capture.documents import DocumentError, flatten
@@ -35,7 +37,7 @@ class Said(NamedTuple):
     """Parameters that one process told of one source: nested or by dotted names, and which of them were given.
 
     `depth` is how many processes stand between it and the command. With `complete`, it took all words of the command line:
-    what was read in them besides is no parameter.
+    what was read in them besides is no parameter. With `job`, they are those of one job of several.
     """
 
     source: str
@@ -43,6 +45,7 @@ class Said(NamedTuple):
     given: frozenset[str] = frozenset()
     depth: int = 0
     complete: bool = False
+    job: bool = False
 
 
 class _Claim(NamedTuple):
@@ -58,8 +61,8 @@ def merge_params(params: Params, sources: Sources, said: Iterable[Said]) -> tupl
 
     Gives (params, the source of each, sentences about what was left out). The limits are those of `from_command`.
     """
-    told = list(said)
     problems: list[str] = []
+    told = _jobs_together(list(said), problems)
     claims: dict[str, _Claim] = {}
     guesses = {name for name, source in sources.items() if source == ARGV}
     for name, value in params.items():
@@ -84,6 +87,32 @@ def merge_params(params: Params, sources: Sources, said: Iterable[Said]) -> tupl
     ranked = sorted(claims.items(), key=lambda item: item[1].rank)
     kept, origins, over = within_limits((name, claim.value, claim.source) for name, claim in ranked)
     return kept, origins, [*problems, *(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in over)]
+
+
+def _jobs_together(said: list[Said], problems: list[str]) -> list[Said]:
+    """The same with all jobs as one, the last."""
+    jobs = [item for item in said if item.job]
+    if not jobs:
+        return said
+    values: dict[str, dict[str, Any]] = {}  # by what they look like: 1 is not 1.0
+    for job in jobs:
+        for name, value in _flat(job, problems):
+            values.setdefault(name, {})[repr(value)] = value
+    whole = Said(
+        jobs[0].source,
+        {name: _together(list(each.values())) for name, each in values.items()},
+        frozenset().union(*(job.given for job in jobs)),
+        min(job.depth for job in jobs),
+        any(job.complete for job in jobs),
+    )
+    return [*(item for item in said if not item.job), whole]
+
+
+def _together(values: list[Any]) -> Any:
+    """One value as it is; several as a list, in which those that are lists themselves are texts."""
+    if len(values) == 1:
+        return values[0]
+    return [json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value for value in values]
 
 
 def _rank(source: str) -> int:

@@ -126,6 +126,7 @@ def _fold_params(record: Record, statements: Sequence[Statement]) -> list[str]:
             frozenset([*statement.facts.get("given", ()), *map(_override, statement.facts.get("overrides", ()))]),
             depth_of.get(statement.pid, _TOO_DEEP),
             statement.facts.get("complete", False),
+            statement.facts.get("job", False),
         )
         for statement in statements
         if statement.kind == "params"

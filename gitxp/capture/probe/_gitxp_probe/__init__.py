@@ -41,6 +41,7 @@ def start(folder: str) -> None:
         try:
             watch.flush()
             imports.finish()
+            journal.finish()
         except Exception as error:
             journal.problem("The end", error)
 
