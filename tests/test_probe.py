@@ -428,6 +428,26 @@ def test_odd_arguments_of_open(probed: Probed) -> None:
     assert done.stderr == plain.stderr
 
 
+def test_paths_from_another_folder(probed: Probed) -> None:
+    """A relative path that is from a folder's descriptor is not taken for one from the current folder."""
+    probed.write("sub/old", "")
+    probed.write("old", "")
+    probed.run(
+        """
+        import os
+        fd = os.open("sub", os.O_RDONLY)
+        os.mkdir("made", dir_fd=fd)
+        os.rename("old", "new", src_dir_fd=fd, dst_dir_fd=fd)
+        os.mkdir(os.path.abspath("sub/whole"), dir_fd=fd)
+        os.mkdir("here")
+        os.rename("old", "sub/later", dst_dir_fd=None)
+        """
+    )
+    assert probed.files().folders == {"sub/whole", "here"}
+    assert probed.files().written == {"sub/later"}
+    assert probed.said("problem") == []
+
+
 def test_signal_handlers_that_raise(probed: Probed) -> None:
     """An exception of a signal handler reaches the program, wherever it happens to come."""
     done = probed.run(

@@ -104,12 +104,14 @@ class Watch:
 
     def on_rename(self, args: Any) -> None:
         """A file that is renamed into place is written."""
-        self._wrote.add(args[1])
-        self._add(args[1], os.O_WRONLY)
+        if _is_from_here(args[1], args[3]):
+            self._wrote.add(args[1])
+            self._add(args[1], os.O_WRONLY)
 
     def on_mkdir(self, args: Any) -> None:
         """Where a folder is made, somebody may write without our seeing it."""
-        self._add(args[0], _FOLDER)
+        if _is_from_here(args[0], args[2]):
+            self._add(args[0], _FOLDER)
 
     def _add(self, path: Any, flags: int) -> None:
         if not self._full:
@@ -187,3 +189,8 @@ def where() -> str:
         return getcwd()
     except OSError:
         return ""
+
+
+def _is_from_here(path: Any, folder: int) -> bool:
+    """Whether a path is absolute or from the current folder, and not from another one (`dir_fd`); the event `open` says neither."""
+    return folder == -1 or os.fsdecode(path).startswith("/")
