@@ -216,6 +216,29 @@ def test_many_files_before_a_kill(probed: Probed) -> None:
     assert {f"f{number}" for number in range(700)} <= written
 
 
+@pytest.mark.parametrize("count", [3, 500])
+@pytest.mark.parametrize("python", [sys.executable, *others()])
+def test_files_that_are_opened_when_all_is_over(probed: Probed, python: str, count: int) -> None:
+    """What an object reads when Python takes it away at its end is seen, however many files were opened before."""
+    for name in ("module", "cycle", "other"):
+        probed.write(name, "")
+    probed.write("thing.py", "class Other:\n    def __del__(self, open=open): open('other').close()\nother = Other()\n")
+    code = f"""
+        import builtins, thing
+        for number in range({count}):
+            open(f"made{{number}}", "w").close()
+        class Late:
+            def __init__(self, name): self.name, self.open = name, open
+            def __del__(self): self.open(self.name).close()
+        late = Late("module")
+        cycle = Late("cycle")
+        cycle.itself = cycle
+        """
+    done = probed.run(code, python=[python])
+    assert done.stderr == ""
+    assert {"module", "cycle", "other"} <= probed.files().read.keys()
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_other_processes(probed: Probed, method: str) -> None:
     """The workers of multiprocessing say what they do, and whose children they are."""
@@ -663,8 +686,8 @@ def test_timeouts_that_are_os_errors(probed: Probed) -> None:
         rings = caught = 0
         for round in range(60):
             rings += 1
-            signal.setitimer(signal.ITIMER_REAL, 0.002)
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.002)
                 number = 0
                 while True:
                     number += 1

@@ -42,6 +42,7 @@ class Watch:
         self._lock = allocate_lock()
         self._pending: List[Any] = []
         self._most = [_BATCH]  # so many may wait
+        self._is_ending = False
         self._read: set[Any] = set()
         self._wrote: set[Any] = set()
         self._full: List[bool] = []  # with anything in it, nothing more is taken
@@ -94,6 +95,11 @@ class Watch:
         self._most[0] = 1
         self.flush()
 
+    def on_end(self) -> None:
+        """Python takes everything away: what an object opens then is said at once, for nobody says it later."""
+        self._is_ending = True
+        self._most[0] = 1
+
     def on_chdir(self, _: Any) -> None:
         """Relative paths mean other files from now on."""
         self.flush()
@@ -138,7 +144,7 @@ class Watch:
         finally:
             self._lock.release()
         self._spent += monotonic() - began
-        if self._count >= _AT_ONCE or self._spent > _AT_ONCE_SECONDS:
+        if not self._is_ending and (self._count >= _AT_ONCE or self._spent > _AT_ONCE_SECONDS):
             self._most[0] = _BATCH
         if self._count > MAX_FILES and not self._full:
             self._full.append(True)
