@@ -153,7 +153,7 @@ def test_imports(probed: Probed) -> None:
     probed.write("mine.py", "")
     probed.write("late.py", "")
     probed.run("import json, mine, importlib; importlib.import_module('late')")
-    modules = {module for facts in probed.said("imported") for module in facts["modules"]}
+    modules = {module for facts in probed.said("imported") for module in facts.get("modules", ())}
     assert {"mine", "late"} <= modules
     assert not {"json", "os", "sys", "sitecustomize", "_gitxp_probe", "__main__"} & modules
 
@@ -564,6 +564,65 @@ def test_pythons_own_files_are_no_data(probed: Probed) -> None:
         f"import json, email.parser\nopen('/etc/hosts').close(); open(json.__file__).close(); open({str(outside)!r}).close()"
     )
     assert set(probed.files().read) - {"main.py"} == {str(outside)}
+
+
+def test_modules_are_no_data(probed: Probed, tmp_path: Path) -> None:
+    """The files of imported modules outside of the tree are code, whether compiled or not; others beside them are data."""
+    lib = tmp_path / "lib"
+    for name in (
+        "single.py",
+        "pack/__init__.py",
+        "pack/sub/__init__.py",
+        "space/inner.py",
+        "_own.py",
+        "later/x/mod.py",
+    ):
+        (lib / name).parent.mkdir(parents=True, exist_ok=True)
+        (lib / name).write_text("")
+    (lib / "pack" / "words.csv").write_text("1")
+    (lib / "unused.py").write_text("")
+    probed.run(
+        f"""
+        import sys, single, pack.sub, space.inner, _own
+        sys.path.insert(0, {str(lib / "later")!r})
+        import x.mod
+        for name in ("pack/words.csv", "unused.py"):
+            open({str(lib)!r} + "/" + name).close()
+        """,
+        env={"PYTHONPATH": f"{PROBE}:{lib}"},
+    )
+    outside = {path.removeprefix(f"{lib}/") for path in probed.files().read} - {"main.py"}
+    assert outside == {"pack/words.csv", "unused.py"}
+
+
+def test_a_lazy_module_stays_unloaded(probed: Probed, tmp_path: Path) -> None:
+    """To say where a module lies, nothing is asked of it that would load it."""
+    (tmp_path / "idle.py").write_text("print('loaded')")
+    done = probed.run(
+        f"""
+        import importlib.util, sys
+        spec = importlib.util.spec_from_file_location("idle", {str(tmp_path / "idle.py")!r})
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        sys.modules["idle"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules["odd"] = type("Odd", (), {{"__getattr__": lambda *_: print("asked")}})()
+        """
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_caches_of_tools_are_no_data(probed: Probed, tmp_path: Path, *, is_set: bool) -> None:
+    """Fonts that matplotlib found are in a cache; what a library downloaded to the cache folder is data."""
+    cache = tmp_path / ("elsewhere" if is_set else "home/.cache")
+    names = ("matplotlib/fontlist-v390.json", "pip/x", "huggingface/datasets/a.arrow", "torch/hub/model.pt")
+    for name in (*names, "other/fontlist-v330.json"):
+        (cache / name).parent.mkdir(parents=True)
+        (cache / name).write_text("{}")
+    env = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(cache) if is_set else ""}
+    probed.run(f"import glob\nfor path in glob.glob('{cache}/**/*.*', recursive=True): open(path).close()", env=env)
+    found = {path.removeprefix(f"{cache}/") for path in probed.files(env).read} - {"main.py"}
+    assert found == {"huggingface/datasets/a.arrow", "torch/hub/model.pt"}
 
 
 def test_an_environment_inside_of_the_tree(probed: Probed) -> None:

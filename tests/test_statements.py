@@ -357,7 +357,8 @@ def test_files_in_the_order_of_time() -> None:
             say("files", read=["/t/a", "/t/b", "/t/c"]),
             say("files", read=["/t/d"], written=["/t/b", "/t/d"]),
             say("files", removed=["/t/c"], written=["relative", 5, "/nul\0"]),
-        ]
+        ],
+        {},
     )
     assert found.read == {"/t/b": True, "/t/d": True}
     assert found.written == {"/t/a", "/t/b", "/t/d"}

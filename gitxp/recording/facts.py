@@ -226,7 +226,7 @@ class Facts:
 
         statements, _ = read_statements(live.path)
         self._attempt("The interpreter", lambda: self._correct_environment(live, statements))
-        opened = opened_files(statements)
+        opened = opened_files(statements, self.wanted.environ)
         self.problems += take_inputs(live, self.wanted, opened, is_impatient)
         self.problems += take_written(live, self.wanted, opened, statements, is_impatient, self.params)
 

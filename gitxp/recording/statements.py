@@ -220,7 +220,7 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "job": _is_flag,
     },
     "files": {"cwd": is_path, "removed": _is_list, "read": _is_list, "written": _is_list, "folders": _is_list},
-    "imported": {"modules": _is_texts},
+    "imported": {"modules": _is_texts, "places": _is_texts},
     "metadata": {"tags": _is_texts, "notes": _is_text, "group": _is_text, "title": _is_text},
     "summary": {"values": _is_map},
     "artifact": {"path": _is_text, "source": is_path, "type": _is_text, "key": _is_text, "step": _is_step},
