@@ -182,6 +182,36 @@ def test_mistakes_are_told_as_ever(probed: Probed) -> None:
     assert [facts["given"] for facts in probed.said("params")] == [[]]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before, a frame of ours is in the traceback")
+@pytest.mark.parametrize(
+    "raises", ["KeyError(word)", "Odd(word)", "SystemExit(word)", "KeyboardInterrupt", "ValueError(word)"]
+)
+def test_errors_of_a_type_are_shown_as_ever(probed: Probed, raises: str) -> None:
+    """What a function that was given to argparse raises has the traceback that it has without us, in a subcommand, too."""
+    code = f"""
+        import argparse
+        class Odd(Exception):
+            def __setattr__(self, *_): raise RuntimeError("called")
+        def number(word): raise {raises}
+        parser = argparse.ArgumentParser()
+        command = parser.add_subparsers().add_parser("train")
+        command.add_argument("--n", type=number)
+        parser.parse_args()
+        """
+    plain = probed.run(code, "train", "--n", "1", probe=False, check=False)
+    done = probed.run(code, "train", "--n", "1", check=False)
+    assert plain.stderr
+    assert (done.returncode, done.stderr) == (plain.returncode, plain.stderr)
+    assert probed.said("problem") == []
+
+
+@needs("omegaconf")
+def test_errors_of_omegaconf_are_shown_as_ever(probed: Probed) -> None:
+    """So has what OmegaConf cannot load."""
+    code = "from omegaconf import OmegaConf\nOmegaConf.load('none.yaml')"
+    assert probed.run(code, check=False).stderr == probed.run(code, probe=False, check=False).stderr
+
+
 def test_parsers_without_end(probed: Probed) -> None:
     """A program that parses all the time is heard a hundred times, and then once more, at its end, of the last time."""
     probed.run(

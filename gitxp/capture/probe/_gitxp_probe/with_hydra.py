@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from .after_import import dress
+from .after_import import dress, step_off
 from .interpolation import resolve
 from .params import say_params
 
@@ -41,7 +41,11 @@ def _wrap(owner: Any, method: str, said: Said) -> None:
     compose = getattr(owner, method)
 
     def wrapper(self: Any, *args: Any, **others: Any) -> Any:
-        config = compose(self, *args, **others)
+        try:
+            config = compose(self, *args, **others)
+        except BaseException as error:
+            step_off(error)
+            raise
         try:
             if getattr(others.get("run_mode"), "name", "") != _MULTIRUN:
                 _say(config, said, is_job=method == _OF_JOB)
