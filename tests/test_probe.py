@@ -806,6 +806,14 @@ def test_the_current_folder_on_the_path(probed: Probed, path: str, is_there: boo
     assert probed.said("process")
 
 
+@pytest.mark.parametrize(("option", "is_there"), [("-S", True), ("-E", False), ("-I", False)])
+def test_pythons_without_site_or_variables(probed: Probed, option: str, *, is_there: bool) -> None:
+    """They run as ever and say nothing; the folder is on the path where Python takes it and imports no sitecustomize."""
+    done = probed.run(f"import sys; print({PROBE!r} in sys.path)", python=[sys.executable, option])
+    assert (done.stdout, done.stderr) == (f"{is_there}\n", "")
+    assert probed.statements() == []
+
+
 def test_a_folder_that_is_gone(probed: Probed) -> None:
     """Absolute paths are known also where there is no current folder."""
     probed.write("a", "1")
