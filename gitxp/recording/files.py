@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitxp.format import RUN_REFS, parse_time
 from gitxp.git.program import Git
 from gitxp.recording.background import background
-from gitxp.recording.facts import LONG, placed
 from gitxp.recording.statements import paths_of
+from gitxp.recording.wanted import LONG, Wanted, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gitxp.capture.inputs import Where
-    from gitxp.recording.facts import Wanted
     from gitxp.recording.live import Live
     from gitxp.recording.statements import Statement
 
