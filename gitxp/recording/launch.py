@@ -118,7 +118,7 @@ class Opening:
             self._importer = prepare(git, is_small=True)
             self.survey = survey = _survey(surveyor, self.live, started_ns)
             snapshot = _capture(git, survey, self.live, config, is_wanted=request.snapshot)
-            user, host = _user(os.environ), os.uname().nodename
+            user, host = find_user(os.environ), os.uname().nodename
             identity = Identity.of(survey.variables, os.environ, user, host)
             self.record = _record(request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version})
             if params:
@@ -318,7 +318,8 @@ def _paths(cwd: str, typed: Sequence[str], toplevel: str, configured: Sequence[s
     return list(dict.fromkeys(named))
 
 
-def _user(environ: Mapping[str, str]) -> str:
+def find_user(environ: Mapping[str, str]) -> str:
+    """The login name."""
     for variable in ("LOGNAME", "USER"):
         if environ.get(variable):
             return environ[variable]
