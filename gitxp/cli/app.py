@@ -29,6 +29,10 @@ COMMANDS = {
     "show": "show_command",
     "logs": "logs_command",
     "diff": "diff_command",
+    "restore": "restore_command",
+    "branch": "branch_command",
+    "cat": "cat_command",
+    "artifacts": "artifacts_command",
 }
 
 
