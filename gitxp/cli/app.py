@@ -33,6 +33,8 @@ COMMANDS = {
     "branch": "branch_command",
     "cat": "cat_command",
     "artifacts": "artifacts_command",
+    "rerun": "rerun_command",
+    "reproduce": "reproduce_command",
 }
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitxp.repo.reading import Reading
-from gitxp.repo.restoring import Restoring
+from gitxp.repo.rerunning import Rerunning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from gitxp.recording.begin import Outcome, Started
 
 
-class Repo(Reading, Restoring):
+class Repo(Rerunning):
     """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
 
     Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.

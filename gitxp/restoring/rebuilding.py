@@ -1,0 +1,128 @@
+"""A virtual environment from a recipe, made once and kept below git's common folder for the next rerun.
+
+uv makes it, where it is on the PATH; else a Python of the version that is wanted, and its pip. Both are the user's own,
+with their own settings for indexes. What they say goes to stderr. An environment that is complete has a mark in it, so
+that one whose making was interrupted is made anew; two who want the same one make it one after the other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from gitxp.errors import GitxpError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitxp.restoring.requirements import Recipe
+
+_MARK = "gitxp-complete"
+
+
+def rebuild(recipe: Recipe, folder: str, top: str) -> str:
+    """The environment of a recipe, an absolute path; made in `folder` where it is not there. `top` is the restored folder.
+
+    Raises `GitxpError` where it cannot be made: no such Python, no network, a package that is no more.
+    """
+    os.makedirs(folder, exist_ok=True)
+    place = os.path.join(folder, recipe.digest)
+    with open(f"{place}.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(os.path.join(place, _MARK)):
+            return place
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            _make(recipe, place, top)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        with open(os.path.join(place, _MARK), "wb"):
+            return place
+
+
+def activated(environ: Mapping[str, str], place: str | None, own: Sequence[str]) -> dict[str, str]:
+    """The variables with which `python` is the one of an environment, if there is one, and finds packages in `own` first."""
+    changed = dict(environ)
+    if place is not None:
+        changed.pop("PYTHONHOME", None)
+        changed["PATH"] = os.pathsep.join([os.path.join(place, "bin"), environ.get("PATH", os.defpath)])
+        changed["VIRTUAL_ENV"] = place
+    if own:
+        changed["PYTHONPATH"] = os.pathsep.join([*own, *filter(None, [environ.get("PYTHONPATH")])])
+    return changed
+
+
+def _make(recipe: Recipe, place: str, top: str) -> None:
+    uv = shutil.which("uv")
+    lines = recipe.lines
+    if recipe.kind == "uv.lock":
+        if uv is None:
+            raise GitxpError(
+                "The environment of this run is told by uv.lock, which only uv reads.",
+                hint="Install uv: https://docs.astral.sh/uv/",
+            )
+        lines = tuple(_export(uv, os.path.join(top, os.path.dirname(recipe.path or ""))))
+    elif recipe.kind == "requirements.txt":
+        lines = ("-r " + os.path.join(top, recipe.path or ""),)
+    if uv is not None:
+        _run([uv, "venv", "--quiet", *(("--python", recipe.python) if recipe.python else ()), place])
+        install = [uv, "pip", "install", "--python", os.path.join(place, "bin", "python")]
+    else:
+        _run([_find_python(recipe.python), "-m", "venv", place])
+        install = [
+            os.path.join(place, "bin", "python"),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--quiet",
+        ]
+    if lines:
+        listed = os.path.join(place, "gitxp-requirements.txt")
+        with open(listed, "w", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+        complete = () if recipe.kind == "requirements.txt" else ("--no-deps",)
+        _run([*install, *complete, "-r", listed])
+
+
+def _export(uv: str, project: str) -> list[str]:
+    """What uv.lock says of everything but the project itself."""
+    target = os.path.join(project, f".gitxp-{os.getpid()}.txt")
+    try:
+        what = ("--frozen", "--no-emit-project", "--quiet", "--project", project, "--output-file", target)
+        _run([uv, "export", *what])
+        with open(target, encoding="utf-8") as file:
+            return file.read().splitlines()
+    finally:
+        if os.path.exists(target):
+            os.unlink(target)
+
+
+def _find_python(version: str | None) -> str:
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if version is None or version == ours:
+        return sys.executable
+    found = shutil.which(f"python{version}")
+    if found is None:
+        raise GitxpError(
+            f"The run had Python {version}, and there is no python{version} on the PATH.",
+            hint="Install it, or uv, which gets it: https://docs.astral.sh/uv/",
+        )
+    return found
+
+
+def _run(command: list[str]) -> None:
+    """Run an installer to its end, its output on stderr. `GitxpError` where it fails."""
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code:
+        name = os.path.basename(command[0])
+        raise GitxpError(
+            f"The environment could not be rebuilt: {name} ended with {code}.",
+            hint="What it said is above. Without --env, the rerun uses what is installed here.",
+        )
