@@ -161,7 +161,49 @@ def test_data_that_are_gone(lab: Lab) -> None:
     os.unlink(lab.path("data/x"))
     done = again(lab)
     assert done.status == 1
-    assert "data that are not here: data/x" in done.stderr
+    assert "not here any more: data/x" in done.stderr
+
+
+def test_what_the_snapshot_left_out_is_linked(lab: Lab) -> None:
+    """Large files, secrets and nested repositories, which no snapshot has, are there for the rerun, and not in its snapshot."""
+    lab.write("gitxp.yaml", "snapshot: {max_file_size: 10}\n")
+    lab.commit("limits")
+    lab.write("large", "more than ten bytes\n")
+    lab.write(".env", "KEY=1\n")
+    make(lab.path("nested"))
+    begin(lab, "cat", "large", ".env", "nested/train.py")
+    done = again(lab)
+    assert done.stdout == b"more than ten bytes\nKEY=1\nprint('training')\n", done.stderr
+    assert lab.tree("refs/experiments/s") == lab.tree("refs/experiments/r")
+    assert sorted(os.listdir(os.path.dirname(lab.top))) == ["repo"]
+
+
+def test_what_a_run_of_others_names_outside_is_not_taken(lab: Lab, tmp_path: Path) -> None:
+    """Data and outputs outside of the working tree, that the record of a foreign run names, are not recorded with its rerun."""
+    mine = tmp_path / "mine"
+    mine.write_text("private\n")
+    asked = {"outputs": [str(mine), "../mine", "a/../../mine"], "data": [str(mine)], "metrics_from": [str(mine)]}
+    Factory(lab.top).make("r", host="elsewhere", command=["true"], asked=asked)
+    done = again(lab, "--trust")
+    assert done.status == 0, done.stderr
+    assert not {"asked", "outputs", "data"} & lab.record("s").keys()
+    assert "mine" not in lab.say("ls-tree", "-r", "--name-only", "refs/experiments/s")
+
+
+def test_in_other_repositories(lab: Lab, tmp_path: Path) -> None:
+    """A bare repository, and one with SHA-256, run again as any other; that there is no snapshot is said."""
+    begin(lab, "cat", "src/model.py")
+    lab.git("clone", "-q", "--bare", lab.top, str(tmp_path / "bare.git"))
+    bare = Lab(str(tmp_path / "bare.git"))
+    bare.git("fetch", "-q", lab.top, "refs/experiments/*:refs/experiments/*")
+    assert again(bare).stdout == b"layers = 3\n"
+    assert bare.names() == ["r", "s"]
+    other = make(str(tmp_path / "sha"), "--object-format=sha256")
+    begin(other, "cat", "src/model.py", options=("--no-snapshot",))
+    done = again(other)
+    assert done.stdout == b"layers = 3\n"
+    assert "r has no snapshot" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["bare.git", "repo", "sha"]
 
 
 def test_a_program_of_the_working_tree(lab: Lab) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitxp.errors import FormatError
+from gitxp.repo import Repo
 from run_factory import make_record
 from states import Lab, make, portrait
 from test_restore import but_worktrees, everything
@@ -72,6 +74,7 @@ def test_json(lab: Lab) -> None:
         "worktree": True,
         "differing": [],
         "submodules": [],
+        "left_out": [],
         "notices": [],
     }
 
@@ -168,7 +171,7 @@ def test_what_was_left_out_is_told(lab: Lab) -> None:
     lab.write(".env", "SECRET=1\n")
     lab.run("run", "--name", "s", "--", "true")
     done = lab.run("restore", "s")
-    assert "not in the snapshot: .env: likely to hold secrets" in done.stderr
+    assert "not in the snapshot: .env" in done.stderr
     assert not os.path.exists(f"{lab.top}-s/.env")
 
 
@@ -304,6 +307,28 @@ def test_hostile_trees(name: str, options: tuple[str, ...], repo: str, git: Git,
         assert but_worktrees(portrait(lab)) == but_worktrees(before)
     assert len(git("worktree", "list").splitlines()) == 1
     assert sorted(os.listdir(tmp_path)) == ["outside", "repo"]
+
+
+@pytest.mark.damaged
+def test_more_files_than_anybody_has(repo: str, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few folders that hold each other ten times over are a trap of 10^9 files: it is seen, and nothing is written."""
+    monkeypatch.setattr("gitxp.restoring.trees.MAX_FILES", 10_000)
+    tree = raw_tree(git, ("100644", b"f", git("hash-object", "-w", "--stdin", input="x")))
+    for _ in range(9):
+        tree = raw_tree(git, *(("40000", str(number).encode(), tree) for number in range(10)))
+    hostile_run(git, ("40000", b"bomb", tree))
+    place = tmp_path / "place"
+    with Repo(repo) as opened:
+        run = opened.get("evil")
+        for attempt in (
+            lambda: opened.restore(run, place),
+            lambda: opened.restore(run, here=True),
+            lambda: opened.branch(run, "b"),
+        ):
+            with pytest.raises(FormatError, match="more than 10,000 files"):
+                attempt()
+    assert not place.exists()
+    assert git("status", "--porcelain") == ""
 
 
 def test_links_lead_where_they_led_and_nothing_is_written_through_them(lab: Lab, tmp_path: Path) -> None:

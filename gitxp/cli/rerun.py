@@ -145,7 +145,7 @@ def tell_ready(prepared: Prepared) -> None:
     told += [f"imported from the snapshot: {os.path.relpath(path, prepared.place)}" for path in prepared.own]
     if prepared.environment is not None and prepared.plan.recipe is not None:
         told += [f"environment: {prepared.environment}", *_some(list(prepared.plan.recipe.notices))]
-    for line in (*told, *_some(links.problems)):
+    for line in (*told, *_some(links.problems), *_some(prepared.notices)):
         sys.stderr.write(f"gitxp: {visible(line)}\n")
     sys.stderr.flush()
 

@@ -66,7 +66,7 @@ def restore_command(*, run: str, to: str | None, plain: bool, here: bool, as_jso
 
 def to_json(restored: Restored) -> dict[str, object]:
     """The object of --json."""
-    names = ("run", "path", "base", "worktree", "differing", "submodules", "notices", "undo")
+    names = ("run", "path", "base", "worktree", "differing", "submodules", "left_out", "notices", "undo")
     values = {name: getattr(restored, name) for name in names}
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
@@ -91,4 +91,5 @@ def _lines(restored: Restored) -> list[str]:
         told = f"{restored.run}: restored to a folder"
     differing = [f"could not be as it was: {path}: another file has its name here" for path in restored.differing]
     submodules = [f"a submodule, left empty: {path}" for path in restored.submodules]
-    return [told, *differing, *submodules, *restored.notices]
+    left_out = [f"not in the snapshot: {path}" for path in restored.left_out]
+    return [told, *differing, *submodules, *left_out, *restored.notices]

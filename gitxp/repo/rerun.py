@@ -28,7 +28,7 @@ class Prepared:
     """A rerun that is about to start: its plan, its name, its folder, and the data and programs that were linked to there.
 
     `environment` is the folder of the one that was rebuilt; `own` are folders of the snapshot that are imported in place of
-    those that are installed, editable, from the user's working tree.
+    those that are installed, editable, from the user's working tree. `notices` are sentences about what is missing.
     """
 
     plan: Plan
@@ -37,3 +37,4 @@ class Prepared:
     links: Links
     environment: str | None = None
     own: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()

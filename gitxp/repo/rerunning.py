@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
     from gitxp.recording.begin import Outcome, Started
     from gitxp.repo.rerun import Prepared, Rerun
+    from gitxp.restoring.checkout import Restored
     from gitxp.restoring.plan import Plan
     from gitxp.restoring.requirements import Recipe
     from gitxp.restoring.verdict import Finding, Reproduction
@@ -137,7 +138,8 @@ class Rerunning(Reading, Restoring):
         from gitxp.restoring.leftovers import find_leftovers
 
         chosen = check_name(name) if name is not None else make_name(os.urandom(8))
-        place = self._restore_for(plan, chosen, to)
+        restored = self._restore_for(plan, chosen, to)
+        place = restored.path
         has_begun = False
 
         def begin(started: Started) -> None:
@@ -147,7 +149,7 @@ class Rerunning(Reading, Restoring):
                 on_start(started)
 
         try:
-            prepared = self._prepare(plan, chosen, place)
+            prepared = self._prepare(plan, chosen, restored)
             if on_ready is not None:
                 on_ready(prepared)
             outcome = self._execute(prepared, metrics_from, begin)
@@ -168,13 +170,13 @@ class Rerunning(Reading, Restoring):
             return Rerun(outcome, place)
         return Rerun(outcome, None)
 
-    def _restore_for(self, plan: Plan, name: str, to: str | os.PathLike[str] | None) -> str:
+    def _restore_for(self, plan: Plan, name: str, to: str | os.PathLike[str] | None) -> Restored:
         from gitxp.restoring.checkout import default_place, restore
 
         place = os.path.abspath(to) if to is not None else default_place(self.location, name)
-        return restore(self._git_here(), plan.run, os.path.realpath(place)).path
+        return restore(self._git_here(), plan.run, os.path.realpath(place))
 
-    def _prepare(self, plan: Plan, name: str, place: str) -> Prepared:
+    def _prepare(self, plan: Plan, name: str, restored: Restored) -> Prepared:
         """Bring to the folder what the command needs besides."""
         from gitxp.repo.rerun import Prepared
         from gitxp.restoring.links import Links, link_data, make_folder
@@ -182,7 +184,7 @@ class Rerunning(Reading, Restoring):
         from gitxp.restoring.requirements import find_own_packages
         from gitxp.store.runs import read_environment
 
-        toplevel = self.location.toplevel
+        toplevel, place = self.location.toplevel, restored.path
         links = Links() if toplevel is None else link_data(Git(toplevel), plan.run, place, plan.program)
         if plan.cwd != "." and not make_folder(place, plan.cwd):
             raise FormatError(f"{plan.run.name} ran in {plan.cwd!r}, which is no folder of its snapshot.")
@@ -191,7 +193,9 @@ class Rerunning(Reading, Restoring):
             environment = rebuild(plan.recipe, os.path.join(self.location.common_dir, "gitxp", "envs"), place)
         tops = [*filter(None, [toplevel]), self.location.common_dir.removesuffix("/.git")]
         recorded = read_environment(self._reader(), plan.run.commit)
-        return Prepared(plan, name, place, links, environment, tuple(find_own_packages(recorded, tops, place)))
+        notices = [*restored.notices, *(f"a submodule, left empty: {path}" for path in restored.submodules)]
+        own = find_own_packages(recorded, tops, place)
+        return Prepared(plan, name, place, links, environment, tuple(own), tuple(notices))
 
     def _execute(self, prepared: Prepared, metrics_from: Sequence[str], on_start: Callable[[Started], None]) -> Outcome:
         from gitxp import __version__

@@ -33,8 +33,9 @@ class Restored:
     """A snapshot that was restored to `path`, an absolute one; `base` is None where the run began without a commit.
 
     `worktree` tells whether it is one of git's. `differing` are paths whose file could not be as it was: two of one name,
-    where case does not count. `submodules` are empty folders. `notices` are sentences, of git's for the most part.
-    `undo` is the ref of a commit with what was there before, where it was restored onto a working tree.
+    where case does not count. `submodules` are empty folders, `left_out` paths that the snapshot has not. `notices` are
+    sentences, of git's for the most part. `undo` is the ref of a commit with what was there before, where it was restored
+    onto a working tree.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Restored:
     worktree: bool
     differing: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     undo: str | None = None
 
@@ -85,6 +87,7 @@ def restore(git: Git, run: Run, place: str, *, worktree: bool = True) -> Restore
         worktree=worktree,
         differing=tuple(os.fsdecode(path) for path in differing.split(b"\0") if path),
         submodules=tuple(path for path, mode in files if mode == SUBMODULE_MODE),
+        left_out=tuple(item["path"] for item in run.record.get("skipped", ())),
         notices=tuple(_notices(run, said.stderr.decode("utf-8", "replace"))),
     )
 
@@ -105,8 +108,7 @@ def _notices(run: Run, stderr: str) -> list[str]:
     told = [f"git: {line}" for line in stderr.splitlines() if line.startswith(_SAID)]
     if run.record.get("snapshot") is False:
         told.append(f"{run.name} has no snapshot: these are the files of the commit that HEAD was at")
-    skipped = run.record.get("skipped", ())
-    return told + [f"not in the snapshot: {item['path']}: {item.get('reason', 'left out')}" for item in skipped]
+    return told
 
 
 class _Folder:

@@ -1,4 +1,4 @@
-"""What a command needs and no snapshot has, brought to a restored folder: data that git ignores, and its own program.
+"""What a command needs and no snapshot has, brought to a restored folder: ignored data, what was left out, its program.
 
 The data of a run lies in ignored folders of the user's working tree as often as not, and is named by relative paths. It
 is not copied, for it may be large: there are symbolic links to it. So a rerun that writes into its data writes into the
@@ -35,6 +35,8 @@ class Links:
 def link_data(git: Git, run: Run, place: str, program: str | None) -> Links:
     """Link the run's data, as far as they are inside of the repository and not there yet, to those where `git` is, the top.
 
+    So is what the snapshot left out: large files, likely secrets, nested repositories.
+
     Of a folder that is there already, what git ignores or the snapshot left out is linked: what else is missing was made
     since.
     `program` is a path from the top, that of the command's program; of that, the whole folder that is missing is linked
@@ -57,7 +59,8 @@ def is_inside(path: str) -> bool:
 def _named(run: Run) -> list[str]:
     entries = [item["path"] for item in run.record.get("data", ()) if item.get("kind") != "missing"]
     asked = run.record.get("asked", {}).get("data", ())
-    return sorted({path.rstrip("/") for path in (*entries, *asked) if is_inside(path.rstrip("/"))})
+    left_out = [item["path"] for item in run.record.get("skipped", ()) if "files" not in item]
+    return sorted({path.rstrip("/") for path in (*entries, *asked, *left_out) if is_inside(path.rstrip("/"))})
 
 
 def _written(run: Run) -> set[str]:
@@ -83,7 +86,7 @@ class _Maker:
                     self.bring(inner)
             return
         if not os.path.exists(source):
-            self.found.problems.append(f"data that are not here: {path}")
+            self.found.problems.append(f"not here any more: {path}")
             return
         if len(self.found.links) + len(self.found.copies) >= _MOST:
             self.found.problems.append(f"more than {_MOST:,} links: {path} is missing")

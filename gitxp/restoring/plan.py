@@ -11,6 +11,8 @@ from gitxp.errors import FormatError, UsageError
 from gitxp.restoring.links import is_inside
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitxp.model import Run
     from gitxp.restoring.requirements import Recipe
 
@@ -22,7 +24,8 @@ class Plan:
     """A rerun: the command, its folder from the top (`.` at the top), how the environment is rebuilt (None: it is not).
 
     `is_own` tells whether the run is the user's own, of this machine. `data`, `outputs` and `metrics_from` are what the run
-    was asked to record, by paths from the top, or absolute; `params` are those that were given by option: NAME=VALUE.
+    was asked to record, by paths from the top, or absolute, which of the runs of others are passed over: they could name
+    anything that the user has. `params` are those that were given by option: NAME=VALUE.
     """
 
     run: Run
@@ -54,7 +57,8 @@ def make_plan(run: Run, command: list[str], recipe: Recipe | None, *, is_own: bo
     if recipe is not None and "/" in command[0] and os.path.basename(command[0]).startswith(_PYTHON):
         command = [_PYTHON, *command[1:]]  # that of the environment, and not of the one that the run had
     asked = run.record.get("asked", {})
-    outputs = run.record.get("outputs", ())
+    found = [item["path"].rstrip("/") for item in run.record.get("outputs", ()) if "source" not in item]
+    written = asked.get("outputs", found)
     named = [item["path"] for item in run.record.get("data", ()) if "source" not in item]
     return Plan(
         run=run,
@@ -62,11 +66,15 @@ def make_plan(run: Run, command: list[str], recipe: Recipe | None, *, is_own: bo
         cwd=cwd,
         is_own=is_own,
         recipe=recipe,
-        data=tuple(asked.get("data", named)),
-        outputs=tuple(asked.get("outputs", [item["path"] for item in outputs if "source" not in item])),
-        metrics_from=tuple(asked.get("metrics_from", ())),
+        data=tuple(_allowed(asked.get("data", named), is_own=is_own)),
+        outputs=tuple(_allowed(written, is_own=is_own)),
+        metrics_from=tuple(_allowed(asked.get("metrics_from", ()), is_own=is_own)),
         params=tuple(_given(run)),
     )
+
+
+def _allowed(paths: Sequence[str], *, is_own: bool) -> list[str]:
+    return [path for path in paths if path == "." or is_inside(path) or (is_own and path.startswith("/"))]
 
 
 def _given(run: Run) -> list[str]:

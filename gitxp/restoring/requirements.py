@@ -40,13 +40,14 @@ class Recipe:
     python: str | None
     lines: tuple[str, ...] = ()
     path: str | None = None
-    content: bytes = b""
+    content: bytes | None = None
     notices: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """What the environment is kept under: the same for the same recipe."""
-        parts = [self.kind.encode(), (self.python or "").encode(), "\n".join(self.lines).encode(), self.content]
+        parts = [self.kind.encode(), (self.python or "").encode(), "\n".join(self.lines).encode()]
+        parts.append(self.content or b"")
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:20]
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Beside what every git of gitxp's has: paths that are `.git` on some file system are refused on all of them, all files
 # are written in a sparse repository, too, and submodules are left alone.
 SAFE = ("core.protectHFS=true", "core.protectNTFS=true", "core.sparseCheckout=false", "submodule.recurse=false")
+MAX_FILES = 3_000_000
 _INVALID = "invalid path '"
 
 
@@ -45,10 +46,20 @@ def find_folder_entry(git: Git, tree: str) -> bytes:
 
 
 def list_files(git: Git, tree: str) -> list[tuple[str, str]]:
-    """Path and mode of all files in a tree, in git's order; a submodule has the mode `SUBMODULE_MODE`."""
-    listing = git.run("ls-tree", "-r", "-z", "--full-tree", tree)
+    """Path and mode of all files in a tree, in git's order; a submodule has the mode `SUBMODULE_MODE`.
+
+    Raises `FormatError` beyond `MAX_FILES`: ten levels of ten equal folders are 10^10 files in a few KB.
+    """
+    listing, count = bytearray(), 0
+    for chunk in git.start("ls-tree", "-r", "-z", "--full-tree", tree).stream():
+        listing += chunk
+        count += chunk.count(0)
+        if count > MAX_FILES:
+            raise FormatError(
+                f"{tree[:12]} has more than {MAX_FILES:,} files.", hint="Nobody has that many: it is a trap."
+            )
     parts = (line.partition(b"\t") for line in listing.split(b"\0") if line)
-    return [(os.fsdecode(path), about.partition(b" ")[0].decode("ascii")) for about, _, path in parts]
+    return [(os.fsdecode(bytes(path)), about.partition(b" ")[0].decode("ascii")) for about, _, path in parts]
 
 
 def check_files(git: Git, run: Run) -> list[tuple[str, str]]:
@@ -57,13 +68,13 @@ def check_files(git: Git, run: Run) -> list[tuple[str, str]]:
     Raises `FormatError` where git refuses to write a path, and where one stands twice, or is a file and a folder at once:
     git writes one of the two then; a link that is also a folder is how files have been written outside of a checkout.
     """
+    files = [item for item in list_files(git, run.commit) if not item[0].startswith(f"{FOLDER}/")]
     judge = Git(git.directory, environ=git.environ, settings=SAFE)
     with tempfile.TemporaryDirectory(prefix="gitxp-") as scratch:
         try:
             judge.run("read-tree", run.commit, index=os.path.join(scratch, "index"))
         except GitFailed as error:
             raise explained(error, run, "here") from error
-    files = [item for item in list_files(git, run.commit) if not item[0].startswith(f"{FOLDER}/")]
     known: set[str] = set()
     for path, _ in files:
         if path in known:
