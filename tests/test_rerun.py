@@ -379,6 +379,23 @@ def test_the_snapshot_of_a_package_is_imported_and_not_the_working_tree(lab: Lab
     assert "imported from the snapshot: src" in done.stderr
 
 
+def test_variables_that_point_to_the_working_tree(lab: Lab, tmp_path: Path) -> None:
+    """What PYTHONPATH has of the working tree is taken from the snapshot, and git in the command is in the worktree."""
+    lab.write("src/pkg.py", "print('then')\n")
+    begin(
+        lab,
+        sys.executable,
+        "-c",
+        "import pkg, os; os.system('git rev-parse --show-toplevel')",
+        env={"PYTHONPATH": lab.path("src")},
+    )
+    lab.write("src/pkg.py", "print('now')\n")
+    paths = [lab.path("src"), lab.path("src") + "-other", str(tmp_path)]
+    env = {"PYTHONPATH": os.pathsep.join(paths), "GIT_DIR": lab.path(".git"), "GIT_WORK_TREE": lab.top}
+    done = again(lab, env=env)
+    assert set(done.stdout.decode().split()) == {"then", f"{lab.top}-s"}, done.stderr
+
+
 def test_of_a_rerun(lab: Lab) -> None:
     """A rerun is a run as any other: it can be run again, and its parent is then the rerun."""
     begin(lab, *as_python("print('loss=1')"), options=("--metrics-from", "stdout"))

@@ -218,7 +218,8 @@ class Rerunning(Reading, Restoring):
         )
         before = dict(os.environ)
         os.environ.clear()
-        os.environ.update(activated(before, prepared.environment, prepared.own))
+        moved = (self.location.toplevel or self.location.common_dir, place)
+        os.environ.update(activated(before, prepared.environment, prepared.own, moved))
         try:
             return run(request, os.path.normpath(os.path.join(place, plan.cwd)), __version__, on_start)
         finally:

@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gitxp.errors import GitxpError
+from gitxp.git.program import LOCAL_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,16 +45,30 @@ def rebuild(recipe: Recipe, folder: str, top: str) -> str:
             return place
 
 
-def activated(environ: Mapping[str, str], place: str | None, own: Sequence[str]) -> dict[str, str]:
-    """The variables with which `python` is the one of an environment, if there is one, and finds packages in `own` first."""
-    changed = dict(environ)
-    if place is not None:
+def activated(
+    environ: Mapping[str, str], environment: str | None, own: Sequence[str], moved: tuple[str, str]
+) -> dict[str, str]:
+    """The variables with which `python` is the one of an environment, if there is one, and finds packages in `own` first.
+
+    What `PYTHONPATH` has below the first folder of `moved` is taken from the second, where that has it: the snapshot and
+    not the working tree. Variables that point git to the user's repository are gone.
+    """
+    changed = {key: value for key, value in environ.items() if key not in LOCAL_VARIABLES}
+    if environment is not None:
         changed.pop("PYTHONHOME", None)
-        changed["PATH"] = os.pathsep.join([os.path.join(place, "bin"), environ.get("PATH", os.defpath)])
-        changed["VIRTUAL_ENV"] = place
-    if own:
-        changed["PYTHONPATH"] = os.pathsep.join([*own, *filter(None, [environ.get("PYTHONPATH")])])
+        changed["PATH"] = os.pathsep.join([os.path.join(environment, "bin"), environ.get("PATH", os.defpath)])
+        changed["VIRTUAL_ENV"] = environment
+    entries = [_moved(entry, *moved) for entry in filter(None, environ.get("PYTHONPATH", "").split(os.pathsep))]
+    if own or entries:
+        changed["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*own, *entries]))
     return changed
+
+
+def _moved(path: str, top: str, place: str) -> str:
+    if not f"{path}/".startswith(f"{top}/"):
+        return path
+    there = os.path.join(place, path[len(top) :].lstrip("/")).rstrip("/")
+    return there if os.path.isdir(there) else path
 
 
 def _make(recipe: Recipe, place: str, top: str) -> None:
