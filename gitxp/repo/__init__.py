@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from gitxp.repo.annotating import Annotating
-from gitxp.repo.reading import Reading
+from gitxp.repo.rerunning import Rerunning
 from gitxp.repo.sharing import Sharing
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gitxp.recording.begin import Outcome, Started
 
 
-class Repo(Reading, Annotating, Sharing):
+class Repo(Rerunning, Annotating, Sharing):
     """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
 
     Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.
