@@ -73,6 +73,10 @@ class Factory:
         self.commit(ref, {".gitxp/run.json": encode(record), **(files or {})}, parent=ref, at=START + 100_000)
         return self._git("rev-parse", ref)
 
+    def skip(self, count: int) -> None:
+        """Make the next run as if so many had been made: with another id and time than those of another factory."""
+        self._number += count
+
     def make_many(self, count: int) -> None:
         """`count` runs named run-0001 and so on, one commit each."""
         stream = bytearray()
