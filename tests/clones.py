@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitxp.repo import Repo
@@ -11,6 +10,7 @@ from run_factory import Factory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from gitxp.exchange import Pulled, Pushed
 
