@@ -35,6 +35,9 @@ COMMANDS = {
     "group": "group_command",
     "star": "star_command",
     "archive": "archive_command",
+    "rm": "rm_command",
+    "trash": "trash_command",
+    "undo": "undo_command",
 }
 
 

@@ -11,6 +11,7 @@ import os
 
 from gitxp.repo.annotating import Annotating
 from gitxp.repo.reading import Reading
+from gitxp.repo.removing import Removing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gitxp.recording.begin import Outcome, Started
 
 
-class Repo(Reading, Annotating):
+class Repo(Annotating, Removing, Reading):
     """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
 
     Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.
