@@ -55,17 +55,23 @@ def check_remote(git: Git, remote: str) -> str:
 
 
 def push_refspecs(
-    git: Git, remote: str, refspecs: Sequence[str], *, leases: Mapping[str, str] | None = None
+    git: Git,
+    remote: str,
+    refspecs: Sequence[str],
+    *,
+    leases: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> list[PushedRef]:
     """Push these refspecs to a remote that is configured; what became of each ref.
 
     `leases` are values by full ref: a ref that has another at the remote is refused. It is one connection, unless the
-    arguments are more than the system takes. Raises `GitFailed` where the remote could not be reached, or a hook refused.
+    arguments are more than the system takes. `options` are further ones of `git push`. Raises `GitFailed` where the remote could not be reached, or a hook refused.
     """
     done: list[PushedRef] = []
     network = as_user(git)
     for part in _parts(refspecs, leases or {}):
-        args = ["push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no", *part[0], "--", remote, *part[1]]
+        said = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no", *options)
+        args = ["push", *said, *part[0], "--", remote, *part[1]]
         answer = network.ask(*args)
         told = list(_parse(answer.stdout.decode("utf-8", "surrogateescape")))
         if answer.status and not told:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun
 from gitxp.format import RUN_REFS, Oid, RefName, format_time
+from gitxp.git.contents import check_objects
 from gitxp.git.refs import Change, change_refs
 from gitxp.names import MAX_LENGTH, RunName
 from gitxp.store.removed import forget_removed
-from gitxp.store.trash import Trashed, check_objects, list_trash
+from gitxp.store.trash import Trashed, list_trash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

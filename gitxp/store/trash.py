@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitxp.format import RUN_REFS, Oid, RefName, format_time
+from gitxp.git.contents import check_objects, read_objects
 from gitxp.git.refs import Change, change_refs
 from gitxp.names import RunName, is_name
 from gitxp.store.writer import find_identity
@@ -182,31 +183,10 @@ def _kinds(git: Git, oids: Sequence[Oid]) -> dict[str, str]:
     return {**dict.fromkeys(oids, "commit"), **{oid: kind for oid, kind, _ in check_objects(git, oids)}}
 
 
-def check_objects(git: Git, oids: Sequence[str]) -> Iterator[tuple[str, str, int]]:
-    """Object, kind and size of those objects that are there."""
-    if not oids:
-        return
-    data = "".join(f"{oid}\n" for oid in oids).encode()
-    for line in _lines(git.run("--no-replace-objects", "cat-file", "--batch-check", "--buffer", data=data)):
-        words = line.split(" ")
-        if len(words) == 3 and words[2].isdigit():
-            yield words[0], words[1], int(words[2])
-
-
 def _read_tags(git: Git, oids: Sequence[str]) -> dict[str, str]:
     """The texts of those objects that are tags of a sensible size."""
-    tags = [oid for oid, kind, size in check_objects(git, oids) if kind == "tag" and size <= _LARGEST_TAG]
-    if not tags:
-        return {}
-    asked = "".join(f"{oid}\n" for oid in tags).encode()
-    data = git.run("--no-replace-objects", "cat-file", "--batch", "--buffer", data=asked)
-    found, at = {}, 0
-    for oid in tags:
-        end = data.index(b"\n", at)
-        size = int(data[at:end].rsplit(b" ", 1)[1])
-        found[oid] = data[end + 1 : end + 1 + size].decode("utf-8", "surrogateescape")
-        at = end + 1 + size + 1
-    return found
+    tags = [(oid, size) for oid, kind, size in check_objects(git, oids) if kind == "tag" and size <= _LARGEST_TAG]
+    return {oid: data.decode("utf-8", "surrogateescape") for oid, data in read_objects(git, tags)}
 
 
 def _write_tags(git: Git, texts: Sequence[str]) -> list[Oid]:

@@ -1,0 +1,148 @@
+"""Which objects runs hold that branches, tags and HEAD do not, and which of them one run alone holds.
+
+Asked of git alone, in a few processes however many runs there are: `git rev-list --objects --in-commit-order` tells each
+object once, behind the first commit that has it. With the commits in the order of the runs, and once more the other way
+round, an object's first run and its last are known; where they are one, only that run has it. 10,000 runs take some
+seconds, where a process for each would take minutes.
+
+What a run shares with an older state of a branch than its base may be counted as the run's own, if no later state has it:
+git does not look so far back either when it decides what to send.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitxp.format import RUN_REFS, Oid
+from gitxp.git.contents import check_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from gitxp.git.program import Git
+
+_OTHERS = -1  # what is not the runs' alone
+_OURS = (RUN_REFS, "refs/gitxp/")
+
+
+class Holder(NamedTuple):
+    """A run, or what was one and is in the trash, and its tip."""
+
+    name: str
+    tip: Oid
+
+
+class Held(NamedTuple):
+    """An object that only runs hold: its path in a tree ("" for commits and their trees), kind, bytes, bytes on the disk.
+
+    `first` is the index of a holder that has it, `is_shared` whether others have it as well.
+    """
+
+    oid: Oid
+    path: str
+    kind: str
+    size: int
+    disk: int
+    first: int
+    is_shared: bool
+
+
+def list_held(git: Git, holders: Sequence[Holder], progress: Callable[[str], None] = lambda _: None) -> list[Held]:
+    """The objects that only these hold, of those that are in the repository.
+
+    `progress` is told what is done next. Raises `GitFailed` where git finds damage that it cannot pass by.
+    """
+    kinds = {oid: kind for oid, kind, _ in check_objects(git, list(dict.fromkeys(holder.tip for holder in holders)))}
+    tips = {number: holder.tip for number, holder in enumerate(holders) if kinds.get(holder.tip) == "commit"}
+    others = _other_tips(git)
+    progress("the commits of runs")
+    commits, outside = _owners(git, tips, others)
+    lists: list[list[Oid]] = [[] for _ in holders]
+    for commit, owner in commits.items():
+        if owner != _OTHERS:
+            lists[owner].append(commit)
+        else:
+            outside.append(commit)
+    in_order = [commit for one in lists for commit in one]
+    if not in_order:
+        return []
+    progress("the files of runs")
+    first = _first_owners(git, [*others, *outside, *in_order], commits)
+    progress("what runs share")
+    last = {oid: owner for oid, (_, owner) in _first_owners(git, in_order[::-1], commits).items()}
+    found = {oid: where for oid, where in first.items() if where[1] != _OTHERS}
+    found |= {commit: ("", owner) for commit, owner in commits.items() if owner != _OTHERS}
+    progress("sizes")
+    return [
+        Held(Oid(oid), found[oid][0], kind, size, disk, found[oid][1], last.get(oid, found[oid][1]) != found[oid][1])
+        for oid, kind, size, disk in _sizes(git, list(found))
+    ]
+
+
+def _other_tips(git: Git) -> list[Oid]:
+    """HEAD and the refs that are not ours; tags as what they lead to."""
+    lines = git.run("for-each-ref", "--format=%(refname) %(objectname) %(*objectname)").decode(
+        "utf-8", "surrogateescape"
+    )
+    words = (line.split(" ") for line in lines.splitlines() if not line.startswith(_OURS))
+    found = [Oid(peeled or oid) for _, oid, peeled in words]
+    head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if not head.status:
+        found.append(Oid(head.stdout.decode("ascii").strip()))
+    kinds = {oid: kind for oid, kind, _ in check_objects(git, list(dict.fromkeys(found)))}
+    return [oid for oid in dict.fromkeys(found) if kinds.get(oid) == "commit"]
+
+
+def _owners(git: Git, tips: dict[int, Oid], others: Sequence[Oid]) -> tuple[dict[Oid, int], list[Oid]]:
+    """The commits that only runs reach, each with its holder or `_OTHERS` for several, and the commits that these stand on."""
+    parents: dict[Oid, list[Oid]] = {}
+    asked = "".join(f"{oid}\n" for oid in tips.values()) + "".join(f"^{oid}\n" for oid in others)
+    for line in _rev_list(git, asked, "--parents", "--topo-order"):
+        commit, *above = line.split(" ")
+        parents[Oid(commit)] = [Oid(parent) for parent in above]
+    owners: dict[Oid, int] = {}
+    outside: dict[Oid, None] = {}
+    for number, tip in tips.items():
+        waiting = [tip]
+        while waiting:
+            commit = waiting.pop()
+            if commit not in parents:
+                outside[commit] = None
+                continue
+            owner = owners.get(commit)
+            if owner in {number, _OTHERS}:
+                continue
+            owners[commit] = number if owner is None else _OTHERS
+            waiting += parents[commit]
+    return owners, list(outside)
+
+
+def _first_owners(git: Git, order: Sequence[Oid], commits: dict[Oid, int]) -> dict[str, tuple[str, int]]:
+    """Of each tree and blob the path where it is found first, and the holder of the first commit in this order that has it."""
+    found: dict[str, tuple[str, int]] = {}
+    owner = _OTHERS
+    asked = "".join(f"{oid}\n" for oid in order)
+    for line in _rev_list(git, asked, "--objects", "--in-commit-order", "--no-walk=unsorted"):
+        oid, is_object, path = line.partition(" ")
+        if is_object:
+            found.setdefault(oid, (path, owner))
+        else:
+            owner = commits.get(Oid(oid), _OTHERS)
+    return found
+
+
+def _rev_list(git: Git, asked: str, *options: str) -> Iterator[str]:
+    """The lines of git rev-list; objects that are missing are passed by, and not fetched."""
+    data = git.run("rev-list", *options, "--missing=allow-any", "--ignore-missing", "--stdin", data=asked.encode())
+    return (line.decode("utf-8", "surrogateescape") for line in data.split(b"\n") if line)
+
+
+def _sizes(git: Git, oids: Sequence[str]) -> Iterator[tuple[str, str, int, int]]:
+    """Object, kind, bytes, and bytes on the disk (of a packed object those of its difference to another)."""
+    form = "--batch-check=%(objectname) %(objecttype) %(objectsize) %(objectsize:disk)"
+    asked = "".join(f"{oid}\n" for oid in oids).encode()
+    data = git.run("--no-replace-objects", "cat-file", form, "--buffer", data=asked) if asked else b""
+    for line in data.decode("ascii", "replace").splitlines():
+        words = line.split(" ")
+        if len(words) == 4:
+            yield words[0], words[1], int(words[2]), int(words[3])
