@@ -14,6 +14,7 @@ from gitxp.store.trash import list_trash
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitxp.git.program import Git
     from gitxp.keeping.finding import Patient
 
 _SCARCE, _NONE_LEFT = 1 << 30, 100 << 20  # bytes
@@ -22,7 +23,7 @@ _MANY_LOOSE = 2000  # refs that are files of their own: a hundred milliseconds f
 
 def check_space(patient: Patient) -> Iterator[Finding]:
     """Sizes of the repository and of what is gitxp's, loose refs, and a disk that is nearly full."""
-    counted = count_objects(patient)
+    counted = count_objects(patient.git)
     own = os.path.join(patient.common_dir, "gitxp")
     parts = {name: folder_size(os.path.join(own, name)) for name in ("cache", "live")}
     lfs = folder_size(os.path.join(patient.common_dir, "lfs"))
@@ -55,11 +56,11 @@ def check_space(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def count_objects(patient: Patient) -> int:
+def count_objects(git: Git) -> int:
     """The bytes of the object database, loose and packed."""
     words = dict(
         line.split(": ", 1)
-        for line in patient.git.run("count-objects", "-v").decode("ascii", "replace").splitlines()
+        for line in git.run("count-objects", "-v").decode("ascii", "replace").splitlines()
         if ": " in line
     )
     return 1024 * sum(int(words[key]) for key in ("size", "size-pack", "size-garbage") if words.get(key, "").isdigit())

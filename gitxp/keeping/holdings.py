@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from gitxp.git.program import Git
 
-_OTHERS = -1  # what is not the runs' alone
 _OURS = (RUN_REFS, "refs/gitxp/")
 
 
@@ -47,6 +46,13 @@ class Held(NamedTuple):
     is_shared: bool
 
 
+class _Owner(NamedTuple):
+    """Whose a commit is: the first holder that reaches it, and whether others do."""
+
+    first: int
+    is_shared: bool
+
+
 def list_held(git: Git, holders: Sequence[Holder], progress: Callable[[str], None] = lambda _: None) -> list[Held]:
     """The objects that only these hold, of those that are in the repository.
 
@@ -58,24 +64,22 @@ def list_held(git: Git, holders: Sequence[Holder], progress: Callable[[str], Non
     progress("the commits of runs")
     commits, outside = _owners(git, tips, others)
     lists: list[list[Oid]] = [[] for _ in holders]
+    common: list[Oid] = []
     for commit, owner in commits.items():
-        if owner != _OTHERS:
-            lists[owner].append(commit)
-        else:
-            outside.append(commit)
-    in_order = [commit for one in lists for commit in one]
-    if not in_order:
+        (common if owner.is_shared else lists[owner.first]).append(commit)
+    own = [commit for one in lists for commit in one]
+    if not commits:
         return []
     progress("the files of runs")
-    first = _first_owners(git, [*others, *outside, *in_order], commits)
+    found = _first_owners(git, [*others, *outside, *common, *own], commits)
     progress("what runs share")
-    last = {oid: owner for oid, (_, owner) in _first_owners(git, in_order[::-1], commits).items()}
-    found = {oid: where for oid, where in first.items() if where[1] != _OTHERS}
-    found |= {commit: ("", owner) for commit, owner in commits.items() if owner != _OTHERS}
+    last = _first_owners(git, own[::-1], commits)
+    found |= {commit: ("", owner) for commit, owner in commits.items()}
     progress("sizes")
     return [
-        Held(Oid(oid), found[oid][0], kind, size, disk, found[oid][1], last.get(oid, found[oid][1]) != found[oid][1])
+        Held(Oid(oid), path, kind, size, disk, owner.first, owner.is_shared or last.get(oid, (path, owner))[1] != owner)
         for oid, kind, size, disk in _sizes(git, list(found))
+        for path, owner in [found[oid]]
     ]
 
 
@@ -93,41 +97,44 @@ def _other_tips(git: Git) -> list[Oid]:
     return [oid for oid in dict.fromkeys(found) if kinds.get(oid) == "commit"]
 
 
-def _owners(git: Git, tips: dict[int, Oid], others: Sequence[Oid]) -> tuple[dict[Oid, int], list[Oid]]:
-    """The commits that only runs reach, each with its holder or `_OTHERS` for several, and the commits that these stand on."""
+def _owners(git: Git, tips: dict[int, Oid], others: Sequence[Oid]) -> tuple[dict[Oid, _Owner], list[Oid]]:
+    """The commits that only runs reach, each with its owner, and the commits that these stand on."""
     parents: dict[Oid, list[Oid]] = {}
     asked = "".join(f"{oid}\n" for oid in tips.values()) + "".join(f"^{oid}\n" for oid in others)
     for line in _rev_list(git, asked, "--parents", "--topo-order"):
         commit, *above = line.split(" ")
         parents[Oid(commit)] = [Oid(parent) for parent in above]
-    owners: dict[Oid, int] = {}
+    owners: dict[Oid, _Owner] = {}
     outside: dict[Oid, None] = {}
     for number, tip in tips.items():
         waiting = [tip]
         while waiting:
-            commit = waiting.pop()
-            if commit not in parents:
-                outside[commit] = None
+            at = waiting.pop()
+            if at not in parents:
+                outside[at] = None
                 continue
-            owner = owners.get(commit)
-            if owner in {number, _OTHERS}:
+            owner = owners.get(at)
+            if owner is not None and (owner.is_shared or owner.first == number):
                 continue
-            owners[commit] = number if owner is None else _OTHERS
-            waiting += parents[commit]
+            owners[at] = _Owner(number, is_shared=False) if owner is None else _Owner(owner.first, is_shared=True)
+            waiting += parents[at]
     return owners, list(outside)
 
 
-def _first_owners(git: Git, order: Sequence[Oid], commits: dict[Oid, int]) -> dict[str, tuple[str, int]]:
-    """Of each tree and blob the path where it is found first, and the holder of the first commit in this order that has it."""
-    found: dict[str, tuple[str, int]] = {}
-    owner = _OTHERS
+def _first_owners(git: Git, order: Sequence[Oid], commits: dict[Oid, _Owner]) -> dict[str, tuple[str, _Owner]]:
+    """Of each tree and blob the path where it is found first, and the owner of the first commit in this order that has it.
+
+    Without those that are first found in a commit without an owner.
+    """
+    found: dict[str, tuple[str, _Owner]] = {}
+    owner: _Owner | None = None
     asked = "".join(f"{oid}\n" for oid in order)
     for line in _rev_list(git, asked, "--objects", "--in-commit-order", "--no-walk=unsorted"):
         oid, is_object, path = line.partition(" ")
-        if is_object:
-            found.setdefault(oid, (path, owner))
-        else:
-            owner = commits.get(Oid(oid), _OTHERS)
+        if not is_object:
+            owner = commits.get(Oid(oid))
+        elif owner is not None:
+            found[oid] = (path, owner)
     return found
 
 

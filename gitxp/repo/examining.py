@@ -1,4 +1,4 @@
-"""The methods of `Repo` that look after the repository: doctor."""
+"""The methods of `Repo` that look after the repository: du, doctor."""
 
 from __future__ import annotations
 
@@ -12,10 +12,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitxp.keeping.finding import Finding
+    from gitxp.keeping.usage import PathUsage, Usage
+    from gitxp.model import Run
 
 
 class Examining(Base):
     """What takes the space, and what is not as it should be."""
+
+    def usage(self, *, progress: Callable[[str], None] = lambda _: None) -> Usage:
+        """What takes the space: of each run what it alone holds, and what lies around besides, in bytes on the disk.
+
+        `progress` is told what is done next. Raises `GitFailed` where git finds damage.
+        """
+        from gitxp.keeping.usage import measure
+
+        runs = self._index().newest(archived=True).runs
+        return measure(self._git_here(), self.location.common_dir, runs, progress)
+
+    def usage_of(self, run: Run, *, progress: Callable[[str], None] = lambda _: None) -> list[PathUsage]:
+        """What the paths of a run take that no branch has, in bytes on the disk, the largest first."""
+        from gitxp.keeping.usage import measure_paths
+
+        runs = self._index().newest(archived=True).runs
+        return measure_paths(self._git_here(), self.location.common_dir, runs, run, progress)
 
     def doctor(
         self, *, remote: str | None = None, deep: bool = False, progress: Callable[[str], None] = lambda _: None
