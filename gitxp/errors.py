@@ -15,6 +15,7 @@ says what to do, and the exit status that `docs/scripting.md` documents. Only th
     │   └── NewerFormat 9       … because a newer gitxp wrote it
     ├── GitFailed 10            git, the program, said no; `stderr` has its words
     ├── SnapshotFailed 11       the working tree could not be captured; the command was not started
+    ├── SecretsFound 12         what is to be pushed looks like it holds secrets; nothing was pushed
     └── CommandNotFound 127     the command to run is not there (126: it is there and cannot be executed)
 
 `gitxp run` exits with 125 for all of these but `UsageError` and `CommandNotFound`, so that they cannot be taken
@@ -126,6 +127,12 @@ class SnapshotFailed(GitxpError):
     """The working tree could not be captured, so nothing was started."""
 
     exit_code = 11
+
+
+class SecretsFound(GitxpError):
+    """What was to leave the machine looks like it holds secrets, so nothing did."""
+
+    exit_code = 12
 
 
 class CommandNotFound(GitxpError):

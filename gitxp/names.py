@@ -18,6 +18,7 @@ else:
     RunName = str
 
 MAX_LENGTH = 100
+_LEAST_OF_ID = 8  # characters of an id that a name beside another has
 _FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _REST = _FIRST | frozenset("._-")
 # Crockford's base 32: no i, l, o, u, which are misread or spell things.
@@ -73,6 +74,27 @@ def is_name(text: str) -> bool:
     except IllegalName:
         return False
     return True
+
+
+def name_beside(name: str, id_: str, other: str) -> RunName:
+    """The name of a run where its own is that of another run: with as much of its id as tells it from the other's.
+
+    Both clones of two runs with one name come to the same two names.
+    """
+    mine, others = _digits(id_), _digits(other)
+    same = next((i for i, (a, b) in enumerate(zip(mine, others, strict=False)) if a != b), len(mine))
+    length = max(_LEAST_OF_ID, same + 1)
+    return RunName(f"{name[: MAX_LENGTH - length - 1].rstrip('.')}-{mine[:length]}")
+
+
+def without_id(name: str, id_: str) -> str:
+    """The name that a run had before `name_beside` gave it another; most often the same."""
+    first, _, end = name.rpartition("-")
+    return first if first and len(end) >= _LEAST_OF_ID and _digits(id_).startswith(end) else name
+
+
+def _digits(id_: str) -> str:
+    return "".join(c for c in id_.lower() if c in "0123456789abcdef")
 
 
 def make_name(random: bytes) -> RunName:

@@ -76,9 +76,9 @@ class Probed:
         """The facts of the statements of a kind."""
         return [statement.facts for statement in self.statements() if statement.kind == kind]
 
-    def files(self) -> Opened:
+    def files(self, env: Mapping[str, str] | None = None) -> Opened:
         """What the processes opened; paths below the tree are given from there. Of what was written, nothing else."""
-        found = opened_files(self.statements())
+        found = opened_files(self.statements(), self.environ(env))
 
         def inside(path: str) -> str:
             return path.removeprefix(f"{self.root}/")

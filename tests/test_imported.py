@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.imported import imported_packages
-from gitxp.recording.facts import Wanted
 from gitxp.recording.interpreter import true_environment
 from gitxp.recording.statements import Statement
+from gitxp.recording.wanted import Wanted
 
 if TYPE_CHECKING:
     from pathlib import Path

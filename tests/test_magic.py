@@ -114,6 +114,21 @@ def test_init_in_the_cell_is_the_cells_run(lab: Lab, kernel: Kernel) -> None:
     assert kernel.run("gitxp.run is None").result == "True"
 
 
+@pytest.mark.parametrize("end", ["print('in')", "print('in')\n1 / 0"])
+def test_a_magic_below_a_magic(lab: Lab, kernel: Kernel, end: str) -> None:
+    """A cell that begins with `%%gitxp` twice is one run, told what both lines say; a later cell is as ever."""
+    said = kernel.run(f"%%gitxp --name one --tag a\n%%gitxp --tag b\nLR = 0.1\n{end}")
+    assert (said.stdout, said.error) == ("in\n", "ZeroDivisionError" if "/" in end else "")
+    assert said.traceback.count("ZeroDivisionError") <= 2
+    assert "gitxp" not in said.traceback
+    assert lab.names() == ["one"]
+    record = lab.record("one")
+    assert (record["status"], record["params"]) == ("failed" if "/" in end else "completed", {"LR": 0.1})
+    assert sorted(record["tags"]) == ["a", "b"]
+    assert lab.output("one").count(b"in\n") == 1
+    assert "KeyError" in kernel.run("{}['x']").traceback
+
+
 def test_in_a_notebook_of_gitxp_run(lab: Lab) -> None:
     """Where the kernel belongs to a run already, the cell is part of that, and adds to it what it has to say."""
     sources = ["%load_ext gitxp", "%%gitxp --name mine --tag t --param seed=7\nLR = 0.1\nprint('in')", "print('after')"]

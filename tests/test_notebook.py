@@ -76,6 +76,8 @@ def test_top_to_bottom(lab: Lab) -> None:
     record = _record(lab)
     assert record["command"] == ["work/train.ipynb"]
     assert record["status"] == "completed"
+    assert record["params"] == {"lr": 0.5, "epochs": 1}
+    assert set(record["param_sources"].values()) == {"notebook"}
     cells = _kept(lab, "work/train.ipynb")
     assert [cell.get("execution_count") for cell in cells] == [None, 1, 2, 3]
     assert cells[2]["outputs"][0]["text"] == ["in work lr 0.5\n"]
@@ -91,6 +93,29 @@ def test_parameters_are_put_in(lab: Lab, words: tuple[str, ...]) -> None:
     cells = _kept(lab, "work/train.ipynb")
     assert _text(cells[2]) == "# Parameters\nlr = 0.1\nepochs = 3"
     assert cells[2]["metadata"]["tags"] == ["injected-parameters"]
+
+
+def test_defaults_of_the_tagged_cell_are_parameters(lab: Lab) -> None:
+    """What nobody gave has the value of the first tagged cell, where that is a literal; what was given counts before it."""
+    text = (
+        "%precision 3\nlr: float = 0.5\nDEPTH = 3\nname = 'a'\nhalf = lr / 2\n_own = 1\nlayers = [1, 2]\nx = 1\nx += 1"
+    )
+    _write(lab, "d.ipynb", ("code", text, ("parameters",)), ("code", "DEPTH = 4", ("parameters",)))
+    done = lab.run("run", "--name", "one", "--param", "name=b", "--", "d.ipynb", "lr=1")
+    assert done.status == 0, done.stderr
+    record = _record(lab)
+    assert record["params"] == {"lr": 1, "DEPTH": 3, "name": "b", "layers": [1, 2]}
+    assert record["param_sources"] == {"lr": "argv", "DEPTH": "notebook", "name": "option", "layers": "notebook"}
+
+
+@pytest.mark.parametrize(("words", "wanted"), [((), {"lr": 9, "b": 1}), (("b=2",), {"lr": 0.5, "b": 2})])
+def test_defaults_and_a_cell_that_was_injected_before(lab: Lab, words: tuple[str, ...], wanted: dict[str, Any]) -> None:
+    """It is above the defaults as long as it is there: with anything on the command line, another takes its place."""
+    injected = ("code", "# Parameters\nlr = 9", ("injected-parameters",))
+    _write(lab, "again.ipynb", ("code", "lr = 0.5\nb = 1", ("parameters",)), injected, ("code", "print(lr)", ()))
+    done = lab.run("run", "--name", "one", "--", "again.ipynb", *words)
+    assert done.stdout == f"{wanted['lr']}\n".encode(), done.stderr
+    assert _record(lab)["params"] == wanted
 
 
 def test_parameters_take_the_place_of_earlier_ones(lab: Lab) -> None:

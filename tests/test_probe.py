@@ -153,7 +153,7 @@ def test_imports(probed: Probed) -> None:
     probed.write("mine.py", "")
     probed.write("late.py", "")
     probed.run("import json, mine, importlib; importlib.import_module('late')")
-    modules = {module for facts in probed.said("imported") for module in facts["modules"]}
+    modules = {module for facts in probed.said("imported") for module in facts.get("modules", ())}
     assert {"mine", "late"} <= modules
     assert not {"json", "os", "sys", "sitecustomize", "_gitxp_probe", "__main__"} & modules
 
@@ -214,6 +214,29 @@ def test_many_files_before_a_kill(probed: Probed) -> None:
     )
     written = probed.files().written
     assert {f"f{number}" for number in range(700)} <= written
+
+
+@pytest.mark.parametrize("count", [3, 500])
+@pytest.mark.parametrize("python", [sys.executable, *others()])
+def test_files_that_are_opened_when_all_is_over(probed: Probed, python: str, count: int) -> None:
+    """What an object reads when Python takes it away at its end is seen, however many files were opened before."""
+    for name in ("module", "cycle", "other"):
+        probed.write(name, "")
+    probed.write("thing.py", "class Other:\n    def __del__(self, open=open): open('other').close()\nother = Other()\n")
+    code = f"""
+        import builtins, thing
+        for number in range({count}):
+            open(f"made{{number}}", "w").close()
+        class Late:
+            def __init__(self, name): self.name, self.open = name, open
+            def __del__(self): self.open(self.name).close()
+        late = Late("module")
+        cycle = Late("cycle")
+        cycle.itself = cycle
+        """
+    done = probed.run(code, python=[python])
+    assert done.stderr == ""
+    assert {"module", "cycle", "other"} <= probed.files().read.keys()
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -428,6 +451,26 @@ def test_odd_arguments_of_open(probed: Probed) -> None:
     assert done.stderr == plain.stderr
 
 
+def test_paths_from_another_folder(probed: Probed) -> None:
+    """A relative path that is from a folder's descriptor is not taken for one from the current folder."""
+    probed.write("sub/old", "")
+    probed.write("old", "")
+    probed.run(
+        """
+        import os
+        fd = os.open("sub", os.O_RDONLY)
+        os.mkdir("made", dir_fd=fd)
+        os.rename("old", "new", src_dir_fd=fd, dst_dir_fd=fd)
+        os.mkdir(os.path.abspath("sub/whole"), dir_fd=fd)
+        os.mkdir("here")
+        os.rename("old", "sub/later", dst_dir_fd=None)
+        """
+    )
+    assert probed.files().folders == {"sub/whole", "here"}
+    assert probed.files().written == {"sub/later"}
+    assert probed.said("problem") == []
+
+
 def test_signal_handlers_that_raise(probed: Probed) -> None:
     """An exception of a signal handler reaches the program, wherever it happens to come."""
     done = probed.run(
@@ -521,6 +564,65 @@ def test_pythons_own_files_are_no_data(probed: Probed) -> None:
         f"import json, email.parser\nopen('/etc/hosts').close(); open(json.__file__).close(); open({str(outside)!r}).close()"
     )
     assert set(probed.files().read) - {"main.py"} == {str(outside)}
+
+
+def test_modules_are_no_data(probed: Probed, tmp_path: Path) -> None:
+    """The files of imported modules outside of the tree are code, whether compiled or not; others beside them are data."""
+    lib = tmp_path / "lib"
+    for name in (
+        "single.py",
+        "pack/__init__.py",
+        "pack/sub/__init__.py",
+        "space/inner.py",
+        "_own.py",
+        "later/x/mod.py",
+    ):
+        (lib / name).parent.mkdir(parents=True, exist_ok=True)
+        (lib / name).write_text("")
+    (lib / "pack" / "words.csv").write_text("1")
+    (lib / "unused.py").write_text("")
+    probed.run(
+        f"""
+        import sys, single, pack.sub, space.inner, _own
+        sys.path.insert(0, {str(lib / "later")!r})
+        import x.mod
+        for name in ("pack/words.csv", "unused.py"):
+            open({str(lib)!r} + "/" + name).close()
+        """,
+        env={"PYTHONPATH": f"{PROBE}:{lib}"},
+    )
+    outside = {path.removeprefix(f"{lib}/") for path in probed.files().read} - {"main.py"}
+    assert outside == {"pack/words.csv", "unused.py"}
+
+
+def test_a_lazy_module_stays_unloaded(probed: Probed, tmp_path: Path) -> None:
+    """To say where a module lies, nothing is asked of it that would load it."""
+    (tmp_path / "idle.py").write_text("print('loaded')")
+    done = probed.run(
+        f"""
+        import importlib.util, sys
+        spec = importlib.util.spec_from_file_location("idle", {str(tmp_path / "idle.py")!r})
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        sys.modules["idle"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules["odd"] = type("Odd", (), {{"__getattr__": lambda *_: print("asked")}})()
+        """
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_caches_of_tools_are_no_data(probed: Probed, tmp_path: Path, *, is_set: bool) -> None:
+    """Fonts that matplotlib found are in a cache; what a library downloaded to the cache folder is data."""
+    cache = tmp_path / ("elsewhere" if is_set else "home/.cache")
+    names = ("matplotlib/fontlist-v390.json", "pip/x", "huggingface/datasets/a.arrow", "torch/hub/model.pt")
+    for name in (*names, "other/fontlist-v330.json"):
+        (cache / name).parent.mkdir(parents=True)
+        (cache / name).write_text("{}")
+    env = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(cache) if is_set else ""}
+    probed.run(f"import glob\nfor path in glob.glob('{cache}/**/*.*', recursive=True): open(path).close()", env=env)
+    found = {path.removeprefix(f"{cache}/") for path in probed.files(env).read} - {"main.py"}
+    assert found == {"huggingface/datasets/a.arrow", "torch/hub/model.pt"}
 
 
 def test_an_environment_inside_of_the_tree(probed: Probed) -> None:
@@ -643,8 +745,8 @@ def test_timeouts_that_are_os_errors(probed: Probed) -> None:
         rings = caught = 0
         for round in range(60):
             rings += 1
-            signal.setitimer(signal.ITIMER_REAL, 0.002)
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.002)
                 number = 0
                 while True:
                     number += 1
@@ -689,7 +791,8 @@ def test_the_current_folder_on_the_path(probed: Probed, path: str, is_there: boo
     """Where PYTHONPATH was empty and somebody added to it, the empty entry that Python would see is the current folder."""
     (probed.root / "src").mkdir()
     probed.write(
-        "bin/main.py", "import sys\nprint(sys.argv[1] in sys.path, any('probe' in entry for entry in sys.path))\n"
+        "bin/main.py",
+        "import sys\nprint(sys.argv[1] in sys.path, any('capture/probe' in entry for entry in sys.path))\n",
     )
     done = subprocess.run(
         [sys.executable, "bin/main.py", str(probed.root)],
@@ -701,6 +804,14 @@ def test_the_current_folder_on_the_path(probed: Probed, path: str, is_there: boo
     )
     assert done.stdout == f"{is_there} False\n"
     assert probed.said("process")
+
+
+@pytest.mark.parametrize(("option", "is_there"), [("-S", True), ("-E", False), ("-I", False)])
+def test_pythons_without_site_or_variables(probed: Probed, option: str, *, is_there: bool) -> None:
+    """They run as ever and say nothing; the folder is on the path where Python takes it and imports no sitecustomize."""
+    done = probed.run(f"import sys; print({PROBE!r} in sys.path)", python=[sys.executable, option])
+    assert (done.stdout, done.stderr) == (f"{is_there}\n", "")
+    assert probed.statements() == []
 
 
 def test_a_folder_that_is_gone(probed: Probed) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitxp.capture.params import capture_params
+from gitxp.recording.folding import fold
 from probed import Probed
 
 if TYPE_CHECKING:
@@ -180,8 +182,38 @@ def test_mistakes_are_told_as_ever(probed: Probed) -> None:
     assert [facts["given"] for facts in probed.said("params")] == [[]]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before, a frame of ours is in the traceback")
+@pytest.mark.parametrize(
+    "raises", ["KeyError(word)", "Odd(word)", "SystemExit(word)", "KeyboardInterrupt", "ValueError(word)"]
+)
+def test_errors_of_a_type_are_shown_as_ever(probed: Probed, raises: str) -> None:
+    """What a function that was given to argparse raises has the traceback that it has without us, in a subcommand, too."""
+    code = f"""
+        import argparse
+        class Odd(Exception):
+            def __setattr__(self, *_): raise RuntimeError("called")
+        def number(word): raise {raises}
+        parser = argparse.ArgumentParser()
+        command = parser.add_subparsers().add_parser("train")
+        command.add_argument("--n", type=number)
+        parser.parse_args()
+        """
+    plain = probed.run(code, "train", "--n", "1", probe=False, check=False)
+    done = probed.run(code, "train", "--n", "1", check=False)
+    assert plain.stderr
+    assert (done.returncode, done.stderr) == (plain.returncode, plain.stderr)
+    assert probed.said("problem") == []
+
+
+@needs("omegaconf")
+def test_errors_of_omegaconf_are_shown_as_ever(probed: Probed) -> None:
+    """So has what OmegaConf cannot load."""
+    code = "from omegaconf import OmegaConf\nOmegaConf.load('none.yaml')"
+    assert probed.run(code, check=False).stderr == probed.run(code, probe=False, check=False).stderr
+
+
 def test_parsers_without_end(probed: Probed) -> None:
-    """A program that parses all the time is heard a hundred times."""
+    """A program that parses all the time is heard a hundred times, and then once more, at its end, of the last time."""
     probed.run(
         """
         import argparse
@@ -191,7 +223,27 @@ def test_parsers_without_end(probed: Probed) -> None:
             parser.parse_args([])
         """
     )
-    assert len(probed.said("params")) == 100
+    assert len(probed.said("params")) == 101
+    assert probed.params("argparse") == {"n": 299}
+
+
+def test_parsers_without_end_and_a_child(probed: Probed) -> None:
+    """A forked child says what it parsed last itself, and nothing of what its parent did."""
+    probed.run(
+        """
+        import argparse, os
+        def parse(number):
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--n", default=number)
+            parser.parse_args([])
+        for number in range(150): parse(number)
+        if os.fork() == 0:
+            os._exit(0)
+        os.wait()
+        """
+    )
+    said = [facts["params"]["n"] for facts in probed.said("params")]
+    assert said == [*range(100), 149]
 
 
 def test_odd_values(probed: Probed) -> None:
@@ -436,10 +488,36 @@ def test_hydra(probed: Probed) -> None:
 
 @needs("hydra")
 def test_hydra_in_a_sweep(probed: Probed) -> None:
-    """Of a sweep, the configuration of each job is told."""
+    """Of a multirun, each job's configuration is told as one of several, and that of the whole, which nobody runs with, is not."""
     configured(probed)
-    probed.run(HYDRA, "--multirun", "lr=0.5,0.7")
-    assert {facts["params"]["lr"] for facts in probed.said("params")} >= {0.5, 0.7}
+    probed.run(HYDRA, "--multirun", "lr=0.5,0.7", "+x=1")
+    whole, first, second = probed.said("params")
+    assert (whole["params"], "job" in whole) == ({"hydra": {"mode": "MULTIRUN"}}, False)
+    assert (first["job"], first["params"]["lr"], first["params"]["width"]) == (True, 0.5, 3306)
+    assert (second["job"], second["params"]) == (True, {"lr": 0.7, "name": "run-0.7"})
+    assert probed.given() == {"lr", "x"}
+
+
+@needs("hydra")
+def test_hydra_in_a_sweep_as_recorded(probed: Probed) -> None:
+    """What all jobs have is as ever, what differs is a list; what was typed for it is not taken for a value."""
+    configured(probed)
+    words = ["-m", "lr=0.5,0.7", "db=mysql,postgres", "+layers=[1,2],[3]"]
+    probed.run(HYDRA, *words)
+    params, sources, _ = capture_params([sys.executable, "main.py", *words], str(probed.root), ())
+    record: dict[str, Any] = {"params": params, "param_sources": sources}
+    fold(record, {}, probed.statements())
+    assert record["params"] == {
+        "db.driver": ["mysql", "postgres"],
+        "db.port": [3306, 5432],
+        "hydra.mode": "MULTIRUN",
+        "layers": ["[1, 2]", "[3]"],
+        "lr": [0.5, 0.7],
+        "name": ["run-0.5", "run-0.7"],
+        "odd": "${mine:}",
+        "width": [3306, 5432],
+    }
+    assert {name for name, source in record["param_sources"].items() if source == "argv"} == {"lr", "layers"}
 
 
 @needs("omegaconf")

@@ -405,6 +405,28 @@ def test_the_time_limit_holds_for_looking_at_files(repo: str) -> None:
     ]
 
 
+def test_each_run_gets_further_however_short_the_time(
+    repo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no time at all, files and folders that were read get their fingerprints run by run, and a huge one delays none."""
+    Path(repo, ".git", "info", "exclude").write_text("*\n")
+    monkeypatch.setattr("gitxp.capture.data.is_trusted", lambda *_: True)  # as if no file had been made just now
+    names = [f"d/{n:04}" for n in range(1000)]
+    make(repo, {**dict.fromkeys(names, "x"), "a": "1", "z": "2"})
+    with open(Path(repo, "big"), "wb") as file:
+        file.truncate(1 << 40)
+    read = {f"{repo}/{name}": False for name in ("big", "a", "z", *names)}
+    where = _where(repo, "HEAD", cache=str(tmp_path / "cache"))
+    left = []
+    for _ in range(8):
+        found = find_inputs(read, where, Opened(max_seconds=0), lambda: False)
+        left.append({entry["path"] for entry in found.entries if "xxh3_128" not in entry})
+        if left[-1] == {"big"}:
+            break
+    assert left[0] == {"a", "big", "d", "z"}
+    assert left[-1] == {"big"}
+
+
 def test_a_linked_folder_is_another_name(repo: str, tmp_path: Path) -> None:
     """A file that is opened through a linked folder and without it is one file, read or written."""
     Path(repo, ".git", "info", "exclude").write_text("*\n")

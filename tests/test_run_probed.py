@@ -74,6 +74,21 @@ def test_a_program_that_nobody_changed(gitxp: Gitxp, git: Git) -> None:
 
 
 @needs_probe
+def test_files_from_another_folder(program: str, gitxp: Gitxp, git: Git) -> None:
+    """What `os.open` opens by a folder's descriptor is not listed under the current folder, where there is no such file."""
+    Path(program, "data", "b.csv").write_text("3,4\n")
+    Path(program, "train.py").write_text(
+        "import os\nfd = os.open('data', os.O_RDONLY)\nos.open('b.csv', os.O_RDONLY, dir_fd=fd)\n"
+        "os.open('c.csv', os.O_WRONLY | os.O_CREAT, dir_fd=fd)\n"
+    )
+    gitxp("run", "--name", "r", sys.executable, "train.py")
+    record = record_of(git)
+    assert "data" not in record
+    assert [entry["path"] for entry in record.get("outputs", ())] in ([], ["data/c.csv"])
+    assert "problems" not in record
+
+
+@needs_probe
 @pytest.mark.parametrize("off", ["option", "variable", "gitxp.yaml"])
 def test_ways_to_turn_it_off(program: str, gitxp: Gitxp, git: Git, off: str) -> None:
     """Each alone is enough: nothing but the command line is known then."""

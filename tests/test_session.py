@@ -419,3 +419,20 @@ def test_what_was_said_is_in_the_record(repo: str, records: Callable[[], list[di
         assert git.raw("show", f"{tree}/media/image/2.png").startswith(b"\x89PNG")
         outputs = {entry["artifact"] if "artifact" in entry else entry["path"]: entry for entry in record["outputs"]}
         assert any(entry.get("type") == "image" and entry.get("step") == 2 for entry in outputs.values())
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+@pytest.mark.usefixtures("repo")
+def test_what_was_told_is_not_told_again(
+    records: Callable[[], list[dict[str, Any]]], gitxp: Gitxp, *, is_own: bool
+) -> None:
+    """What `log` complained of when it was called is in the record, and not told a second time at the run's end."""
+    if is_own:
+        stderr = run("gitxp.init()\ngitxp.log({'s': 'text'})").stderr
+    else:
+        with open("prog.py", "w") as file:
+            file.write("import gitxp\ngitxp.log({'s': 'text'})\n")
+        stderr = gitxp("run", sys.executable, "prog.py").stderr
+    assert stderr.count("'s' was logged as a str") == 1
+    (record,) = records()
+    assert record["problems"] == ["'s' was logged as a str, which is no number: it is not kept."]

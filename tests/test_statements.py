@@ -228,6 +228,22 @@ def test_too_many_parameters_lose_the_least_important() -> None:
     assert "201 parameters over the limit" in problems[0]
 
 
+def test_jobs_of_a_multirun_are_one() -> None:
+    """Values that jobs have in common are as they are; others are lists, of each value once, whichever job came last."""
+    jobs = [
+        Said(
+            "hydra", {"lr": 0.1, "seed": 1, "model": {"depth": 3}, "n": 1}, frozenset({"lr"}), complete=True, job=True
+        ),
+        Said("hydra", {"lr": 0.2, "n": 1.0}, frozenset({"lr"}), complete=True, job=True),
+        Said("hydra", {"lr": 0.1, "n": True}, frozenset({"lr"}), complete=True, job=True),
+    ]
+    guessed = {"lr": "0.1,0.2", "m": "lr=0.1,0.2"}
+    params, sources, problems = merge_params(guessed, dict.fromkeys(guessed, "argv"), [Said("hydra", {"a": 1}), *jobs])
+    assert params == {"lr": [0.1, 0.2], "seed": 1, "model.depth": 3, "n": [1, 1.0, True], "a": 1}
+    assert [type(value) for value in params["n"]] == [int, float, bool]
+    assert (sources["lr"], sources["seed"], problems) == ("argv", "hydra", [])
+
+
 def test_a_deep_value_costs_its_statement() -> None:
     """A hostile value is a sentence, and the other sources are read."""
     deep: dict[str, Any] = {}
@@ -348,7 +364,8 @@ def test_files_in_the_order_of_time() -> None:
             say("files", read=["/t/a", "/t/b", "/t/c"]),
             say("files", read=["/t/d"], written=["/t/b", "/t/d"]),
             say("files", removed=["/t/c"], written=["relative", 5, "/nul\0"]),
-        ]
+        ],
+        {},
     )
     assert found.read == {"/t/b": True, "/t/d": True}
     assert found.written == {"/t/a", "/t/b", "/t/d"}

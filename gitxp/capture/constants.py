@@ -12,7 +12,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 MAX_SOURCE = 1024 * 1024  # bytes
 _MAX_CONSTANTS = 500
@@ -28,13 +28,23 @@ def find_constants(source: bytes) -> dict[str, Any]:
     The bodies of `if __name__ == "__main__":` count as module level. Of a name that is bound to several literals the
     last one counts. A text that is no Python has none.
     """
+    return _find(source, _is_constant)
+
+
+def find_literals(source: bytes) -> dict[str, Any]:
+    """The same of all names that do not begin with an underscore, in lower case as well: of code that holds settings alone."""
+    return _find(source, _is_public)
+
+
+def _find(source: bytes, is_meant: Callable[[str], bool]) -> dict[str, Any]:
     if len(source) > MAX_SOURCE:
         return {}
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # of another Python, or no Python at all
         return {}
-    last = dict(_bindings(tree.body)) | dict.fromkeys(_changed(tree), _UNKNOWN)
+    last = {name: value for name, value in _bindings(tree.body) if is_meant(name)}
+    last |= dict.fromkeys(_changed(tree), _UNKNOWN)
     known = {name: value for name, value in last.items() if value is not _UNKNOWN}
     return dict(list(known.items())[:_MAX_CONSTANTS])
 
@@ -47,13 +57,13 @@ def _bindings(body: Sequence[ast.stmt]) -> Iterator[tuple[str, Any]]:
                     yield from _bound(target, value)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 yield from _bound(target, value)
-            case ast.AugAssign(target=ast.Name(id=name)) if _is_constant(name):
+            case ast.AugAssign(target=ast.Name(id=name)):
                 yield name, _UNKNOWN
             case ast.If(test=ast.Compare(left=ast.Name(id="__name__")), body=inner):
                 yield from _bindings(inner)
             case ast.If() | ast.For() | ast.While() | ast.With() | ast.Try():  # what holds then, only the program knows
                 for node in ast.walk(statement):
-                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and _is_constant(node.id):
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                         yield node.id, _UNKNOWN
 
 
@@ -85,7 +95,7 @@ def _owner(node: ast.expr) -> Iterator[str]:
 
 def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, Any]]:
     match target, value:
-        case ast.Name(id=name), _ if _is_constant(name):
+        case ast.Name(id=name), _:
             yield name, _literal(value)
         case ((ast.Tuple(elts=names) | ast.List(elts=names)), (ast.Tuple(elts=values) | ast.List(elts=values))):
             if len(names) == len(values):  # LR, DEPTH = 0.1, 3
@@ -115,3 +125,7 @@ def _plain(value: Any) -> Any:
 
 def _is_constant(name: str) -> bool:
     return name.isupper() and not name.startswith("__")
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith("_")

@@ -35,7 +35,7 @@ from gitxp.capture.walk import FILE, LINK, UNLISTED, Item, Listing, Walk, scan
 from gitxp.format import DATA_FOLDER, data_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["fingerprint", "fingerprint_files", "manifest_line", "shown_path"]
 
@@ -62,7 +62,8 @@ def fingerprint(
 
     `cache_path` is a folder for stat caches, made if it is not there; None does without. `progress` is called in this
     thread, some 10 times a second, with the bytes and files read so far, `cancelled` as often; where that says true, the
-    entries that are not finished have `path` and `kind` alone, and the cache has what was hashed for the next time.
+    entries that are not finished have `path` and `kind` alone, and the cache has what was hashed for the next time. Of what the
+    cache does not know, some files are hashed before it is asked.
 
     `manifests` is a folder, made if it is not there, for the folders' manifests, each where it is to be in the tree below
     `.gitxp/data`; an entry that has one there says `manifest`: true.
@@ -81,14 +82,14 @@ def fingerprint(
 
 def fingerprint_files(
     folder: str,
-    files: Sequence[str],
+    files: Mapping[str, os.stat_result],
     toplevel: str,
     cache_path: str | None,
     *,
     cancelled: Callable[[], bool] | None = None,
     manifests: str | None = None,
 ) -> dict[str, Any]:
-    """One entry, as of a folder, for these files below it alone, by their paths from `folder`; see `fingerprint`.
+    """One entry, as of a folder, for these regular files below it alone, by their paths from `folder`; see `fingerprint`.
 
     None of them may be a symbolic link; what lies between them and the folder may.
     """
@@ -98,7 +99,7 @@ def fingerprint_files(
     place = _place(manifests, shown)
     watch = Watch(None, cancelled)
     try:
-        listing = Listing(root, sorted(map(os.fsencode, files)), watch.look)
+        listing = Listing((os.fsencode(path), about) for path, about in files.items())
         if cache.answer and cache.stats == listing.stats and (found := _known("folder", cache, place)):
             return {"path": shown, **found}
         return {"path": shown, **_hash_root(root, listing, cache, watch, time.time_ns, place)}
@@ -151,7 +152,6 @@ def _fingerprint(
     kind = "folder" if is_folder else "file"
     cache = Cache(cache_path, root)
     try:
-        watch.look()
         is_same = cache.answer and cache.stats != UNTRUSTED and scan(root, watch.look) == cache.stats
         if is_same and (found := _known(kind, cache, place)):
             return found
@@ -188,8 +188,8 @@ def _hash_root(
         for items in _chunks(walk):
             known = [None if item.kind == UNLISTED else cache.find(item.path, item.facts) for item in items]
             unknown = [item for item, digest in zip(items, known, strict=True) if digest is None]
-            try:
-                found = iter(hash_items(root, unknown, watch))
+            try:  # where all is known, nobody is asked whether to go on: so each time gets further than the last
+                found = iter(hash_items(root, unknown, watch) if unknown else ())
             except Cancelled as stop:
                 _keep_part(sums.writer, cache, zip(items, known, strict=True), iter(stop.found), (looked, clock()))
                 raise

@@ -6,7 +6,8 @@ it can; many of one folder are one entry with a manifest. Outside of it are the 
 discs: there a file is its path, size and time.
 
 All of it is bounded, in files and in seconds, and what that leaves out is said. What was hashed when the time was over
-is in the cache, so that the next run gets further.
+is in the cache, and however short the time, something is hashed: so the next run gets further. Small things come first,
+since a file that cannot be read in the time is begun anew each time.
 """
 
 from __future__ import annotations
@@ -177,19 +178,26 @@ class _Finder:
         things = sorted([*folded, *map(Folded, self._linked)])
         self._unlisted = sum(len(thing.files) or 1 for thing in things[_MAX_ENTRIES:])
         room = self._limits.max_files
-        for thing in things[:_MAX_ENTRIES]:
+        is_late = False
+        for thing in sorted(things[:_MAX_ENTRIES], key=self._size):
             count = len(thing.files) or 1
             if count > room:
                 self._unread += count
                 yield self._entry(thing.path, {"kind": "folder", "files": count} if thing.files else {"kind": "file"})
                 continue
             room -= count
-            entry = self._fingerprint(thing)
+            is_late = is_late or self._is_impatient()
+            unread: dict[str, Any] = {"kind": "folder" if thing.files else "file"}
+            entry = unread if is_late else self._fingerprint(thing)
             if entry["kind"] in {"file", "folder"} and "xxh3_128" not in entry and "unreadable" not in entry:
                 self._late += count
+                is_late = True
             if any(self._has_changed(path) for path in thing.files or (thing.path,)):
                 entry["changed"] = True
             yield self._entry(thing.path, entry)
+
+    def _size(self, thing: Folded) -> int:
+        return sum(self._inside[path].st_size for path in thing.files or (thing.path,))
 
     def _fingerprint(self, thing: Folded) -> dict[str, Any]:
         where = self._where
@@ -197,7 +205,7 @@ class _Finder:
             start = len(thing.path) + 1
             return fingerprint_files(
                 thing.path,
-                [path[start:] for path in thing.files],
+                {path[start:]: self._inside[path] for path in thing.files},
                 where.toplevel,
                 where.cache,
                 cancelled=self._is_over,

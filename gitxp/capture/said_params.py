@@ -5,15 +5,17 @@ program's parser may have said what it made of them: their names, their types, t
 two become one set, in which each name has the value of the source that knows best:
 
     option (`--param`) > api (`gitxp.config`) > what was given on the command line, as the parser has it > what the parser
-    took from a variable > Hydra's configuration > the files that the command names > defaults of parsers > OmegaConf and
-    other loggers > constants
+    took from a variable > Hydra's configuration > the files that the command names > defaults of parsers and of a
+    notebook > OmegaConf and other loggers > constants
 
 Of two processes that say the same of equal right, the one nearer to the command counts, and of one process what it said
-last. A guess that the parser has under another name (`-b 32` for `batch_size`, `--no-amp` for `no_amp`) is dropped.
+last. Of the jobs that Hydra makes of one command line (`--multirun`), none counts more than the others: where they differ,
+a parameter is the list of its values. A guess that the parser has under another name (`-b 32` for `batch_size`, `--no-amp` for `no_amp`) is dropped.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.capture.documents import DocumentError, flatten
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 
     from gitxp.capture.params import Params, Sources
 
-OPTION, API, ARGV, ENV, HYDRA, CONFIG = "option", "api", "argv", "env", "hydra", "config:"
+OPTION, API, ARGV, ENV, HYDRA, CONFIG, NOTEBOOK = "option", "api", "argv", "env", "hydra", "config:", "notebook"
 PARSERS = frozenset({"argparse", "click", "typer", "absl", "fire"})
-_RANKS = {OPTION: 0, API: 1, ARGV: 2, ENV: 3, HYDRA: 4, **dict.fromkeys(PARSERS, 6), "omegaconf": 7, "constant": 9}
+_RANKS = {OPTION: 0, API: 1, ARGV: 2, ENV: 3, HYDRA: 4, **dict.fromkeys((*PARSERS, NOTEBOOK), 6)}
+_RANKS |= {"omegaconf": 7, "constant": 9}
 _CONFIG_RANK, _OTHER_RANK = 5, 8
 _MAX_SOURCE = 100
 
@@ -35,7 +38,7 @@ class Said(NamedTuple):
     """Parameters that one process told of one source: nested or by dotted names, and which of them were given.
 
     `depth` is how many processes stand between it and the command. With `complete`, it took all words of the command line:
-    what was read in them besides is no parameter.
+    what was read in them besides is no parameter. With `job`, they are those of one job of several.
     """
 
     source: str
@@ -43,6 +46,7 @@ class Said(NamedTuple):
     given: frozenset[str] = frozenset()
     depth: int = 0
     complete: bool = False
+    job: bool = False
 
 
 class _Claim(NamedTuple):
@@ -58,8 +62,8 @@ def merge_params(params: Params, sources: Sources, said: Iterable[Said]) -> tupl
 
     Gives (params, the source of each, sentences about what was left out). The limits are those of `from_command`.
     """
-    told = list(said)
     problems: list[str] = []
+    told = _jobs_together(list(said), problems)
     claims: dict[str, _Claim] = {}
     guesses = {name for name, source in sources.items() if source == ARGV}
     for name, value in params.items():
@@ -86,6 +90,32 @@ def merge_params(params: Params, sources: Sources, said: Iterable[Said]) -> tupl
     ranked = sorted(claims.items(), key=lambda item: item[1].rank)
     kept, origins, over = within_limits((name, claim.value, claim.source) for name, claim in ranked)
     return kept, origins, [*problems, *(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in over)]
+
+
+def _jobs_together(said: list[Said], problems: list[str]) -> list[Said]:
+    """The same with all jobs as one, the last."""
+    jobs = [item for item in said if item.job]
+    if not jobs:
+        return said
+    values: dict[str, dict[str, Any]] = {}  # by what they look like: 1 is not 1.0
+    for job in jobs:
+        for name, value in _flat(job, problems):
+            values.setdefault(name, {})[repr(value)] = value
+    whole = Said(
+        jobs[0].source,
+        {name: _together(list(each.values())) for name, each in values.items()},
+        frozenset().union(*(job.given for job in jobs)),
+        min(job.depth for job in jobs),
+        any(job.complete for job in jobs),
+    )
+    return [*(item for item in said if not item.job), whole]
+
+
+def _together(values: list[Any]) -> Any:
+    """One value as it is; several as a list, in which those that are lists themselves are texts."""
+    if len(values) == 1:
+        return values[0]
+    return [json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value for value in values]
 
 
 def _rank(source: str) -> int:

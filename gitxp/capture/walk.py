@@ -17,11 +17,10 @@ import xxhash
 from gitxp.capture.hashing import Facts, facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
 FILE, LINK, FOLDER, UNLISTED = range(4)
 _LEFT_OUT = b".git"
-_PIECE = 1024
 _NO_FACTS = (0, 0, 0, 0)
 
 
@@ -147,30 +146,19 @@ class Walk:
 
 
 class Listing:
-    """Some files below a folder, by their paths from it, instead of all that a walk would find; `stats` is of them alone.
+    """Some files below a folder, by their paths from it and with what was found out of them, instead of all that a walk finds.
 
-    What became no regular file, or is gone, is an item of the kind `UNLISTED`. `look` is called now and then.
+    `stats` is of them alone. What is gone by now is found out when it is read.
     """
 
     is_folder = True
 
-    def __init__(self, root: bytes, paths: Sequence[bytes], look: Callable[[], None]) -> None:
-        self._items: list[Item] = []
-        for start in range(0, len(paths), _PIECE):
-            look()
-            self._items += [_item(root, path) for path in paths[start : start + _PIECE]]
+    def __init__(self, files: Iterable[tuple[bytes, os.stat_result]]) -> None:
+        self._items = sorted(Item(path, FILE, facts_of(about)) for path, about in files)
         facts = array("q")
         for item in self._items:
             facts.extend(item.facts)
-        self.stats = _sum(_digest(b"", list(paths), facts))
+        self.stats = _sum(_digest(b"", [item.path for item in self._items], facts))
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
-
-
-def _item(root: bytes, path: bytes) -> Item:
-    try:
-        about = os.lstat(root + b"/" + path)
-    except OSError:
-        return Item(path, UNLISTED, _NO_FACTS)
-    return Item(path, FILE if stat.S_ISREG(about.st_mode) else UNLISTED, facts_of(about))

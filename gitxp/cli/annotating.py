@@ -11,22 +11,13 @@ from gitxp.render.safe import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitxp.model import Run
-    from gitxp.repo import Repo
-
 _LONGEST = 200  # characters of a text of the user's that are said back
-
-
-def find_runs(repo: Repo, texts: Sequence[str]) -> list[Run]:
-    """The runs that are meant, each once, in their order. All of them must be there, before anything is changed."""
-    found = {run.name: run for run in map(repo.get, texts)}
-    return list(found.values())
 
 
 def annotate(texts: Sequence[str], said: str, **wish: Any) -> None:
     """Say something of these runs; `said` are the words that tell it of each."""
     with open_repo() as repo:
-        tell(repo.annotate(find_runs(repo, texts), **wish), said)
+        tell(repo.annotate(repo.get_all(texts), **wish), said)
 
 
 def tell(done: Sequence[Any], said: str) -> None:

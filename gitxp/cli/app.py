@@ -40,6 +40,9 @@ COMMANDS = {
     "undo": "undo_command",
     "du": "du_command",
     "doctor": "doctor_command",
+    "push": "push_command",
+    "pull": "pull_command",
+    "remotes": "remotes_command",
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitxp.cli.annotating import find_runs, tell
+from gitxp.cli.annotating import tell
 from gitxp.cli.editor import edit_text
 from gitxp.cli.repository import open_repo
 from gitxp.errors import GitxpError, UnknownRun, UsageError
@@ -44,7 +44,7 @@ def note_command(*, words: Sequence[str], message: str | None, remove: Sequence[
         if remove:
             if len(words) > 1:
                 raise UsageError("Notes have their numbers in one run.", hint=f"gitxp note {words[0]} --remove 1")
-            tell(repo.annotate(find_runs(repo, words), remove_notes=remove), "note removed")
+            tell(repo.annotate(repo.get_all(words), remove_notes=remove), "note removed")
             return
         texts = words
         if message is None and len(words) > 1:
@@ -54,7 +54,7 @@ def note_command(*, words: Sequence[str], message: str | None, remove: Sequence[
                     hint="For several runs: gitxp note RUN… -m TEXT",
                 )
             texts, message = words[:-1], words[-1]
-        runs = find_runs(repo, texts)
+        runs = repo.get_all(texts)
         if message is None:
             message = edit_text(_TEMPLATE.format(names=", ".join(run.name for run in runs)), repo.git)
             if not message:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.asking import confirm, yes_option
+from gitxp.cli.network import Listener
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import GitxpError, UsageError
@@ -59,7 +60,11 @@ def rm_command(
                 f"Delete {_named([t.name for t in plan.targets])} at {remote} for everybody? Other clones may hold copies.",
                 yes=yes,
             )
-        done = repo.remove(plan)
+        listener = Listener(quiet=as_json)
+        try:
+            done = repo.remove(plan, said=listener)
+        finally:
+            listener.close()
     if as_json:
         from gitxp.render.as_json import json_text
 
@@ -87,7 +92,7 @@ def _show_plan(plan: RemovalPlan, terminal: Terminal, *, as_json: bool) -> None:
     here = [target.name for target in plan.targets if target.ref and not plan.keep]
     lines = [f"Would remove {name}\n" for name in here]
     if plan.remote is not None:
-        lines += [f"Would delete {target.name} at {plan.remote}\n" for target in plan.targets]
+        lines += [f"Would delete {target.name} at {plan.remote.name}\n" for target in plan.targets]
     terminal.print(visible("".join(lines), keep="\n"))
 
 

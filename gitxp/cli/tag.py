@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitxp.cli.annotating import annotate, find_runs
+from gitxp.cli.annotating import annotate
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -70,7 +70,7 @@ def _signed(added: Sequence[str], removed: Sequence[str]) -> str:
 def _list_tags(texts: Sequence[str], terminal: Terminal, *, as_json: bool) -> None:
     runs_by_tag: dict[str, list[str]] = {}
     with open_repo() as repo:
-        for run in find_runs(repo, texts) if texts else repo.runs(archived=True):
+        for run in repo.get_all(texts) if texts else repo.runs(archived=True):
             for tag in run.tags:
                 runs_by_tag.setdefault(tag, []).append(run.name)
     if as_json:

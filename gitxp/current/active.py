@@ -347,11 +347,11 @@ class ActiveRun:
             return
         self._told.add(key)
         say(f"{self.name}: {sentence}")
-        self.add_problem(f"{sentence[:1].upper()}{sentence[1:]}.")
+        self.add_problem(f"{sentence[:1].upper()}{sentence[1:]}.", told=True)
 
-    def add_problem(self, text: str) -> None:
-        """Say a sentence about what is missing."""
-        self._said.say("problem", text=redact_text(text)[:1000])
+    def add_problem(self, text: str, **more: Any) -> None:
+        """Say a sentence about what is missing; with `told`, the user has read it."""
+        self._said.say("problem", text=redact_text(text)[:1000], **more)
 
     def __getitem__(self, path: str) -> Field:
         from gitxp.current.fields import Field

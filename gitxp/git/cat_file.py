@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Requests for one batch of answers: 256 lines of at most 100 bytes fit into any pipe, so that nobody waits for another.
 _BATCH = 256
 _CHUNK = 1 << 16
+# Commits for which no process of their own is started.
+_FEW = 4
 
 
 class CatFile(Reader):
@@ -45,7 +47,11 @@ class CatFile(Reader):
         self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD
     ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
         """The file at one path in each of many commits, in their order."""
-        yield from self._ask_many(commits, path, "blob", limit)
+        commits = list(commits)
+        if len(commits) <= _FEW:
+            yield from super().read_files(commits, path, limit)
+        else:
+            yield from self._ask_many(commits, path, "blob", limit)
 
     def _ask_many(
         self, commits: Iterable[Oid], path: str, kind: str, limit: int = MAX_RECORD
@@ -83,6 +89,10 @@ class CatFile(Reader):
 
     def list_folders(self, commits: Iterable[Oid], folder: str) -> Iterator[tuple[Oid, list[Entry] | FormatError]]:
         """The entries of one folder in each of many commits, in their order; none where it is not there."""
+        commits = list(commits)
+        if len(commits) <= _FEW:
+            yield from super().list_folders(commits, folder)
+            return
         for oid, data in self._ask_many(commits, folder, "tree"):
             try:
                 entries = read_entries(data, oid) if isinstance(data, bytes) else ()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gitxp.errors import FormatError
-from gitxp.format import MAX_RECORD, Oid
 from gitxp.git.objects import MissingObject, Reader, TooLarge, WrongObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
+    from gitxp.errors import FormatError
+    from gitxp.format import Oid
     from gitxp.git.program import Git
 
 # Commits and trees that are kept: whoever asks for two paths of one commit reads them once.
@@ -82,16 +80,6 @@ class Libgit2(Reader):
         except self._errors as error:
             raise _translate(error, oid) from error
         return _KINDS.get(number, "unknown object"), data
-
-    def read_files(
-        self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD
-    ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
-        """The file at one path in each of many commits, in their order."""
-        for oid in commits:
-            try:
-                yield oid, self.read_file(oid, path, limit)
-            except FormatError as error:
-                yield oid, error
 
 
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}

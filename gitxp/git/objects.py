@@ -232,6 +232,16 @@ class Reader(ABC):
         """The entries at the top of a commit's tree."""
         return list(self._read_tree(_tree_of(self._read_commit(commit), commit)))
 
+    def read_files(
+        self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD
+    ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
+        """The file at one path in each of many commits, in their order."""
+        for oid in commits:
+            try:
+                yield oid, self.read_file(oid, path, limit)
+            except FormatError as error:
+                yield oid, error
+
     def list_folders(self, commits: Iterable[Oid], folder: str) -> Iterator[tuple[Oid, list[Entry] | FormatError]]:
         """The entries of one folder in each of many commits, in their order; none where it is not there."""
         for oid in commits:

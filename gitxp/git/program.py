@@ -18,7 +18,7 @@ from gitxp.errors import GitFailed, GitxpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, NamedTuple
 else:
     from gitxp.light import NamedTuple
@@ -56,6 +56,8 @@ SETTINGS = (
     "gc.auto=0",
     "maintenance.auto=false",
 )
+# Objects from elsewhere are looked at before they are kept.
+_DISTRUST = ("transfer.fsckObjects=true", "fetch.fsckObjects=true")
 # git 2.34 and 2.35 know only this name for it; newer ones warn about it on stderr, which nobody sees.
 _SETTINGS_BEFORE_2_36 = ("core.fsyncObjectFiles=true",)
 
@@ -120,6 +122,34 @@ class Process:
             checked(self.args, self.answer)
         finally:
             self.close()
+
+    def watch(self, on_stderr: Callable[[bytes], None], data: bytes = b"") -> Answer:
+        """Feed `data` to its stdin and wait for the end, handing on what it says on stderr as it comes; all that it left.
+
+        Whoever is interrupted meanwhile ends it.
+        """
+        poll = select.poll()
+        for fd in self.out:
+            poll.register(fd, select.POLLIN)
+        writer = _Writer(self, data)
+        if writer.fd is not None:
+            poll.register(writer.fd, select.POLLOUT)
+        said = 0
+        try:
+            while self.answer is None:
+                for fd, _ in poll.poll():
+                    if fd not in self.out:
+                        if writer.write():
+                            poll.unregister(fd)
+                            writer.close()
+                    elif not self.read(fd):
+                        poll.unregister(fd)
+                    elif fd == self._stderr:
+                        on_stderr(bytes(self.out[fd][said:]))
+                        said = len(self.out[fd])
+        finally:
+            self.close()
+        return self.answer
 
     def close(self) -> None:
         """Kill it, if it still lives, and forget it."""
@@ -263,6 +293,16 @@ class Git:
         """Make writes durable with an old git, too: `core.fsync` came with 2.36."""
         if version < (2, 36):
             self.settings = (*self.settings, *_SETTINGS_BEFORE_2_36)
+
+    def networked(self, *, interactive: bool) -> Git:
+        """Git as it is to talk to other machines: with the user's hooks, and asking for passwords where `interactive`."""
+        settings = (*(setting for setting in self.settings if not setting.startswith("core.hooksPath=")), *_DISTRUST)
+        git = Git(self.directory, environ=self.environ, own_group=self.own_group)
+        git.settings = settings
+        if interactive:
+            del git.environ["GIT_TERMINAL_PROMPT"]
+            git.environ.update({k: v for k, v in os.environ.items() if k == "GIT_TERMINAL_PROMPT"})
+        return git
 
     def command(self, args: Sequence[str]) -> list[str]:
         """The whole argument list of one call."""

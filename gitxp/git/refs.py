@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitFailed, GitxpError
 from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.program import gather
 from gitxp.names import RunName, is_name
 
 if TYPE_CHECKING:
@@ -97,10 +98,18 @@ def list_refs(git: Git) -> Listing:
 
 
 def find_ref(git: Git, name: RunName) -> RunRef | None:
-    """The run of exactly this name, or that to which a symbolic ref of this name leads; or None."""
-    # for-each-ref takes the name of a folder, too: `refs/experiments/a` also lists `refs/experiments/a/b`
-    listing = Listing(git.run("for-each-ref", _FORMAT, RUN_REFS + name))
-    return next((run for run in listing.runs() if run.name == name), None) or listing.aliases().get(name)
+    """The run of exactly this name, or that to which a symbolic ref of this name leads; or None.
+
+    git is asked for the one ref: to list those of a name, it reads all loose ones (50 ms for 10,000).
+    """
+    ref = RUN_REFS + name
+    found, target = gather(git.start("show-ref", "--verify", "--hash", "--", ref), git.start("symbolic-ref", "-q", ref))
+    if found.status:
+        return None
+    if target.status:
+        return run_ref(name, Oid(found.stdout.decode("ascii").strip()))
+    listing = Listing(git.run("for-each-ref", _FORMAT, ref))
+    return listing.aliases().get(name)
 
 
 class Change(NamedTuple):

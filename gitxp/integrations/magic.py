@@ -216,11 +216,14 @@ def _withheld(shell: Any) -> Iterator[list[str]]:
         del kind, error
         lines[:] = traceback if isinstance(traceback, list) else [str(traceback)]
 
+    before = vars(shell).get("_showtraceback")
     shell._showtraceback = take  # noqa: SLF001  (what shells of other kinds override)
     try:
         yield lines
     finally:
         del shell._showtraceback  # noqa: SLF001
+        if before is not None:  # a cell within a cell, or somebody else
+            shell._showtraceback = before  # noqa: SLF001
 
 
 def _run(words: list[str]) -> int:

@@ -5,7 +5,8 @@ are executed by nbclient in a Jupyter kernel; what they print is printed as it c
 the executed copy is an artifact of the run, saved after each cell, so that a failed or killed one keeps what was done.
 
 Parameters are put in as papermill does it: a cell behind the one that is tagged `parameters`, tagged itself
-`injected-parameters`, taking the place of one that is there already.
+`injected-parameters`, taking the place of one that is there already. What the tagged cell binds to literals are the
+parameters that nobody gave.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from gitxp.capture.constants import find_literals
 from gitxp.capture.known_secrets import known_secrets, without_secrets
 from gitxp.capture.params import capture_params
+from gitxp.capture.said_params import NOTEBOOK
+from gitxp.capture.secrets import redact_params
 from gitxp.current.said import Said
+from gitxp.current.settings import flat
 from gitxp.errors import GitxpError, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
 
 _PARAMETERS = "parameters"
 _INJECTED = "injected-parameters"
+_MAGIC = re.compile(r"^[%!].*", re.MULTILINE)  # what IPython reads, and Python does not
 _FAILED = 1
 _UNUSABLE = 125  # as `gitxp run` itself has it for what could not begin
 
@@ -58,8 +65,11 @@ def execute(path: str, words: Sequence[str], environ: Mapping[str, str]) -> int:
             f"{path} cannot be read as a notebook: {error}", hint="Open and save it in Jupyter."
         ) from error
     params, _, _ = capture_params([path, *words], os.getcwd(), ())
+    defaults = find_defaults(notebook, params)
     if params:
         inject(notebook, params)
+    if defaults and (live := environ.get("GITXP_RUN_DIR")):
+        Said(live).say_all("params", "params", redact_params(flat(defaults)), source=NOTEBOOK)
     secrets = known_secrets([path, *words], [params], environ)
     return _run(notebook, _Copy(path, environ, secrets), os.path.dirname(os.path.abspath(path)))
 
@@ -68,7 +78,7 @@ def inject(notebook: Any, params: Mapping[str, Any]) -> None:
     """Put a cell that assigns the parameters into the notebook. `UsageError` for what cannot be assigned."""
     import nbformat
 
-    language = notebook.metadata.get("kernelspec", {}).get("language", "python")
+    language = _language(notebook)
     if language != "python":
         raise UsageError(
             f"Parameters can be put into notebooks in Python only, and this one is in {language}.",
@@ -86,6 +96,26 @@ def inject(notebook: Any, params: Mapping[str, Any]) -> None:
     cells = [cell for cell in notebook.cells if _INJECTED not in _tags(cell)]
     behind = next((at for at, cell in enumerate(cells, 1) if _PARAMETERS in _tags(cell)), 0)
     notebook.cells = [*cells[:behind], cell, *cells[behind:]]
+
+
+def find_defaults(notebook: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a Python notebook has for the parameters that were not `given`: the names that its tagged cell binds to literals.
+
+    A cell that was injected at an earlier time is above that, as long as nothing is given: else it goes.
+    """
+    if _language(notebook) != "python":
+        return {}
+    tags = (_PARAMETERS,) if given else (_PARAMETERS, _INJECTED)
+    cells = [next((cell for cell in notebook.cells if tag in _tags(cell)), None) for tag in tags]
+    found: dict[str, Any] = {}
+    for cell in filter(None, cells):
+        found |= find_literals(_MAGIC.sub("", cell.source).encode("utf-8", "surrogatepass"))
+    return {name: value for name, value in found.items() if name not in given}
+
+
+def _language(notebook: Any) -> str:
+    language: str = notebook.metadata.get("kernelspec", {}).get("language", "python")
+    return language
 
 
 def _tags(cell: Any) -> Sequence[str]:

@@ -20,20 +20,27 @@ from gitxp.store.trash import list_trash
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gitxp.git.program import Git
+    from gitxp.git.remote import Remote
     from gitxp.keeping.finding import Patient
 
 
 class Wish(NamedTuple):
     """What is to be looked at besides: a remote, all contents; and gitxp.yaml's globs of names that are secrets, and are none."""
 
-    remote: str | None = None
+    remote: Remote | None = None
     deep: bool = False
     secret_names: Sequence[str] = ()
     allowed_names: Sequence[str] = ()
 
 
-def examine(patient: Patient, wish: Wish, progress: Callable[[str], None] = lambda _: None) -> list[Finding]:
-    """What is not as it should be, the gravest first; `progress` is told what is looked at next."""
+def examine(
+    patient: Patient, network: Git, wish: Wish, progress: Callable[[str], None] = lambda _: None
+) -> list[Finding]:
+    """What is not as it should be, the gravest first; `progress` is told what is looked at next.
+
+    `network` is the git that talks to a remote.
+    """
     progress("settings, refs, live folders, versions")
     found = [*check_config(patient), *check_runs(patient), *check_live(patient), *check_locks(patient)]
     found += check_versions(patient)
@@ -51,8 +58,8 @@ def examine(patient: Patient, wish: Wish, progress: Callable[[str], None] = lamb
     names = {"secret_names": wish.secret_names, "allowed_names": wish.allowed_names}
     found += check_secrets(patient, held, holders, deep=wish.deep, **names)
     if wish.remote is not None:
-        progress(wish.remote)
-        found += check_remote(patient, wish.remote)
+        progress(wish.remote.name)
+        found += check_remote(patient, network, wish.remote)
     order = ["error", "warning", "note"]
     return sorted(found, key=lambda one: order.index(one.severity))
 

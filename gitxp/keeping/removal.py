@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import GitxpError
 from gitxp.format import RUN_REFS, Oid, RefName, make_id
-from gitxp.git.refs import Change, change_refs
-from gitxp.git.remote import push_refspecs
+from gitxp.git.remote import list_tracked, push
 from gitxp.store.removed import note_removed
 from gitxp.store.trash import Doomed, Trashed, throw_away
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from gitxp.git.program import Git
+    from gitxp.git.remote import Remote
     from gitxp.names import RunName
 
-REMOTE_REFS = "refs/gitxp/remotes/"
+# Each has two arguments of some hundred bytes on git's command line, which has room for some megabytes.
+_AT_A_TIME = 2000
 _SHOWN = 5
 
 
@@ -32,17 +33,15 @@ _SHOWN = 5
 class Target:
     """One run of a plan. `ref` is None where the run is not among those here; `is_trashed` where it is in the trash.
 
-    `remote_ref` is where it is at the remote, and `lease` the value that it must have there; None without a remote.
-    `followed` is the value of the ref here that remembers the remote's.
+    `there` is its name at the remote, and `lease` the commit that it must have there; None without a remote.
     """
 
     name: RunName
     commit: Oid
     id: str | None = None
     ref: RefName | None = None
-    remote_ref: RefName | None = None
+    there: str | None = None
     lease: Oid | None = None
-    followed: Oid | None = None
     is_trashed: bool = False
 
 
@@ -51,14 +50,14 @@ class RemovalPlan:
     """What `Repo.remove` would do: with `remote`, the runs go there as well, and with `keep` only there."""
 
     targets: tuple[Target, ...]
-    remote: str | None = None
+    remote: Remote | None = None
     keep: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp rm --dry-run --json` prints."""
         plan: dict[str, Any] = {"removed": [target.name for target in self.targets if target.ref and not self.keep]}
         if self.remote is not None:
-            plan |= {"remote": self.remote, "gone": [target.name for target in self.targets]}
+            plan |= {"remote": self.remote.name, "gone": [target.name for target in self.targets]}
         return plan
 
 
@@ -103,13 +102,13 @@ def refuse_running(names: Sequence[str]) -> None:
     )
 
 
-def find_there(git: Git, remote: str, targets: Sequence[Target], given_names: Sequence[str]) -> list[Target]:
+def find_there(git: Git, remote: Remote, targets: Sequence[Target], given_names: Sequence[str]) -> list[Target]:
     """The targets with their places at the remote, as far as this repository knows it.
 
     `given_names` are the names that their records have: a run that was fetched under another name has its own there.
     Raises `GitxpError` where the remote is known to have more of a run, or another run, than is here.
     """
-    known = list_followed(git, remote)
+    known = list_tracked(git, remote)
     found, newer = [], []
     for target, given in zip(targets, given_names, strict=True):
         names = [name for name in dict.fromkeys((target.name, given)) if name in known]
@@ -117,65 +116,73 @@ def find_there(git: Git, remote: str, targets: Sequence[Target], given_names: Se
         if name is None and names:
             newer.append(target.name)
             continue
-        followed = known[name] if name else None
-        ref = RefName(RUN_REFS + (name or target.name))
-        found.append(replace(target, remote_ref=ref, lease=followed or target.commit, followed=followed))
+        there = name or target.name
+        found.append(replace(target, there=there, lease=known.get(there, target.commit)))
     if newer:
         raise GitxpError(
-            f"{remote} has more than there is here of {', '.join(newer[:_SHOWN])}: nothing was removed.",
-            hint=f"Take it in first: gitxp pull {remote}",
+            f"{remote.name} has more than there is here of {', '.join(newer[:_SHOWN])}: nothing was removed.",
+            hint=f"Take it in first: gitxp pull {remote.name}",
         )
     return found
-
-
-def list_followed(git: Git, remote: str) -> dict[str, Oid]:
-    """The runs that a remote was seen to have when it was looked at last: name and value of the ref."""
-    prefix = f"{REMOTE_REFS}{remote}/"
-    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode("utf-8", "surrogateescape")
-    return {ref.removeprefix(prefix): Oid(oid) for oid, ref in (line.split(" ", 1) for line in lines.splitlines())}
 
 
 def _is_part(git: Git, commit: Oid, tip: Oid) -> bool:
     return commit == tip or not git.ask("merge-base", "--is-ancestor", commit, tip).status
 
 
-def remove(git: Git, common_dir: str, plan: RemovalPlan, now: float) -> Removal:
-    """Do what was planned, at the remote first; `now` is unix time in seconds.
+def remove(
+    git: Git,
+    common_dir: str,
+    plan: RemovalPlan,
+    now: float,
+    network: Git,
+    said: Callable[[bytes], None],
+) -> Removal:
+    """Do what was planned, at the remote first; `now` is unix time in seconds, `network` the git that talks to it.
 
     What the remote refuses stays here, too. Raises `GitxpError` where something is not as it was planned, `GitFailed`
     where the remote cannot be reached.
     """
     id_ = make_id(int(now * 1e9), os.urandom(10))
     targets = plan.targets
+    trashed: list[Trashed] = []
     gone: list[Target] = []
     refused: list[Refused] = []
     if plan.remote is not None:
-        gone, refused = _remove_there(git, plan.remote, plan.targets)
+        # what nothing here leads to but the memory of the remote: that is forgotten with the push
+        trashed += _throw_away(
+            git, [target for target in targets if not target.ref and not target.is_trashed], id_, now
+        )
+        gone, refused = _remove_there(network, plan.remote, targets, said)
         targets = tuple(gone)
-    also = [
-        Change(f"{REMOTE_REFS}{plan.remote}/{target.remote_ref.removeprefix(RUN_REFS)}", target.followed, None)
-        for target in gone
-        if target.remote_ref and target.followed
-    ]
-    # what nothing here leads to but the memory of the remote goes to the trash even if runs are to stay
-    doomed = [target for target in targets if not target.is_trashed and not (plan.keep and target.ref)]
-    trashed: list[Trashed] = []
-    if doomed:
-        runs = [Doomed(target.name, target.commit, target.id, target.ref) for target in doomed]
-        trashed = throw_away(git, runs, id_, now, also)
-    else:
-        change_refs(git, also, "gitxp: remove")
-    note_removed(common_dir, [(run.id, run.run) for run in trashed if run.id], now)
-    return Removal(id_, tuple(trashed), plan.remote, tuple(target.name for target in gone), tuple(refused))
+    if not plan.keep:
+        trashed += _throw_away(git, [target for target in targets if target.ref], id_, now)
+    kept = {one.name for one in refused}
+    note_removed(common_dir, [(run.id, run.run) for run in trashed if run.id and run.run not in kept], now)
+    name = plan.remote and plan.remote.name
+    return Removal(id_, tuple(trashed), name, tuple(target.name for target in gone), tuple(refused))
 
 
-def _remove_there(git: Git, remote: str, targets: Sequence[Target]) -> tuple[list[Target], list[Refused]]:
-    by_ref = {target.remote_ref: target for target in targets if target.remote_ref}
-    leases = {str(ref): target.lease for ref, target in by_ref.items() if target.lease}
-    told = push_refspecs(git, remote, [f":{ref}" for ref in by_ref], leases=leases)
-    ours = [(by_ref[RefName(one.target)], one) for one in told if one.target in by_ref]
-    gone = [target for target, one in ours if not one.refused]
-    return gone, [Refused(target.name, _reason(one.words)) for target, one in ours if one.refused]
+def _throw_away(git: Git, targets: Sequence[Target], removal: str, now: float) -> list[Trashed]:
+    runs = [Doomed(target.name, target.commit, target.id, target.ref) for target in targets]
+    return throw_away(git, runs, removal, now) if runs else []
+
+
+def _remove_there(
+    network: Git, remote: Remote, targets: Sequence[Target], said: Callable[[bytes], None]
+) -> tuple[list[Target], list[Refused]]:
+    gone: list[Target] = []
+    refused: list[Refused] = []
+    for start in range(0, len(targets), _AT_A_TIME):
+        by_name = {target.there: target for target in targets[start : start + _AT_A_TIME] if target.there}
+        leases = {name: target.lease for name, target in by_name.items() if target.lease}
+        for one in push(network, remote, dict.fromkeys(by_name), said, expected=leases):
+            target = by_name.get(one.ref.removeprefix(RUN_REFS))
+            if target is not None and one.is_refused:
+                refused.append(Refused(target.name, _reason(one.words)))
+            elif target is not None:
+                gone.append(target)
+    return gone, refused
 
 
 def _reason(words: str) -> str:

@@ -154,6 +154,28 @@ class Index:
 
         return self._query(select)
 
+    def tips(self) -> list[tuple[RunName, Oid, str | None]]:
+        """Name, tip and id (in lower case; None where the record has none) of every run, sorted by name."""
+        sql = "SELECT name, commit_id, id FROM refs JOIN records USING (commit_id) ORDER BY name"
+
+        def select(database: sqlite3.Connection) -> list[tuple[RunName, Oid, str | None]]:
+            return [(RunName(name), Oid(commit), id_) for name, commit, id_ in database.execute(sql)]
+
+        return self._query(select)
+
+    def names_of(self, ids: Iterable[str]) -> dict[str, RunName]:
+        """The names of the runs with these ids, by id; of several with one id, the first by name."""
+        wanted = json.dumps(list(ids))
+        sql = (
+            "SELECT each.value, min(refs.name) FROM json_each(?) AS each JOIN records ON records.id = lower(each.value) "
+            "JOIN refs USING (commit_id) GROUP BY each.value"
+        )
+
+        def select(database: sqlite3.Connection) -> dict[str, RunName]:
+            return {id_: RunName(name) for id_, name in database.execute(sql, (wanted,))}
+
+        return self._query(select)
+
     def _latest(self) -> float:
         """The last moment at which a run may say that it began, as unix time."""
         return self._clock() + _AHEAD

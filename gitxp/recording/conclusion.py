@@ -44,8 +44,9 @@ def conclude(
         notices = [notice for notice in (*problems, *facts.problems) if notice]
         if notices:
             live.write_ended({**ended, "problems": notices})
-        record, commit = finish(git, live, tip, ready)
-        status, notices = record["status"], record.get("problems", [])
+        record, commit, told = finish(git, live, tip, ready)
+        status = record["status"]
+        notices = [notice for notice in record.get("problems", ()) if notice not in told]
         live.remove()
     except (GitxpError, OSError) as error:
         failure = str(error)

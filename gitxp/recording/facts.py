@@ -10,53 +10,28 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.capture.config import Config
-from gitxp.capture.environment import Surroundings, environment
+from gitxp.capture.environment import environment
 from gitxp.capture.interpreter import TIMEOUT
 from gitxp.capture.kept import MustAsk
 from gitxp.capture.secrets import redact_path, redact_text
 from gitxp.errors import GitxpError
 from gitxp.recording.appended import Appended
 from gitxp.recording.journal import Journal
+from gitxp.recording.wanted import LONG, Wanted, placed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, NamedTuple
+    from typing import Any
 
     from gitxp.capture.metrics import LineMetrics
     from gitxp.recording.live import Live
     from gitxp.recording.sampling import Sampling
     from gitxp.recording.statements import Statement
-else:
-    from gitxp.light import NamedTuple
 
 STDOUT = "stdout"
-LONG = 1.0  # seconds; a shorter command is not worth a walk over the whole working tree
 _COPIES = ".out"  # beside what processes hand in
-
-
-class Wanted(NamedTuple):
-    """What to find out. Paths are absolute; `metrics_from` holds `stdout` or paths of JSON files.
-
-    The machine is measured every `system_interval` seconds; with 0 it is not.
-    """
-
-    command: Sequence[str]
-    cwd: str
-    toplevel: str
-    environ: Mapping[str, str]
-    cache: str
-    data: Sequence[str] = ()
-    outputs: Sequence[str] = ()
-    metrics_from: Sequence[str] = ()
-    config: Config = Config()
-    system_interval: float = 0.0
-
-    def surroundings(self) -> Surroundings:
-        """Where the command runs, for whoever asks what it stands on."""
-        return Surroundings(self.cwd, self.environ, self.toplevel, self.cache)
 
 
 class Facts:
@@ -231,7 +206,7 @@ class Facts:
 
         statements, _ = read_statements(live.path)
         self._attempt("The interpreter", lambda: self._correct_environment(live, statements))
-        opened = opened_files(statements)
+        opened = opened_files(statements, self.wanted.environ)
         self.problems += take_inputs(live, self.wanted, opened, is_impatient)
         self.problems += take_written(live, self.wanted, opened, statements, is_impatient, self.params)
 
@@ -246,14 +221,6 @@ class Facts:
         """The path from the top of the working tree; of a file outside of it, the absolute path."""
         inside = os.path.relpath(path, self.wanted.toplevel)
         return path if inside.startswith("../") or inside == ".." else inside
-
-
-def placed(artifacts: Sequence[dict[str, str]], folder: str) -> list[dict[str, str]]:
-    """These artifacts, whose copies are in this folder below that of all artifacts."""
-    return [
-        {**artifact, "source": os.path.join(folder, artifact["source"])} if "source" in artifact else artifact
-        for artifact in artifacts
-    ]
 
 
 def _facts_of(path: str) -> tuple[int, ...] | None:

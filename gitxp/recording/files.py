@@ -11,24 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.format import RUN_REFS, parse_time
 from gitxp.git.program import Git
-from gitxp.recording.facts import LONG, placed
+from gitxp.recording.background import background
 from gitxp.recording.secret_words import given_secrets
 from gitxp.recording.statements import paths_of
+from gitxp.recording.wanted import LONG, Wanted, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gitxp.capture.inputs import Where
-    from gitxp.recording.facts import Wanted
     from gitxp.recording.live import Live
     from gitxp.recording.statements import Statement
 
 COPIES = ".found"  # below the live folder's artifacts
 _SCAN_SECONDS = 5.0
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # gitxp itself: the probe loads parts of it
-_SYSTEM = tuple(
-    "/proc/ /sys/ /dev/ /etc/ /run/ /bin/ /sbin/ /lib/ /lib64/ /usr/ /opt/intel/ /System/ /Library/".split()
-)
 # Packages that write files without Python hearing of it.
 _SILENT = frozenset(
     "h5py tables netCDF4 zarr torch tensorflow jax onnx onnxruntime xgboost lightgbm catboost pyarrow polars duckdb fastparquet "
@@ -45,14 +41,14 @@ class Opened(NamedTuple):
     folders: set[str]
 
 
-def opened_files(statements: Sequence[Statement]) -> Opened:
-    """What the processes say of files, put together in the order of time.
+def opened_files(statements: Sequence[Statement], environ: Mapping[str, str]) -> Opened:
+    """What the processes, which had these variables, say of files, put together in the order of time.
 
-    What Python itself reads is left out: its modules and packages, and the system's own files. Within one statement, a
-    file that is read and written was read first.
+    What is in the background is left out of what was read. Within one statement, a file that is read and written was
+    read first.
     """
     found = Opened({}, set(), set())
-    dull = _dull(statements)
+    is_background = background(statements, environ)
     for statement in statements:
         if statement.kind != "files":
             continue
@@ -61,7 +57,7 @@ def opened_files(statements: Sequence[Statement]) -> Opened:
             found.written.discard(path)
             found.folders.discard(path)
         for path in paths_of(statement, "read"):
-            if path not in found.written and not dull(path):
+            if path not in found.written and not is_background(path):
                 found.read.setdefault(path, False)
         for path in paths_of(statement, "written"):
             found.written.add(path)
@@ -69,20 +65,6 @@ def opened_files(statements: Sequence[Statement]) -> Opened:
                 found.read[path] = True
         found.folders.update(paths_of(statement, "folders"))
     return found
-
-
-def _dull(statements: Sequence[Statement]) -> Callable[[str], bool]:
-    """Whether a file that was read is no data: a package's, Python's or the system's."""
-    processes = [statement.facts for statement in statements if statement.kind == "process"]
-    roots = tuple({f"{facts['root'].rstrip('/')}/" for facts in processes if "root" in facts})
-    prefixes = {_PACKAGE} | {
-        facts[key].rstrip("/") for facts in processes for key in ("prefix", "base_prefix") if key in facts
-    }
-    # an environment inside of the repository is passed over there for what lies in it
-    places = tuple(
-        f"{prefix}/" for prefix in prefixes if prefix and not any(root.startswith(prefix + "/") for root in roots)
-    )
-    return lambda path: path.endswith(".pyc") or (path.startswith((*_SYSTEM, *places)) and not path.startswith(roots))
 
 
 def take_inputs(live: Live, wanted: Wanted, opened: Opened, is_impatient: Callable[[], bool]) -> list[str]:

@@ -28,18 +28,29 @@ from gitxp.store.writer import LINK, File, Identity, advance, discard, fits_loos
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import NamedTuple
 
     from gitxp.format import Record
     from gitxp.git.program import Git, Process
     from gitxp.recording.live import Live
     from gitxp.series import Series
+else:
+    from gitxp.light import NamedTuple
 
 _NAMED = 10  # artifacts that a record names when they could not be stored
 _TRAILERS = "%(trailers:key=Gitxp-Id,valueonly)%x00%(trailers:key=Gitxp-Status,valueonly)"
 
 
-def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tuple[Record, Oid]:
-    """Commit what the live folder holds on top of `tip`; the final record and the commit. The folder is left as it is.
+class Finished(NamedTuple):
+    """The final record, its commit, and those of its `problems` of which the program told the user itself."""
+
+    record: Record
+    commit: Oid
+    told: frozenset[str]
+
+
+def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> Finished:
+    """Commit what the live folder holds on top of `tip`. The folder is left as it is.
 
     Raises `GitFailed`, `FormatError` and `OSError`; nothing is lost then, and it can be tried again.
     """
@@ -59,7 +70,7 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
         value = live.read_fact(fact)
         if value:
             record[fact] = value
-    artifacts = _fold_statements(git, tip, live, record, series)
+    artifacts, told = _fold_statements(git, tip, live, record, series)
     if series:
         record["metrics"] = {metric: points.summary() for metric, points in series.items()}
     output, is_cut = join(live.output)
@@ -70,7 +81,7 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> tu
     if process is not None and not fits_loose(files):
         discard(process)
         process = None
-    return record, advance(git, Identity(*state["identity"]), record, files, tip, process)
+    return Finished(record, advance(git, Identity(*state["identity"]), record, files, tip, process), told)
 
 
 def find_open_tip(git: Git, live: Live) -> Oid | None:
@@ -98,12 +109,18 @@ def _files(live: Live, series: dict[str, Series], output: str | None) -> Iterato
     yield from _manifests(live)
 
 
-def _fold_statements(git: Git, tip: Oid, live: Live, record: Record, series: dict[str, Series]) -> list[dict[str, str]]:
-    """Add what the run's processes said to the record and the series; all artifacts. What is amiss costs itself."""
+def _fold_statements(
+    git: Git, tip: Oid, live: Live, record: Record, series: dict[str, Series]
+) -> tuple[list[dict[str, str]], frozenset[str]]:
+    """Add what the run's processes said to the record and the series; what is amiss costs itself.
+
+    Gives all artifacts, and the sentences that the user has been told.
+    """
     artifacts: list[dict[str, str]] = live.read_fact("artifacts") or []
+    told: frozenset[str] = frozenset()
     if not os.path.isdir(live.said):
-        return artifacts
-    from gitxp.recording.folding import fold
+        return artifacts, told
+    from gitxp.recording.folding import fold, told_problems
     from gitxp.recording.main_program import state_constants
     from gitxp.recording.staged import staged_artifacts
     from gitxp.recording.statements import read_statements
@@ -113,6 +130,7 @@ def _fold_statements(git: Git, tip: Oid, live: Live, record: Record, series: dic
         statements, problems = read_statements(live.path)
         statements += state_constants(git, tip, statements)
         fold(record, series, statements)
+        told = told_problems(statements)
         outputs, artifacts, amiss = staged_artifacts(statements, record.get("outputs", ()), artifacts)
         problems += amiss
         if outputs:
@@ -121,7 +139,7 @@ def _fold_statements(git: Git, tip: Oid, live: Live, record: Record, series: dic
         problems.append(f"Not all that the run's processes said could be recorded: {type(error).__name__}: {error}")
     if problems:
         record["problems"] = [*record.get("problems", ()), *problems]
-    return artifacts
+    return artifacts, told
 
 
 def _manifests(live: Live) -> Iterator[File]:

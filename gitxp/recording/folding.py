@@ -57,6 +57,15 @@ def fold(record: Record, series: dict[str, Series], statements: Sequence[Stateme
         record["problems"] = [*record.get("problems", ()), *problems]
 
 
+def told_problems(statements: Iterable[Statement]) -> frozenset[str]:
+    """Those of the record's sentences about problems that the process which said them has told the user, too."""
+    return frozenset(
+        _problem(statement)
+        for statement in statements
+        if statement.kind == "problem" and statement.facts.get("told") and statement.facts.get("text")
+    )
+
+
 def depths(statements: Iterable[Statement]) -> dict[int, int]:
     """How many of the command's processes stand above each of them, by process id."""
     parents: dict[int, int] = {}
@@ -119,6 +128,7 @@ def _fold_params(record: Record, statements: Sequence[Statement]) -> list[str]:
             frozenset([*statement.facts.get("given", ()), *map(_override, statement.facts.get("overrides", ()))]),
             depth_of.get(statement.pid, _TOO_DEEP),
             statement.facts.get("complete", False),
+            statement.facts.get("job", False),
         )
         for statement in statements
         if statement.kind == "params"
@@ -199,9 +209,13 @@ def _problems(statements: Iterable[Statement]) -> Iterator[str]:
     texts: dict[str, Any] = {}
     for statement in statements:
         if statement.kind == "problem" and statement.facts.get("text"):
-            texts.setdefault(redact_text(statement.facts["text"][:MAX_TEXT]))
+            texts.setdefault(_problem(statement))
     for number, text in enumerate(texts):
         if number == MAX_PROBLEMS:
             yield f"The run's processes told of {len(texts) - MAX_PROBLEMS:,} more problems."
             return
         yield text
+
+
+def _problem(statement: Statement) -> str:
+    return redact_text(statement.facts["text"][:MAX_TEXT])

@@ -16,8 +16,8 @@ from gitxp.recording.folding import depths
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitxp.recording.facts import Wanted
     from gitxp.recording.statements import Statement
+    from gitxp.recording.wanted import Wanted
 
 _SAID = ("executable", "version", "implementation", "prefix")
 

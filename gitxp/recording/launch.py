@@ -20,11 +20,12 @@ from gitxp.names import RunName, check_name, make_name
 from gitxp.recording import live as live_folders
 from gitxp.recording.begin import Outcome, Started
 from gitxp.recording.executable import find_program
-from gitxp.recording.facts import Facts, Wanted
+from gitxp.recording.facts import Facts
 from gitxp.recording.front import watch
 from gitxp.recording.recorder import Task
 from gitxp.recording.relay import Streams
 from gitxp.recording.signals import Signals
+from gitxp.recording.wanted import Wanted
 from gitxp.store.writer import Identity, create, discard, find_user, prepare, taken
 
 TYPE_CHECKING = False

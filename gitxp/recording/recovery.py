@@ -45,7 +45,7 @@ def recover(git: Git, common_dir: str) -> list[Recovered]:
             tip = find_open_tip(git, live)
             if tip is not None:
                 _clear_ref_lock(common_dir, name)
-                record, _ = finish(git, live, tip)
+                record = finish(git, live, tip).record
                 done.append(Recovered(name, record["status"]))
             live.remove()
         except (GitxpError, OSError) as error:

@@ -75,12 +75,16 @@ def _history(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
     rows = []
     for edit in mappings_of(about.get("history")):
         words = [f"{sign}{text_of(tag)}" for sign, key in _SIGNS for tag in list_of(edit.get(key))]
-        words += [f"{key} {text_of(edit[key])}" if edit[key] else f"no {key}" for key in _SAID if key in edit]
+        words += [_said(key, edit[key]) for key in _SAID if key in edit]
         words += ["a note removed"] * bool(edit.get("remove_notes"))
         at = edit.get("at")
         when = time_text(at, now) if isinstance(at, str) else ""
         rows.append([Cell(when, "faint"), Cell(text_of(edit.get("by")).partition(" <")[0]), Cell(", ".join(words))])
     return rows
+
+
+def _said(key: str, value: Any) -> str:
+    return f"{key} {text_of(value)}" if isinstance(value, str) and value else key if value else f"no {key}"
 
 
 _SIGNS = (("+", "add_tags"), ("-", "remove_tags"))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-_PARSERS = frozenset({"argparse", "click", "typer", "absl", "fire"})
+_DEFAULTS = frozenset({"argparse", "click", "typer", "absl", "fire", "notebook"})  # whose values nobody gave
 _GIVEN = frozenset({"option", "api", "argv", "env"})
 GIVEN, CONFIGURED, DEFAULT, CONSTANT = range(4)
 
 
 def source_rank(source: str | None) -> int:
-    """`GIVEN` for this run, `CONFIGURED` in a file or by a library, `DEFAULT` of a parser, or `CONSTANT` of the code."""
+    """`GIVEN` for this run, `CONFIGURED` in a file or by a library, `DEFAULT` of a parser or a notebook, or `CONSTANT` of the code."""
     if source in _GIVEN:
         return GIVEN
     if source == "constant":
         return CONSTANT
-    return DEFAULT if source in _PARSERS else CONFIGURED
+    return DEFAULT if source in _DEFAULTS else CONFIGURED
 
 
 def source_text(source: str) -> str:
     """The source as people read it: `argv`, `argparse default`, `config:a.yaml`."""
-    return f"{source} default" if source in _PARSERS else source
+    return f"{source} default" if source in _DEFAULTS else source

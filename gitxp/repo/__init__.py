@@ -13,6 +13,7 @@ from gitxp.repo.annotating import Annotating
 from gitxp.repo.examining import Examining
 from gitxp.repo.reading import Reading
 from gitxp.repo.removing import Removing
+from gitxp.repo.sharing import Sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from gitxp.recording.begin import Outcome, Started
 
 
-class Repo(Annotating, Removing, Examining, Reading):
+class Repo(Annotating, Removing, Examining, Reading, Sharing):
     """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
 
     Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.

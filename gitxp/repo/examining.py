@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.repo.base import Base
+from gitxp.repo.sharing import Sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
 
 
-class Examining(Base):
+class Examining(Sharing):
     """What takes the space, and what is not as it should be."""
 
     def usage(self, *, progress: Callable[[str], None] = lambda _: None) -> Usage:
@@ -44,12 +44,10 @@ class Examining(Base):
         With `remote`, a push there is tried that sends nothing; `deep` searches all contents of runs for secrets.
         `progress` is told what is looked at next. Nothing is changed. Raises `UsageError` where there is no such remote.
         """
-        from gitxp.git.remote import check_remote
         from gitxp.keeping.doctor import Wish, examine
         from gitxp.keeping.finding import Patient
 
-        if remote is not None:
-            check_remote(self._git_here(), remote)
+        there = None if remote is None else self.remote(remote)
         page = self._index().newest(archived=True)
         recovered, self.recovered = self.recovered, []
         patient = Patient(
@@ -64,7 +62,7 @@ class Examining(Base):
         )
         self.recovered = [run for run in recovered if run.status is not None]
         limits = self.config.snapshot
-        return examine(patient, Wish(remote, deep, limits.secrets, limits.allow), progress)
+        return examine(patient, self._network(), Wish(there, deep, limits.secrets, limits.allow), progress)
 
     def mend(self, findings: Sequence[Finding]) -> list[Finding]:
         """Mend those findings of `doctor` that can be mended safely; all of them, with what became of each."""

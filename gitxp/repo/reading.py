@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gitxp.format import RUNNING
+from gitxp.names import RunName
 from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ _LOOK_EVERY = 0.15
 _QUIET_LOOKS = 10
 # A table shows the metrics of runs that are still running as long as it takes no second to read them.
 _QUICK = 16 * 1024 * 1024
+_FEW = 20  # runs that are looked for one by one
 
 
 class Reading(Base):
@@ -52,6 +54,12 @@ class Reading(Base):
         from gitxp.query.resolve import resolve
 
         return resolve(text, self.git, self._reader(), self._index())
+
+    def get_all(self, texts: Sequence[str]) -> list[Run]:
+        """The runs that these texts mean, each once, in their order. Raises as `get` for the first that means none."""
+        named = {run.name: run for run in self.runs(archived=True)} if len(texts) > _FEW else {}
+        found = (named.get(RunName(text)) or self.get(text) for text in texts)
+        return list({run.name: run for run in found}.values())
 
     def show(self, run: Run) -> dict[str, Any]:
         """The record, with `ref`, `commit`, `tags`, `notes`, and `environment` and `series` (names of metrics with a series).

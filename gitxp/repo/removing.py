@@ -6,17 +6,19 @@ import os
 import time
 
 from gitxp.repo.reading import Reading
+from gitxp.repo.sharing import Sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from gitxp.git.remote import Remote
     from gitxp.keeping.removal import Removal, RemovalPlan, Target
     from gitxp.keeping.undo import Undoable, Undone
     from gitxp.store.trash import Trashed
 
 
-class Removing(Reading):
+class Removing(Reading, Sharing):
     """Runs that go, and come back."""
 
     def plan_removal(self, texts: Sequence[str], *, remote: str | None = None, keep: bool = False) -> RemovalPlan:
@@ -27,32 +29,30 @@ class Removing(Reading):
         where a run is running here, or the remote has more of it than this repository; `UsageError` where there is no
         such remote.
         """
-        from gitxp.git.remote import check_remote
         from gitxp.keeping.removal import RemovalPlan, find_there, refuse_running
 
-        if remote is not None:
-            check_remote(self._git_here(), remote)
+        there = None if remote is None else self.remote(remote)
         found: dict[str, tuple[Target, str]] = {}
         for text in texts:
-            target, given = self._find_target(text, remote)
+            target, given = self._find_target(text, there)
             found.setdefault(target.name, (target, given))
         refuse_running([name for name, (target, _) in found.items() if target.ref and self._has_live_folder(name)])
         targets = [target for target, _ in found.values()]
-        if remote is not None:
-            targets = find_there(self.git, remote, targets, [given for _, given in found.values()])
-        return RemovalPlan(tuple(targets), remote, keep)
+        if there is not None:
+            targets = find_there(self.git, there, targets, [given for _, given in found.values()])
+        return RemovalPlan(tuple(targets), there, keep)
 
-    def remove(self, plan: RemovalPlan) -> Removal:
+    def remove(self, plan: RemovalPlan, *, said: Callable[[bytes], None] = lambda _: None) -> Removal:
         """Move the runs of a plan to the trash, all or none, from where `undo` brings them back.
 
-        With a remote, they are deleted there first, in one connection; what it refuses stays here, too. Nobody else's
-        clone is changed. Raises `GitxpError` where a run is not as it was planned, `GitFailed` where the remote cannot be
+        With a remote, they are deleted there first, in one connection for each 2,000; what it refuses stays here, too.
+        Nobody else's clone is changed. `said` is told what git and the other side say meanwhile. Raises `GitxpError` where a run is not as it was planned, `GitFailed` where the remote cannot be
         reached.
         """
         from gitxp.keeping.removal import refuse_running, remove
 
         refuse_running([t.name for t in plan.targets if t.ref and not plan.keep and self._has_live_folder(t.name)])
-        return remove(self._git_here(), self.location.common_dir, plan, time.time())
+        return remove(self._git_here(), self.location.common_dir, plan, time.time(), self._network(), said)
 
     def trash(self) -> list[Trashed]:
         """The removed runs, newest first."""
@@ -105,7 +105,7 @@ class Removing(Reading):
             raise GitxpError("There is nothing to undo.", hint="'gitxp undo' takes back 'gitxp rm'.")
         return found[0].undo()
 
-    def _find_target(self, text: str, remote: str | None) -> tuple[Target, str]:
+    def _find_target(self, text: str, remote: Remote | None) -> tuple[Target, str]:
         """The run that a text means, and the name that its record has."""
         from gitxp.errors import UnknownRun
         from gitxp.keeping.removal import Target
@@ -119,23 +119,24 @@ class Removing(Reading):
             return found
         return Target(run.name, run.commit, run.id, run.ref), str(run.record.get("name", run.name))
 
-    def _find_elsewhere(self, text: str, remote: str) -> tuple[Target, str] | None:
+    def _find_elsewhere(self, text: str, remote: Remote) -> tuple[Target, str] | None:
         """A run in the trash, or one that the remote was seen to have."""
         from gitxp.errors import UnknownRun
         from gitxp.format import RefName
         from gitxp.git.refs import RunRef
-        from gitxp.keeping.removal import REMOTE_REFS, Target, list_followed
+        from gitxp.git.remote import list_tracked
+        from gitxp.keeping.removal import Target
         from gitxp.names import RunName, is_name
         from gitxp.store.runs import read_run
 
         try:
             entry = self.find_in_trash(text)
         except UnknownRun:
-            commit = list_followed(self._git_here(), remote).get(text)
+            commit = list_tracked(self._git_here(), remote).get(text)
             if commit is None or not is_name(text):
                 return None
             name = RunName(text)
-            run = read_run(self._reader(), RunRef(name, RefName(f"{REMOTE_REFS}{remote}/{text}"), commit))
+            run = read_run(self._reader(), RunRef(name, RefName(remote.tracking + text), commit))
             return Target(name, commit, run.id), text
         return Target(entry.run, entry.commit, entry.id, is_trashed=True), entry.run
 

@@ -73,8 +73,9 @@ def _replace(common_dir: str, change: Callable[[list[Line]], list[Line]]) -> Non
     descriptor = _take(lock)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
-            lines = change(read_removed(common_dir))
-            file.writelines(json.dumps(line._asdict(), sort_keys=True) + "\n" for line in lines)
+            file.writelines(
+                json.dumps(line._asdict(), sort_keys=True) + "\n" for line in change(read_removed(common_dir))
+            )
             file.flush()
             os.fsync(file.fileno())
         os.rename(lock, path)

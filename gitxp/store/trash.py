@@ -85,13 +85,8 @@ def list_trash(git: Git) -> list[Trashed]:
     return sorted(found, key=lambda one: (one.removed_at or 0, one.removal or "", one.name), reverse=True)
 
 
-def throw_away(
-    git: Git, runs: Sequence[Doomed], removal: str, now: float, also: Iterable[Change] = ()
-) -> list[Trashed]:
-    """Move runs to the trash, all or none; what they are there. `also` are changes of other refs that go with it.
-
-    Raises `GitxpError` where one of them is not as it was known.
-    """
+def throw_away(git: Git, runs: Sequence[Doomed], removal: str, now: float) -> list[Trashed]:
+    """Move runs to the trash, all or none; what they are there. `GitxpError` where one of them is not as it was known."""
     taken = {_name_of(line).lower() for line in _lines(git.run("for-each-ref", "--format=%(refname)", TRASH_REFS))}
     names = []
     for run in runs:
@@ -104,7 +99,7 @@ def throw_away(
     tags = _write_tags(git, texts)
     changes = [Change(TRASH_REFS + name, None, tag) for name, tag in zip(names, tags, strict=True)]
     changes += [Change(run.ref, run.commit, None) for run in runs if run.ref]
-    change_refs(git, [*changes, *also], "gitxp: remove")
+    change_refs(git, changes, "gitxp: remove")
     return [
         Trashed(
             name, RefName(TRASH_REFS + name), tag, run.commit, run.name, removal, float(int(now)), _sound_id(run.id)

@@ -41,8 +41,14 @@ def start(folder: str) -> None:
         try:
             watch.flush()
             imports.finish()
+            journal.finish()
         except Exception as error:
             journal.problem("The end", error)
+
+    def end() -> None:
+        """Say all of it, and what comes later when it comes."""
+        watch.on_end()
+        flush()
 
     def before_fork() -> None:
         """Leave nothing to say to both."""
@@ -64,5 +70,5 @@ def start(folder: str) -> None:
     leave_at_once, os._exit = os._exit, leave
     leave.__name__ = leave.__qualname__ = "_exit"
     os.register_at_fork(before=before_fork, after_in_child=renew)
-    atexit.register(flush)
+    atexit.register(end)
     sys.addaudithook(watch.hook(events))

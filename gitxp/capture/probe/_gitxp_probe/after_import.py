@@ -97,6 +97,13 @@ class _Loader:
         self._watch.look(module.__spec__.name, module)
 
 
+def step_off(error: BaseException) -> None:
+    """Take the frame that caught this error out of its traceback: a plain `raise` adds none, from Python 3.11 on."""
+    traceback = error.__traceback__
+    if traceback is not None:
+        BaseException.with_traceback(error, traceback.tb_next)
+
+
 def dress(wrapper: Any, original: Any) -> Any:
     """Give a function of ours the looks of the one that it calls."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):

@@ -42,6 +42,7 @@ class Watch:
         self._lock = allocate_lock()
         self._pending: List[Any] = []
         self._most = [_BATCH]  # so many may wait
+        self._is_ending = False
         self._read: set[Any] = set()
         self._wrote: set[Any] = set()
         self._full: List[bool] = []  # with anything in it, nothing more is taken
@@ -94,6 +95,11 @@ class Watch:
         self._most[0] = 1
         self.flush()
 
+    def on_end(self) -> None:
+        """Python takes everything away: what an object opens then is said at once, for nobody says it later."""
+        self._is_ending = True
+        self._most[0] = 1
+
     def on_chdir(self, _: Any) -> None:
         """Relative paths mean other files from now on."""
         self.flush()
@@ -104,12 +110,14 @@ class Watch:
 
     def on_rename(self, args: Any) -> None:
         """A file that is renamed into place is written."""
-        self._wrote.add(args[1])
-        self._add(args[1], os.O_WRONLY)
+        if _is_from_here(args[1], args[3]):
+            self._wrote.add(args[1])
+            self._add(args[1], os.O_WRONLY)
 
     def on_mkdir(self, args: Any) -> None:
         """Where a folder is made, somebody may write without our seeing it."""
-        self._add(args[0], _FOLDER)
+        if _is_from_here(args[0], args[2]):
+            self._add(args[0], _FOLDER)
 
     def _add(self, path: Any, flags: int) -> None:
         if not self._full:
@@ -136,7 +144,7 @@ class Watch:
         finally:
             self._lock.release()
         self._spent += monotonic() - began
-        if self._count >= _AT_ONCE or self._spent > _AT_ONCE_SECONDS:
+        if not self._is_ending and (self._count >= _AT_ONCE or self._spent > _AT_ONCE_SECONDS):
             self._most[0] = _BATCH
         if self._count > MAX_FILES and not self._full:
             self._full.append(True)
@@ -187,3 +195,8 @@ def where() -> str:
         return getcwd()
     except OSError:
         return ""
+
+
+def _is_from_here(path: Any, folder: int) -> bool:
+    """Whether a path is absolute or from the current folder, and not from another one (`dir_fd`); the event `open` says neither."""
+    return folder == -1 or os.fsdecode(path).startswith("/")

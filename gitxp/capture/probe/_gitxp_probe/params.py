@@ -13,7 +13,7 @@ from .said import MAX_LINE, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, Set
+    from typing import Any, Dict, Iterable, List, Set, Tuple
 
     from .said import Said
 
@@ -31,8 +31,9 @@ _LAUNCHERS = frozenset(
 _BETWEEN = ("/configargparse.py", "/transformers/hf_argparser.py", "/simple_parsing/", "/tap/tap.py", "/jsonargparse/")
 _INNER = ("/hydra/_internal/", "/hydra/main.py", "/traitlets/", "/IPython/")  # whose parsers are about themselves
 _FRAMES = 40
-_statements: Dict[str, int] = {}
-_MOST_STATEMENTS = 100  # of one source
+_statements: Dict[Tuple[str, bool], int] = {}
+_MOST_STATEMENTS = 100  # of one source that are said at once; of all later ones only the last is, at the end
+_MOST_JOBS = 1_000  # of a multirun
 _own: Set[str] = set()  # the sources that parsed the program's own words
 
 
@@ -50,14 +51,14 @@ def say_params(
     Where `is_own` is false, the program made up the words that were parsed: then nobody gave any of them, and they count
     only as long as it has not parsed its own.
     """
-    count = _statements[source] = _statements.get(source, 0) + 1
-    if count > _MOST_STATEMENTS or (not is_own and source in _own):
+    if not is_own and source in _own:
         return
     if is_own:
         _own.add(source)
     else:
         given = ()
     names = sorted({str(name) for name in given})
+    parts: List[Dict[str, Any]] = []
     part: Dict[str, Any] = {}
     room = MAX_LINE // 2
     for name, value in params.items():
@@ -66,17 +67,24 @@ def say_params(
             continue
         size = len(encode({name: found}))
         if part and size > room:
-            _say(said, source, part, names, more)
+            parts.append(part)
             part, room = {}, MAX_LINE // 2
         part[name] = found
         room -= size
     if part:
-        _say(said, source, part, names, more)
+        parts.append(part)
+    is_job = "job" in more
+    count = _statements[source, is_job] = _statements.get((source, is_job), 0) + 1
+    facts = [{"source": source, "params": part, "given": _given_in(part, names), **more} for part in parts]
+    if count > (_MOST_JOBS if is_job else _MOST_STATEMENTS):
+        said.late[source] = [("params", each) for each in facts]
+        return
+    for each in facts:
+        said.say("params", **each)
 
 
-def _say(said: Said, source: str, part: Dict[str, Any], given: list[str], more: Dict[str, Any]) -> None:
-    here = [name for name in given if name in part or name.partition(".")[0] in part]
-    said.say("params", source=source, params=part, given=here, **more)
+def _given_in(part: Dict[str, Any], names: List[str]) -> List[str]:
+    return [name for name in names if name in part or name.partition(".")[0] in part]
 
 
 _NOTHING: Any = object()

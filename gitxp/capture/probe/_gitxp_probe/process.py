@@ -15,7 +15,7 @@ from .files import where
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict
+    from typing import Any, Callable, Dict, Iterator, List
 
     from .said import Said
 
@@ -83,12 +83,13 @@ def about_process() -> Dict[str, Any]:
 
 
 class Imports:
-    """The top-level modules that this process imports, said a few at a time."""
+    """The top-level modules that this process imports, said a few at a time, and where they lie when they are loaded."""
 
     def __init__(self, said: Said) -> None:
         self._said = said
         self._seen: set[str] = set()
         self._new: list[str] = []
+        self._loading: list[str] = []
         self._last = 0.0
 
     def add(self, name: str) -> None:
@@ -96,8 +97,10 @@ class Imports:
         top = name.partition(".")[0]
         if top not in self._seen and len(self._seen) < _MAX_MODULES:
             self._seen.add(top)
-            if top not in _PYTHONS_OWN and top[:1] != "_":
-                self._new.append(top)
+            if top not in _PYTHONS_OWN:
+                self._loading.append(top)
+                if top[:1] != "_":
+                    self._new.append(top)
                 if self._said.has_begun and monotonic() > self._last + _PAUSE:
                     self.flush()
 
@@ -111,5 +114,27 @@ class Imports:
         """Say what is new."""
         self._last = monotonic()
         new, self._new = self._new, []
-        if new:
-            self._said.say_all("imported", {"modules": new})
+        places = self._places()
+        if new or places:
+            self._said.say_all("imported", {"modules": new, "places": places})
+
+    def _places(self) -> List[str]:
+        """The files and folders of what is loaded by now; those of packages that were installed are known without that."""
+        found: List[str] = []
+        for name in self._loading[:]:
+            module = sys.modules.get(name)
+            if issubclass(type(module), type(sys)):
+                self._loading.remove(name)
+                facts = object.__getattribute__(module, "__dict__")  # for a lazy module's own would load it
+                found += [path for path in _paths(facts) if "/site-packages/" not in path]
+        return found
+
+
+def _paths(facts: Dict[str, Any]) -> Iterator[str]:
+    """A package's folders, or a module's file."""
+    folders = facts.get("__path__")
+    folders = getattr(folders, "_path", folders)  # of a namespace package, as they are
+    paths = folders if isinstance(folders, list) else [facts.get("__file__")]
+    for path in paths:
+        if isinstance(path, str) and path:
+            yield os.path.abspath(path)

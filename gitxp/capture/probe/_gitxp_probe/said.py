@@ -33,7 +33,7 @@ except ImportError:  # another Python than CPython
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, List
+    from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 MAX_LINE = 64 * 1024
 _ROOM = MAX_LINE // 2  # for the items of one statement
@@ -52,6 +52,7 @@ class Said:
         self._count = 0
         self._problems: set[str] = set()
         self.introduce: Callable[[], Dict[str, Any]] = dict
+        self.late: Dict[str, List[Tuple[str, Dict[str, Any]]]] = {}  # what counts only if nothing like it comes later
 
     @property
     def has_begun(self) -> bool:
@@ -110,9 +111,17 @@ class Said:
             self._problems.add(text)
             self.say("problem", text=text)
 
+    def finish(self) -> None:
+        """Say what waited for the end."""
+        late, self.late = self.late, {}
+        for statements in late.values():
+            for kind, facts in statements:
+                self.say(kind, **facts)
+
     def renew(self) -> None:
-        """In a forked child: a file of its own."""
+        """In a forked child: a file of its own, and nothing of the parent's to say."""
         self._path = ""
+        self.late = {}
 
     def _write(self, line: str) -> None:
         if self.is_over or len(line) > MAX_LINE:

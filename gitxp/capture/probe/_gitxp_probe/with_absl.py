@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .after_import import dress
+from .after_import import dress, step_off
 from .params import is_asked, say_params
 
 TYPE_CHECKING = False
@@ -22,7 +22,11 @@ def look(module: Any, said: Said) -> None:
 
     def parse(self: Any, argv: Any, *more: Any, **others: Any) -> Any:
         words = list(argv)[1:]
-        found = call(self, argv, *more, **others)
+        try:
+            found = call(self, argv, *more, **others)
+        except BaseException as error:
+            step_off(error)
+            raise
         try:
             is_own = is_asked(words, own)
             if is_own is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .after_import import dress
+from .after_import import dress, step_off
 from .params import is_asked, say_params
 
 TYPE_CHECKING = False
@@ -24,7 +24,11 @@ def look(module: Any, said: Said) -> None:
 
     def make_context(self: Any, info_name: Any, args: Any, *more: Any, **others: Any) -> Any:
         words = list(args)
-        context = make(self, info_name, args, *more, **others)
+        try:
+            context = make(self, info_name, args, *more, **others)
+        except BaseException as error:
+            step_off(error)
+            raise
         try:
             # of a subcommand the words are a part; whether the whole was asked for, the outermost context knows
             asked = context.find_root().meta.setdefault("_gitxp_probe.asked", is_asked(words, own))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 
-from .after_import import dress
+from .after_import import dress, step_off
 from .params import is_asked, say_params
 
 TYPE_CHECKING = False
@@ -25,7 +25,11 @@ def look(module: Any, said: Said) -> None:
 
         def parse_fn(args: Any) -> Any:
             words = list(args)
-            found = parse(args)
+            try:
+                found = parse(args)
+            except BaseException as error:
+                step_off(error)
+                raise
             try:
                 if is_asked(None, own) is not None:
                     _say(said, fn, words, *found[0])

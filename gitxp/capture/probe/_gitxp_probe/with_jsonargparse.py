@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .after_import import dress
+from .after_import import dress, step_off
 from .params import is_asked, say_params
 
 TYPE_CHECKING = False
@@ -22,7 +22,11 @@ def look(module: Any, said: Said) -> None:
     own = os.path.dirname(os.path.abspath(module.__file__)) + "/"
 
     def parse_args(self: Any, args: Any = None, *more: Any, **others: Any) -> Any:
-        found = parse(self, args, *more, **others)
+        try:
+            found = parse(self, args, *more, **others)
+        except BaseException as error:
+            step_off(error)
+            raise
         try:
             is_own = is_asked(args, own)
             if is_own is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .after_import import dress
+from .after_import import dress, step_off
 from .interpolation import resolve
 from .params import is_users_frame, say_params
 
@@ -30,7 +30,11 @@ def _wrap(owner: Any, method: str, own: str, said: Said) -> None:
     make = getattr(owner, method)
 
     def wrapper(*args: Any, **others: Any) -> Any:
-        config = make(*args, **others)
+        try:
+            config = make(*args, **others)
+        except BaseException as error:
+            step_off(error)
+            raise
         try:
             if is_users_frame(sys._getframe(1), own):
                 container = owner.to_container(config, resolve=False)

@@ -1,0 +1,54 @@
+"""What git and the other side say while runs travel: progress on a terminal, the other side's words everywhere.
+
+What comes from there is made safe. git's own lines about each ref are left out: the command says the same in fewer.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from gitxp.render.safe import visible
+
+_PROGRESS = re.compile(
+    r"(remote: )?[A-Z][a-z]+ (objects|deltas|data|references|refs|LFS objects|LFS)\b.*:|remote: Total \d"
+)
+_WORTH = ("remote: ", "warning: ", "hint: ", "Locking support", "Unable to", "batch ")
+_LONGEST = 2000
+_SLUGGISH = "\033[K"  # to the end of the line: what a longer one left
+
+
+class Listener:
+    """Takes git's stderr as it comes. `quiet` leaves out all but what the other side says."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._is_terminal = not quiet and sys.stderr.isatty()
+        self._rest = b""
+        self._is_open = False
+
+    def __call__(self, chunk: bytes) -> None:
+        """Show what is worth it of these bytes; an unfinished line waits for its end."""
+        self._rest += chunk
+        *lines, self._rest = re.split(rb"(?<=[\r\n])", self._rest[-_LONGEST * 10 :])
+        for line in lines:
+            self._show(line.decode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """End a line of progress that is still open."""
+        if self._is_open:
+            sys.stderr.write("\n")
+            self._is_open = False
+
+    def _show(self, line: str) -> None:
+        text = line.rstrip("\r\n").rstrip()[:_LONGEST]
+        is_progress = _PROGRESS.match(text) is not None
+        if not text or (is_progress and not self._is_terminal) or not (is_progress or text.startswith(_WORTH)):
+            return
+        if is_progress:
+            is_last = line.endswith("\n")
+            sys.stderr.write(f"\r{visible(text)}{_SLUGGISH}" + ("\n" if is_last else ""))
+            self._is_open = not is_last
+        else:
+            self.close()
+            sys.stderr.write(f"{visible(text)}\n")
+        sys.stderr.flush()

@@ -1,0 +1,63 @@
+"""`gitxp pull`: the runs of others."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gitxp.cli.network import Listener
+from gitxp.cli.repository import open_repo
+from gitxp.cli.terminal import terminal_options
+from gitxp.git.remote import is_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitxp.cli.terminal import Terminal
+    from gitxp.repo import Repo
+
+
+def split_words(repo: Repo, words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The remote and the runs that `[REMOTE] [RUN…]` mean: the first word is a remote if it names or addresses one."""
+    if words and is_remote(repo.git, words[0]):
+        return words[0], list(words[1:])
+    return None, list(words)
+
+
+@click.command("pull", short_help="Bring the runs of others here.")
+@click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
+@click.option("--removed", is_flag=True, help="Runs that you removed here as well.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
+@click.option("--json", "as_json", is_flag=True, help="What came, by name, as JSON.")
+@terminal_options
+def pull_command(*, words: Sequence[str], removed: bool, quiet: bool, as_json: bool, terminal: Terminal) -> None:
+    """Fetch runs from a remote: all, or those named, as they are called there. Branches and files stay as they are.
+
+    New runs appear in 'gitxp list'; tags and notes that others gave to known ones come along, and are merged with
+    yours. Without REMOTE it is the one of the current branch, else origin. Runs that you removed stay away, unless you
+    name them. Nothing of yours is overwritten or deleted.
+
+    \b
+    Examples:
+      gitxp pull
+      gitxp pull origin calm-otter-7k3q
+      gitxp pull https://example.com/team/project.git
+    """  # noqa: D301  (click wants the backspace itself)
+    listener = Listener(quiet=quiet)
+    with open_repo() as repo:
+        name, runs = split_words(repo, words)
+        remote = repo.remote(name)
+        try:
+            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener)
+        finally:
+            listener.close()
+    from gitxp.render.sharing import pulled_json, pulled_lines
+
+    if as_json:
+        from gitxp.render.as_json import json_text
+
+        terminal.print_exact([json_text(pulled_json(pulled))])
+    lines = pulled_lines(pulled, remote.name, quiet=quiet or as_json)
+    sys.stderr.write("".join(f"{line}\n" for line in lines))

@@ -1,0 +1,71 @@
+"""`gitxp push`: your runs to others."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gitxp.cli.network import Listener
+from gitxp.cli.pull import split_words
+from gitxp.cli.repository import open_repo
+from gitxp.cli.terminal import terminal_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitxp.cli.terminal import Terminal
+
+
+@click.command("push", short_help="Bring your runs to others.")
+@click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would go, and send nothing.")
+@click.option("--force-secrets", is_flag=True, help="Send what looks like a secret, too.")
+@click.option("--no-verify", is_flag=True, help="Pass over the hook pre-push, as 'git push' does.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
+@click.option("--json", "as_json", is_flag=True, help="What went, by name, as JSON.")
+@terminal_options
+def push_command(
+    *,
+    words: Sequence[str],
+    dry_run: bool,
+    force_secrets: bool,
+    no_verify: bool,
+    quiet: bool,
+    as_json: bool,
+    terminal: Terminal,
+) -> int:
+    """Send runs to a remote: all that it lacks, or those named. It is 'git push' of refs/experiments/, never forced.
+
+    With a run goes all that it holds: the files of its snapshot (untracked ones, too), its record and its output, and
+    the commits below it that the remote does not have. Before anything goes you are told how much that is, and which
+    files leave this machine for the first time; where something looks like a secret, nothing goes without
+    --force-secrets. What others said of the same runs meanwhile is merged first. Without REMOTE it is the one of the
+    current branch, else origin.
+
+    \b
+    Examples:
+      gitxp push
+      gitxp push origin calm-otter-7k3q
+      gitxp push --dry-run
+    """  # noqa: D301  (click wants the backspace itself)
+    listener = Listener(quiet=quiet)
+    with open_repo() as repo:
+        name, texts = split_words(repo, words)
+        remote = repo.remote(name)
+        runs = [repo.get(text).name for text in texts]
+        try:
+            pushed = repo.push(remote, runs, said=listener, dry_run=dry_run, verify=not no_verify)
+        finally:
+            listener.close()
+    del force_secrets
+    from gitxp.render.sharing import pushed_json, pushed_lines
+
+    if as_json:
+        from gitxp.render.as_json import json_text
+
+        terminal.print_exact([json_text(pushed_json(pushed, dry_run=dry_run))])
+    lines = pushed_lines(pushed, remote.name, dry_run=dry_run, quiet=quiet or as_json)
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    return 1 if pushed.refused else 0

@@ -1,0 +1,82 @@
+"""What came of exchanging runs with other repositories: facts, for whoever shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from gitxp.format import Oid
+    from gitxp.names import RunName
+
+
+class Left(NamedTuple):
+    """A ref of the remote's that was not taken in, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What came of taking in: names of runs here.
+
+    `renamed` are new ones whose name was another run's: the name there, and the name here. `left` are refs that were
+    not taken in, `passed` those of runs that were removed here, `gone` what the remote has no more.
+    """
+
+    created: list[RunName] = field(default_factory=list)
+    updated: list[RunName] = field(default_factory=list)
+    merged: list[RunName] = field(default_factory=list)
+    renamed: list[tuple[str, RunName]] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+
+class Going(NamedTuple):
+    """A run that the remote lacks, or has an older state of: its name here, its name there, its tip."""
+
+    name: str
+    there: str
+    tip: Oid
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """What a push would do.
+
+    `fetch_first` are names there whose commits are not known here, or went a separate way: no decision yet. `newer` are runs
+    that have more there than here, `gone` those that were there and somebody removed, `merged` those that were merged
+    with what was there. `same` counts the rest.
+    """
+
+    going: list[Going] = field(default_factory=list)
+    fetch_first: list[str] = field(default_factory=list)
+    newer: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    merged: list[str] = field(default_factory=list)
+    same: int = 0
+
+
+@dataclass(slots=True)
+class Pushed:
+    """What came of a push: runs by their names here; `refused` with the words of the other side."""
+
+    outgoing: Outgoing
+    made: list[Going] = field(default_factory=list)
+    moved: list[Going] = field(default_factory=list)
+    refused: list[tuple[Going, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteOutline:
+    """A remote: its address without passwords, how many runs it had when it was last asked, how many runs here it lacks.
+
+    `unpushed` counts the runs that it lacks, or has an older state of.
+    """
+
+    name: str
+    url: str
+    runs: int
+    unpushed: int

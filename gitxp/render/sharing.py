@@ -1,0 +1,142 @@
+"""What came and what went, in a few lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gitxp.render.safe import visible
+from gitxp.render.table import Cell, text_table
+from gitxp.render.words import count_text, value_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gitxp.exchange import Going, Pulled, Pushed
+    from gitxp.render.style import Style
+
+_NAMED = 5  # names in one line; the others are counted
+_LONGEST = 300
+
+
+def pulled_lines(pulled: Pulled, remote: str, *, quiet: bool = False) -> Iterator[str]:
+    """What came of a pull (`sharing.pull.Pulled`), a line for each kind of thing; with `quiet` what needs attention."""
+    where = visible(remote)
+    if not quiet:
+        for names, words in (
+            (pulled.created, "new"),
+            (pulled.updated, "updated"),
+            (pulled.merged, "merged with yours"),
+        ):
+            if names:
+                yield f"{count_text(len(names), 'run')} {words}: {_some(names)}"
+    for there, here in pulled.renamed:
+        yield f"{visible(there)} of {where} is another run than yours of that name: it is {visible(here)} here"
+    if pulled.passed and not quiet:
+        yield (
+            f"{count_text(len(pulled.passed), 'run')} that you removed stayed away: {_some(pulled.passed)} "
+            f"(gitxp pull {where} RUN brings it)"
+        )
+    if pulled.gone and not quiet:
+        yield f"{count_text(len(pulled.gone), 'run')} that {where} has no more; yours stay: {_some(pulled.gone)}"
+    for left in pulled.left:
+        yield f"{visible(left.name)} of {where} was not taken in: {_cut(left.reason)}."
+    if not quiet and not (pulled.created or pulled.updated or pulled.merged or pulled.renamed):
+        yield f"Nothing new in {where}."
+
+
+def pulled_json(pulled: Pulled) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "created": pulled.created,
+        "updated": pulled.updated,
+        "merged": pulled.merged,
+        "renamed": [{"there": there, "name": here} for there, here in pulled.renamed],
+        "left": [{"name": left.name, "reason": left.reason} for left in pulled.left],
+        "passed": pulled.passed,
+        "gone": pulled.gone,
+    }
+
+
+def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: bool = False) -> Iterator[str]:
+    """What came of a push, a line for each kind of thing; with `quiet` what needs attention."""
+    plan = pushed.outgoing
+    if not quiet:
+        yield from _sent_lines(pushed, visible(remote), dry_run=dry_run)
+    yield from _kept_lines(pushed, visible(remote), dry_run=dry_run)
+    if not (quiet or pushed.made or pushed.moved or pushed.refused or plan.going or plan.gone or plan.newer):
+        yield f"{visible(remote)} has everything." if plan.same else "There are no runs to push."
+
+
+def _sent_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
+    plan = pushed.outgoing
+    if plan.merged:
+        yield f"{count_text(len(plan.merged), 'run')} merged with what {where} had: {_some(plan.merged)}"
+    if dry_run and plan.going:
+        yield f"{count_text(len(plan.going), 'run')} would go to {where}: {_some([g.name for g in plan.going])}"
+    for going, words in ((pushed.made, "new"), (pushed.moved, "updated")):
+        if going:
+            yield f"{count_text(len(going), 'run')} {words} in {where}: {_some([g.name for g in going])}"
+    if plan.newer:
+        yield f"{count_text(len(plan.newer), 'run')} newer in {where}: {_some(plan.newer)} (gitxp pull {where})"
+
+
+def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
+    """What went otherwise than one would think, or not at all."""
+    plan = pushed.outgoing
+    would = "would be" if dry_run else "is"
+    for going in [*pushed.made, *pushed.moved, *(plan.going if dry_run else ())]:
+        if going.there != going.name:
+            yield f"{visible(going.name)} {would} {visible(going.there)} in {where}: its name is another run's there"
+    if plan.gone:
+        yield (
+            f"{count_text(len(plan.gone), 'run')} that somebody removed in {where} stayed here: {_some(plan.gone)} "
+            f"(gitxp push {where} RUN sends it all the same)"
+        )
+    for name in plan.fetch_first:
+        yield f"{visible(name)} in {where} has another history than yours, and nothing was sent for it: gitxp pull {where}"
+    for going, words in pushed.refused:
+        yield f"{visible(going.name)} was refused by {where}: {_cut(words)}"
+
+
+def pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:
+    """The same for programs."""
+    plan = pushed.outgoing
+    return {
+        "dry_run": dry_run,
+        "going": [_going(going) for going in plan.going] if dry_run else [],
+        "created": [_going(going) for going in pushed.made],
+        "updated": [_going(going) for going in pushed.moved],
+        "merged": plan.merged,
+        "refused": [{**_going(going), "reason": words} for going, words in pushed.refused],
+        "newer": plan.newer,
+        "gone": plan.gone,
+        "unrelated": plan.fetch_first,
+        "same": plan.same,
+    }
+
+
+def _going(going: Going) -> dict[str, str]:
+    return {"name": going.name, "there": going.there, "commit": going.tip}
+
+
+def render_remotes(remotes: Sequence[Mapping[str, Any]], style: Style) -> str:
+    """A table of remotes."""
+    rows = [
+        [
+            Cell(value_text(remote["name"], _LONGEST)),
+            Cell(f"{remote['runs']:,}"),
+            Cell(f"{remote['unpushed']:,}"),
+            Cell(value_text(remote["url"], _LONGEST)),
+        ]
+        for remote in remotes
+    ]
+    return text_table(("remote", "runs", "unpushed", "address"), rows, right=[False, True, True, False], style=style)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(map(visible, names[:_NAMED])) + more
+
+
+def _cut(text: str) -> str:
+    return visible(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…").rstrip(".")

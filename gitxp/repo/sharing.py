@@ -1,0 +1,143 @@
+"""The methods of `Repo` that exchange runs with other repositories."""
+
+from __future__ import annotations
+
+import sys
+
+from gitxp.repo.base import Base
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from gitxp.exchange import Outgoing, Pulled, Pushed, RemoteOutline
+    from gitxp.git.program import Git
+    from gitxp.git.remote import Remote
+    from gitxp.sharing.pull import Wishes
+
+    Said = Callable[[bytes], None]
+
+_ATTEMPTS = 4
+
+
+def _nothing(_: object) -> None:
+    """Tell nobody."""
+
+
+class Sharing(Base):
+    """Runs between repositories. The network is git's: its credentials, ssh, hooks and words.
+
+    `said` is told what git and the other side say meanwhile, as bytes that may hold anything.
+    """
+
+    def remote(self, name: str | None = None) -> Remote:
+        """The remote of this name or address; None: that of the current branch, else origin. Raises `UsageError`."""
+        from gitxp.git.remote import find_remote
+
+        return find_remote(self._git_here(), name)
+
+    def remotes(self) -> list[RemoteOutline]:
+        """The configured remotes: how many runs each had when it was last asked, and how many would go there. Asks nobody."""
+        from gitxp.git.remote import list_remotes, list_tracked
+        from gitxp.sharing.outline import outline
+
+        tips = [(name, tip) for name, tip, _ in self._index().tips()]
+        return [outline(remote, list_tracked(self.git, remote), tips) for remote in list_remotes(self._git_here())]
+
+    def pull(
+        self, remote: Remote, names: Collection[str] = (), *, runs_removed_here: bool = False, said: Said = _nothing
+    ) -> Pulled:
+        """Bring the runs of a remote here: all of them, or those of these names there. One connection.
+
+        New runs are made, known ones moved forward; those that were annotated here as well are merged. Runs that were
+        removed here stay away, unless they are named, or `runs_removed_here` is true. Raises `GitFailed` where the remote
+        cannot be asked; then nothing has changed.
+        """
+        from gitxp.git.remote import fetch, list_tracked
+        from gitxp.sharing.pull import take_in
+
+        before = list_tracked(self._git_here(), remote)
+        fetch(self._network(), remote, names or None, said)
+        after = list_tracked(self.git, remote)
+        there = {name: tip for name, tip in after.items() if name in names} if names else after
+        wishes = self._wishes(names, everything=runs_removed_here)
+        pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
+        pulled.gone = sorted(before.keys() - after.keys())
+        return pulled
+
+    def push(
+        self,
+        remote: Remote,
+        names: Sequence[str] = (),
+        *,
+        said: Said = _nothing,
+        before: Callable[[Outgoing], None] = _nothing,
+        dry_run: bool = False,
+        verify: bool = True,
+    ) -> Pushed:
+        """Bring runs to a remote: all of them, or those of these names.
+
+        The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
+        is told what will go and may raise, then nothing goes. A run that another repository removed there does not go
+        unless it is named. `verify=False` passes over the hook pre-push. What was refused is in the result. Raises
+        `GitFailed` where the remote cannot be asked.
+        """
+        from gitxp.exchange import Pushed
+        from gitxp.format import RUN_REFS
+        from gitxp.git import remote as network
+        from gitxp.sharing.push import sort_pushed
+
+        result = Pushed(self._plan(remote, names, said))
+        for attempt in range(_ATTEMPTS):
+            outgoing = result.outgoing
+            if dry_run or not outgoing.going:
+                return result
+            if attempt == 0:
+                before(outgoing)
+            tips = {going.there: going.tip for going in outgoing.going}
+            options = () if verify else ("--no-verify",)
+            told = network.push(self._network(), remote, tips, said, options)
+            last, result = result, sort_pushed(outgoing, told, RUN_REFS)
+            result.made[:0], result.moved[:0] = last.made, last.moved
+            if not any(_is_late(words) for _, words in result.refused):
+                break
+            # somebody pushed meanwhile
+            result.outgoing = self._plan(remote, [going.name for going, _ in result.refused], said)
+        return result
+
+    def _plan(self, remote: Remote, names: Sequence[str], said: Said) -> Outgoing:
+        """What is to go; what went a separate way there is taken in first."""
+        from gitxp.git.remote import fetch, list_there, list_tracked
+        from gitxp.sharing.pull import take_in
+        from gitxp.sharing.push import local_runs, plan_push
+
+        tracked = list_tracked(self._git_here(), remote)
+        there = list_there(self._network(), remote, said)
+        merged: list[str] = []
+        for _ in range(_ATTEMPTS):
+            runs = local_runs(self._index().tips(), names)
+            outgoing = plan_push(self.git, self._reader(), runs, there, tracked, even_gone=bool(names))
+            if not outgoing.fetch_first:
+                break
+            fetch(self._network(), remote, outgoing.fetch_first, said)
+            now = list_tracked(self.git, remote)
+            there |= {name: now[name] for name in outgoing.fetch_first if name in now}
+            mine = {name: there[name] for name in outgoing.fetch_first if name in there}
+            merged += take_in(self.git, self._reader(), mine, self._index().names_of, self._wishes(mine)).merged
+        outgoing.merged = merged
+        return outgoing
+
+    def _wishes(self, wanted: Collection[str], *, everything: bool = False) -> Wishes:
+        from gitxp.sharing.pull import Wishes
+        from gitxp.store.removed import read_removed
+
+        removed = () if everything else read_removed(self.location.common_dir)
+        return Wishes(frozenset(line.id for line in removed), frozenset(wanted))
+
+    def _network(self) -> Git:
+        return self._git_here().networked(interactive=sys.stderr is not None and sys.stderr.isatty())
+
+
+def _is_late(words: str) -> bool:
+    """Whether a ref was refused since the remote has newer commits of it than we know of."""
+    return any(reason in words for reason in ("fetch first", "non-fast-forward", "stale info", "failed to update ref"))

@@ -1,0 +1,147 @@
+"""What a remote has, taken in: new runs made, known ones moved forward, runs that went separate ways merged.
+
+A fetch has brought the remote's tips to `refs/gitxp/remotes/<remote>/`; what the refs are called there says little. The
+id in the record tells which run a tip is of: the run of that id here, whatever its name; or a new one. Where its
+name is another run's here, it gets the name and the beginning of its id. Refs move by compare-and-swap, forward only, so
+that a pull which was cut short, or runs beside another, is simply repeated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitxp.errors import FormatError, GitFailed
+from gitxp.exchange import Left, Pulled
+from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.refs import list_refs
+from gitxp.git.remote import is_archive
+from gitxp.names import RunName, name_beside
+from gitxp.store.batch import write_commits
+from gitxp.store.merge import AnotherHistory, meet
+from gitxp.store.runs import read_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from gitxp.git.objects import Objects
+    from gitxp.git.program import Git
+    from gitxp.store.batch import NewCommit
+
+    # The names of the runs here that have these ids.
+    NamesOf = Callable[[Collection[str]], Mapping[str, RunName]]
+
+_ATTEMPTS = 10
+
+
+class Wishes(NamedTuple):
+    """Which runs to leave out: those with an id in `removed`, unless their name is `wanted`."""
+
+    removed: frozenset[str] = frozenset()
+    wanted: frozenset[str] = frozenset()
+
+
+class _Plan(NamedTuple):
+    moves: dict[RunName, tuple[Oid, Oid | None]]  # the new tip, and the one that is expected
+    merges: list[NewCommit]
+    came_as: dict[RunName, str]  # the name there of what is new here
+    left: list[Left]
+    passed: list[str]
+    is_whole: bool = True
+
+
+def take_in(
+    git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesOf, wishes: Wishes | None = None
+) -> Pulled:
+    """Bring runs here up to the tips that a remote has, by name there. Raises `GitFailed` where refs cannot be written."""
+    result = Pulled()
+    failure: GitFailed | None = None
+    for _ in range(_ATTEMPTS):
+        plan = _plan(git, objects, there, names_of, wishes or Wishes())
+        result.left, result.passed = plan.left, plan.passed
+        failure = _carry_out(git, plan, result)
+        if failure is None and plan.is_whole:
+            return result
+    if failure is not None:
+        raise failure
+    return result
+
+
+def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesOf, wishes: Wishes) -> _Plan:
+    """What there is to do as the refs are now."""
+    here = list_refs(git).names()
+    taken = {name.lower(): tip for name, tip in here.items()}
+    known = set(here.values())
+    new = {name: tip for name, tip in there.items() if not is_archive(name) and tip not in known}
+    reads = dict(zip(new, read_runs(objects, list(new.values())), strict=True))
+    names_here = dict(names_of({read.record["id"] for read in reads.values() if "id" in read.record}))
+    plan = _Plan({}, [], {}, [], [])
+    planned: set[str] = set()
+    for name, tip in new.items():
+        read = reads[name]
+        id_ = read.record.get("id", tip)
+        if not read.record:
+            plan.left.append(Left(name, (read.problem or "it is no run").rstrip(".")))
+        elif id_ in planned:  # one run under two names there: the second meets the first when that is here
+            plan = plan._replace(is_whole=False)
+        elif id_ in names_here and names_here[id_] in here:
+            planned.add(id_)
+            mine = names_here[id_]
+            _plan_meeting(git, objects, mine, here[mine], (name, tip), plan)
+        elif id_ in wishes.removed and name not in wishes.wanted:
+            plan.passed.append(name)
+        else:
+            planned.add(id_)
+            chosen = _choose_name(objects, name, id_, taken)
+            taken[chosen.lower()] = tip
+            plan.moves[chosen] = (tip, None)
+            plan.came_as[chosen] = name
+    return plan
+
+
+def _plan_meeting(git: Git, objects: Objects, mine: RunName, ours: Oid, there: tuple[str, Oid], plan: _Plan) -> None:
+    name, tip = there
+    try:
+        meeting = meet(git, objects, mine, RefName(RUN_REFS + mine), ours, tip)
+    except (AnotherHistory, FormatError) as error:
+        plan.left.append(Left(name, error.message.rstrip(".")))
+        return
+    if meeting.merge is not None:
+        plan.merges.append(meeting.merge)
+    elif meeting.tip is not None and meeting.tip != ours:
+        plan.moves[mine] = (meeting.tip, ours)
+
+
+def _choose_name(objects: Objects, name: str, id_: str, taken: Mapping[str, Oid]) -> RunName:
+    """The name itself, where it is free here; else one with the beginning of the id."""
+    for _ in range(_ATTEMPTS):
+        if name.lower() not in taken:
+            return RunName(name)
+        ((_, record, _, _, _),) = read_runs(objects, [taken[name.lower()]])
+        name = name_beside(name, id_, str(record.get("id", "")))
+    raise FormatError(f"no name is free for {name}")
+
+
+def _carry_out(git: Git, plan: _Plan, result: Pulled) -> GitFailed | None:
+    """Move refs in one transaction, and write the merges; None, or why something has to be planned anew."""
+    failure = None
+    if plan.moves:
+        zero = "0" * len(next(iter(plan.moves.values()))[0])
+        lines = [f"update {RUN_REFS}{name}\0{new}\0{old or zero}\0" for name, (new, old) in plan.moves.items()]
+        answer = git.ask("update-ref", "-m", "gitxp pull", "--stdin", "-z", data="".join(lines).encode("ascii"))
+        if answer.status:
+            failure = GitFailed(("update-ref",), answer.status, answer.stderr.decode("utf-8", "replace"))
+        else:
+            _tell_moved(plan, result)
+    moved, other = write_commits(git, plan.merges)
+    result.merged += [RunName(ref.removeprefix(RUN_REFS)) for ref in moved]
+    return failure or other
+
+
+def _tell_moved(plan: _Plan, result: Pulled) -> None:
+    for name, (_, old) in plan.moves.items():
+        if old is not None:
+            result.updated.append(name)
+        elif plan.came_as[name] != name:
+            result.renamed.append((plan.came_as[name], name))
+        else:
+            result.created.append(name)

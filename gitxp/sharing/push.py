@@ -1,0 +1,162 @@
+"""What is to go to a remote, found out before anything goes: which runs it lacks, and under which name each goes there.
+
+The remote is asked what it has. A run goes under its own name, unless that is another run's there: then with the
+beginning of its id, as `pull` names such a run. What is newer there, or went a separate way, has to be taken in first;
+what somebody removed there is not brought back by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitxp.errors import FormatError
+from gitxp.exchange import Going, Outgoing, Pushed
+from gitxp.names import name_beside, without_id
+from gitxp.store.runs import read_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from gitxp.format import Oid
+    from gitxp.git.objects import Objects
+    from gitxp.git.program import Git
+    from gitxp.git.remote import PushedRef
+
+_STEPS = 8  # back from a run's tip
+_NAMES = 10  # of one run that are tried
+
+
+class Local(NamedTuple):
+    """A run here: its name, its tip, its id, and the name that it had where it came from."""
+
+    name: str
+    tip: Oid
+    id: str | None
+    first_name: str
+
+
+def local_runs(tips: Iterable[tuple[str, Oid, str | None]], names: Collection[str] = ()) -> Iterator[Local]:
+    """The runs here from their names, tips and ids; of these names only, where there are some."""
+    for name, tip, id_ in tips:
+        if not names or name in names:
+            yield Local(name, tip, id_, without_id(name, id_ or ""))
+
+
+def plan_push(
+    git: Git,
+    objects: Objects,
+    runs: Iterable[Local],
+    there: Mapping[str, Oid],
+    tracked: Collection[str] = (),
+    *,
+    even_gone: bool = False,
+) -> Outgoing:
+    """What of these runs is to go, by what the remote has; `tracked` are the names that it had when it was last asked."""
+    plan = Outgoing()
+    ids = _Ids(objects)
+    given: dict[str, str | None] = {}
+    for run in sorted(runs, key=lambda run: run.name != run.first_name):
+        if run.tip == there.get(run.name):
+            plan.same += 1
+            given[run.name] = run.id
+            continue
+        name, is_known = _find_name(run, there, given, ids)
+        given[name] = run.id
+        if not is_known:
+            plan.fetch_first.append(name)
+        elif name not in there and name in tracked and not even_gone:
+            plan.gone.append(run.name)
+        elif name not in there:
+            plan.going.append(Going(run.name, name, run.tip))
+        elif there[name] == run.tip:
+            plan.same += 1
+        else:
+            _plan_move(git, objects, run, name, there[name], plan)
+    plan.fetch_first = sorted(set(plan.fetch_first))
+    return plan
+
+
+def _plan_move(git: Git, objects: Objects, run: Local, name: str, tip: Oid, plan: Outgoing) -> None:
+    if _is_near(objects, tip, run.tip) or not git.ask("merge-base", "--is-ancestor", tip, run.tip).status:
+        plan.going.append(Going(run.name, name, run.tip))
+    elif not git.ask("merge-base", "--is-ancestor", run.tip, tip).status:
+        plan.newer.append(run.name)
+    else:
+        plan.fetch_first.append(name)
+
+
+def _is_near(objects: Objects, old: Oid, new: Oid) -> bool:
+    """Whether a commit is one of the last few of a run: found without a process for each run."""
+    for _ in range(_STEPS):
+        if new == old:
+            return True
+        try:
+            parents = objects.read_commit(new).parents
+        except FormatError:
+            return False
+        if not parents:
+            return False
+        new = parents[0]
+    return False
+
+
+def _find_name(run: Local, there: Mapping[str, Oid], given: Mapping[str, str | None], ids: _Ids) -> tuple[str, bool]:
+    """Its name there: one that has it already, else the first that is free; and whether that can be told yet."""
+    name = run.first_name
+    for _ in range(_NAMES):
+        if name in given:
+            other = given[name]
+        elif name not in there:
+            return name, True
+        elif not ids.is_known(there[name]):
+            return name, False
+        else:
+            other = ids.get(there[name])
+        if other == run.id:
+            return name, True
+        name = name_beside(name, run.id or run.tip, other or str(there.get(name, "")))
+    return name, False
+
+
+class _Ids:
+    """The ids of runs by their tips, read once."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._ids: dict[Oid, str | None] = {}
+        self._missing: set[Oid] = set()
+
+    def is_known(self, tip: Oid) -> bool:
+        """Whether the commit is here."""
+        self.get(tip)
+        return tip not in self._missing
+
+    def get(self, tip: Oid) -> str | None:
+        """The id of the run with this tip; None where the commit is not here, or says nothing of it."""
+        if tip not in self._ids:
+            self._ids[tip] = None
+            try:
+                self._objects.read_commit(tip)
+            except FormatError:
+                self._missing.add(tip)
+            else:
+                ((_, record, _, _, _),) = read_runs(self._objects, [tip])
+                self._ids[tip] = record.get("id")
+        return self._ids[tip]
+
+
+def sort_pushed(outgoing: Outgoing, told: Sequence[PushedRef], prefix: str) -> Pushed:
+    """What git said of each ref, by runs."""
+    result = Pushed(outgoing)
+    by_name = {going.there: going for going in outgoing.going}
+    for ref in told:
+        going = by_name.get(ref.ref.removeprefix(prefix))
+        if going is None:
+            continue
+        if ref.is_refused:
+            result.refused.append((going, ref.words))
+        elif ref.flag == "*":
+            result.made.append(going)
+        else:
+            result.moved.append(going)
+    return result
