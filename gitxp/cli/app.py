@@ -38,6 +38,7 @@ COMMANDS = {
     "rm": "rm_command",
     "trash": "trash_command",
     "undo": "undo_command",
+    "gc": "gc_command",
     "du": "du_command",
     "doctor": "doctor_command",
     "push": "push_command",

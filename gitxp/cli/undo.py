@@ -9,6 +9,7 @@ import click
 
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
+from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from gitxp.cli.terminal import Terminal
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="What was brought back, as JSON.")
 @terminal_options
 def undo_command(*, run: str | None, as_json: bool, terminal: Terminal) -> None:
-    """Take back the last removal: all runs that it removed. Again: the one before it. With RUN, that run of the trash.
+    """Take back the last 'gitxp rm' or 'gitxp gc': all that it removed. Again: the one before it.
+
+    With RUN, bring back that run of the trash.
 
     A run whose name was given to another meanwhile comes back with the beginning of its id behind its name.
 
@@ -38,5 +41,7 @@ def undo_command(*, run: str | None, as_json: bool, terminal: Terminal) -> None:
     for back in done.runs:
         name = back.name if back.name == back.was else f"{back.was}, as {back.name}"
         sys.stderr.write(f"Brought back {name}\n")
+    if done.large_files:
+        sys.stderr.write(f"Brought back {count_text(done.large_files, 'large file')}\n")
     for lost in done.missing:
         sys.stderr.write(f"Stays in the trash: {lost}, whose commit is not in the repository any more\n")

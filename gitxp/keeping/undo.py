@@ -14,6 +14,8 @@ from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun
 from gitxp.format import RUN_REFS, Oid, RefName, format_time
 from gitxp.git.contents import check_objects
 from gitxp.git.refs import Change, change_refs
+from gitxp.keeping.lfs_trash import TakenOut, list_taken_out, put_back
+from gitxp.keeping.pointers import lfs_folder
 from gitxp.names import MAX_LENGTH, RunName
 from gitxp.store.removed import forget_removed
 from gitxp.store.trash import Trashed, list_trash
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from gitxp.git.program import Git
 
-REMOVED = "removed"
+REMOVED, TAKEN_OUT = "removed", "large files"
 _SHOWN = 10
 
 
@@ -39,15 +41,16 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was taken back: `kind` is `removed`, `at` when that had been done (unix time), `runs` those that are back.
+    """What was taken back: `kind` is `removed` or `large files`, `at` when that had been done (unix time).
 
-    `missing` are those that stay in the trash, since their commits are not in the repository any more.
+    `runs` are those that are back, `large_files` the number of git-lfs's objects that are. `missing` are those that stay in the trash, since their commits are not in the repository any more.
     """
 
     kind: str
     at: float | None
     runs: tuple[Returned, ...] = ()
     missing: tuple[RunName, ...] = ()
+    large_files: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp undo --json` prints."""
@@ -55,7 +58,7 @@ class Undone:
         if self.at is not None:
             done["at"] = format_time(int(self.at * 1e9))
         runs = [{"name": run.name, "was": run.was, "commit": run.commit} for run in self.runs]
-        return {**done, "runs": runs, "missing": list(self.missing)}
+        return {**done, "runs": runs, "missing": list(self.missing), "large_files": self.large_files}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,16 @@ def find_removals(git: Git, common_dir: str) -> list[Undoable]:
         )
         for entries in groups.values()
     ]
+
+
+def find_taken_out(git: Git, common_dir: str) -> list[Undoable]:
+    """The large files that `gitxp gc` took out and that are still in their trash, newest first."""
+
+    def undo(taken: TakenOut) -> Undone:
+        put_back(common_dir, lfs_folder(git, common_dir), taken)
+        return Undone(TAKEN_OUT, taken.at, large_files=len(taken.objects))
+
+    return [Undoable(TAKEN_OUT, taken.at, (), partial(undo, taken)) for taken in list_taken_out(common_dir)]
 
 
 def find_in_trash(entries: Sequence[Trashed], text: str) -> Trashed:

@@ -84,9 +84,10 @@ class Removing(Reading, Sharing):
 
     def undoable(self) -> list[Undoable]:
         """What can be taken back, newest first."""
-        from gitxp.keeping.undo import find_removals
+        from gitxp.keeping.undo import find_removals, find_taken_out
 
-        found = [*find_removals(self._git_here(), self.location.common_dir)]
+        where = self._git_here(), self.location.common_dir
+        found = [*find_removals(*where), *find_taken_out(*where)]
         return sorted(found, key=lambda one: one.at, reverse=True)
 
     def undo(self, text: str | None = None) -> Undone:
@@ -102,7 +103,7 @@ class Removing(Reading, Sharing):
             return bring_back(self._git_here(), self.location.common_dir, [self.find_in_trash(text)])
         found = self.undoable()
         if not found:
-            raise GitxpError("There is nothing to undo.", hint="'gitxp undo' takes back 'gitxp rm'.")
+            raise GitxpError("There is nothing to undo.", hint="'gitxp undo' takes back 'gitxp rm' and 'gitxp gc'.")
         return found[0].undo()
 
     def _find_target(self, text: str, remote: Remote | None) -> tuple[Target, str]:
