@@ -299,3 +299,17 @@ def test_keep_wants_a_remote(factory: Factory, gitxp: Any, here: Repo) -> None:
     assert gitxp("rm", "one", "--keep", check=False).returncode == 2
     with pytest.raises(UsageError, match="no remote 'origin'"):
         here.plan_removal(["one"], remote="origin")
+
+
+def test_refs_with_strange_letters(factory: Factory, here: Repo, git: Any) -> None:
+    """A ref whose name has what Python takes for an end of a line, beside runs, in the trash or elsewhere, stops nothing."""
+    tip = factory.make("one")
+    for place in ("refs/experiments", "refs/gitxp/trash", "refs/heads", "refs/gitxp/remotes/o"):
+        git("update-ref", f"{place}/a\u2028b\u0085", tip)
+    rm(here, "one")
+    assert len(here.trash()) == 2
+    assert here.usage().runs == ()
+    here.doctor()
+    here.undo()
+    assert git("rev-parse", "refs/experiments/one") == tip
+    here.gc(here.plan_gc())

@@ -210,3 +210,26 @@ def test_many_in_one_connection(factory: Factory, here: Repo, git: Any, shared: 
     rm(here, *(run.name for run in here.runs()), remote="origin")
     assert there(git, shared) == set()
     assert calls.read_text() == "x\n"
+
+
+def test_a_pull_does_not_bring_removed_runs_back(factory: Factory, git: Any, shared: str, gitxp: Any) -> None:
+    """What was removed here and is at the remote still stays away, until it is brought back here."""
+    tip = factory.make("one")
+    gitxp("push", "origin")
+    gitxp("rm", "one")
+    gitxp("pull", "origin")
+    assert refs(git) == {}
+    gitxp("undo")
+    gitxp("pull", "origin")
+    assert refs(git) == {"one": tip}
+    assert there(git, shared) == {"one"}
+
+
+def test_a_removed_run_is_not_pushed(factory: Factory, git: Any, shared: str, gitxp: Any) -> None:
+    """The trash stays here, whether gitxp pushes or git does so by the pattern of runs."""
+    factory.make("one")
+    factory.make("two")
+    gitxp("rm", "one")
+    gitxp("push", "origin")
+    git("push", "--quiet", "origin", "refs/experiments/*")
+    assert there(git, shared) == {"two"}

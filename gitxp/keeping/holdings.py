@@ -6,7 +6,8 @@ round, an object's first run and its last are known; where they are one, only th
 seconds, where a process for each would take minutes.
 
 What a run shares with an older state of a branch than its base may be counted as the run's own, if no later state has it:
-git does not look so far back either when it decides what to send.
+git does not look so far back either when it decides what to send. So may what it shares with the files of a tag or branch
+beyond the first 200, where the base does not have it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
 
 _OURS = (RUN_REFS, "refs/gitxp/")
+# Branches and tags that are looked into beside the bases of runs: a repository may have ten thousand tags, each another tree.
+_LOOKED_INTO = 200
 
 
 class Holder(NamedTuple):
@@ -71,7 +74,7 @@ def list_held(git: Git, holders: Sequence[Holder], progress: Callable[[str], Non
     if not commits:
         return []
     progress("the files of runs")
-    found = _first_owners(git, [*others, *outside, *common, *own], commits)
+    found = _first_owners(git, [*outside, *others[:_LOOKED_INTO], *common, *own], commits)
     progress("what runs share")
     last = _first_owners(git, own[::-1], commits)
     found |= {commit: ("", owner) for commit, owner in commits.items()}
@@ -88,11 +91,11 @@ def _other_tips(git: Git) -> list[Oid]:
     lines = git.run("for-each-ref", "--format=%(refname) %(objectname) %(*objectname)").decode(
         "utf-8", "surrogateescape"
     )
-    words = (line.split(" ") for line in lines.splitlines() if not line.startswith(_OURS))
+    words = (line.split(" ") for line in lines.split("\n") if line and not line.startswith(_OURS))
     found = [Oid(peeled or oid) for _, oid, peeled in words]
     head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if not head.status:
-        found.append(Oid(head.stdout.decode("ascii").strip()))
+        found.insert(0, Oid(head.stdout.decode("ascii").strip()))
     kinds = {oid: kind for oid, kind, _ in check_objects(git, list(dict.fromkeys(found)))}
     return [oid for oid in dict.fromkeys(found) if kinds.get(oid) == "commit"]
 

@@ -67,10 +67,10 @@ def _commits_of(git: Git, runs: Iterable[Run]) -> list[Oid]:
 def _other_tips(git: Git, runs: Sequence[Run], commits: set[Oid]) -> list[Oid]:
     """What all refs but those of these runs lead to, and the reflogs of refs that are not ours."""
     names = {run.ref for run in runs}
-    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)").decode("utf-8", "surrogateescape").splitlines()
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)").decode("utf-8", "surrogateescape").split("\n")
     found = [
         oid
-        for oid, ref in (line.split(" ", 1) for line in lines)
+        for oid, ref in (line.split(" ", 1) for line in lines if line)
         if ref not in names and not (ref.startswith((TRACKING_REFS, RUN_REFS)) and oid in commits)
     ]
     logs = git.ask("log", "--walk-reflogs", "--format=%H", *_OWN_REFLOGS, "--all")

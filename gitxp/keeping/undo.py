@@ -135,7 +135,7 @@ def bring_back(git: Git, common_dir: str, entries: Sequence[Trashed]) -> Undone:
             hint="Fetch it from where it was pushed to.",
         )
     listed = git.run("for-each-ref", "--format=%(objectname) %(refname)", RUN_REFS).decode("utf-8", "surrogateescape")
-    refs = {ref: Oid(oid) for oid, ref in (line.split(" ", 1) for line in listed.splitlines())}
+    refs = {ref: Oid(oid) for oid, ref in (line.split(" ", 1) for line in listed.split("\n") if line)}
     taken = {ref.removeprefix(RUN_REFS).lower() for ref in refs}
     changes, returned = [], []
     for entry in entries:

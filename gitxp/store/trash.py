@@ -114,7 +114,8 @@ def forget_for_good(git: Git, entries: Iterable[Trashed]) -> None:
 
 
 def _lines(data: bytes) -> list[str]:
-    return data.decode("utf-8", "surrogateescape").splitlines()
+    # not splitlines: a ref may have U+2028 in its name, which git takes for a letter
+    return [line for line in data.decode("utf-8", "surrogateescape").split("\n") if line]
 
 
 def _name_of(ref: str) -> str:
