@@ -213,7 +213,7 @@ def send(*parts):
 lines()
 send(b'git-filter-server\\n', b'version=2\\n', None)
 lines()
-send(b'capability=clean\\n', None)
+send(b'capability=clean\\n', b'capability=smudge\\n', None)
 while True:
     lines()
     data = []

@@ -458,3 +458,15 @@ def test_failure_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (tmp_path / name).write_text("x")
     with pytest.raises(MemoryError):
         one(tmp_path)
+
+
+def test_a_link_to_data_is_in_the_cache_of_the_data(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was hashed under its own name is not hashed again through a link to it."""
+    cache, link = str(tmp_path / "cache"), tmp_path / "link"
+    link.symlink_to(tree)
+    (known,) = fingerprint([str(tree)], str(tmp_path), cache, clock=later)
+    monkeypatch.setattr(data, "hash_items", lambda *_: pytest.fail("it was hashed again"))
+    (found,) = fingerprint([str(link)], str(tmp_path), cache, clock=later)
+    assert {**found, "path": ""} == {**known, "path": ""}

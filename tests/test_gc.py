@@ -340,3 +340,20 @@ def test_artifacts_only_wants_a_rule(factory: Factory, gitxp: Any) -> None:
     """Of which runs has to be said."""
     factory.make("one")
     assert gitxp("gc", "--artifacts-only", check=False).returncode == 2
+
+
+def test_former_states_of_the_working_tree_go_after_their_time(factory: Factory, here: Repo, git: Any) -> None:
+    """What `restore --here` wrote over is kept for 30 days; refs beside that are nobody's stay."""
+    tip = factory.make("one")
+    for name in (
+        "2001-01-01T000000.000Z-restore",
+        "2001-01-01T000000.000Z-undo",
+        "2101-01-01T000000.000Z-restore",
+        "mine",
+    ):
+        git("update-ref", f"refs/gitxp/undo/{name}", tip)
+    here.gc(here.plan_gc())
+    assert git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/gitxp/undo").splitlines() == [
+        "2101-01-01T000000.000Z-restore",
+        "mine",
+    ]

@@ -313,3 +313,23 @@ def test_refs_with_strange_letters(factory: Factory, here: Repo, git: Any) -> No
     here.undo()
     assert git("rev-parse", "refs/experiments/one") == tip
     here.gc(here.plan_gc())
+
+
+def test_undo_of_restore_here(factory: Factory, here: Repo, git: Any, repo: str) -> None:
+    """Of a removal and a restore the later is taken back first; the files are what they were, and edits since are kept."""
+    factory.make("one", files={"new.py": "of the run\n"})
+    factory.make("two")
+    rm(here, "two")
+    with open(f"{repo}/train.py", "w", encoding="utf-8") as file:
+        file.write("edited\n")
+    here.restore(here.get("one"), here=True)
+    assert os.path.exists(f"{repo}/new.py")
+    undone = here.undo()
+    assert undone.kind == "restored"
+    with open(f"{repo}/train.py", encoding="utf-8") as file:
+        assert file.read() == "edited\n"
+    assert not os.path.exists(f"{repo}/new.py")
+    assert git("show", f"{undone.kept}:new.py") == "of the run"
+    assert here.undo().kind == "removed"
+    with pytest.raises(GitxpError, match="nothing to undo"):
+        here.undo()

@@ -95,7 +95,7 @@ def fingerprint_files(
     """
     shown = shown_path(folder, toplevel)
     root = os.fsencode(folder)
-    cache = Cache(cache_path, root + b"\0opened")
+    cache = Cache(cache_path, os.path.realpath(root) + b"\0opened")
     place = _place(manifests, shown)
     watch = Watch(None, cancelled)
     try:
@@ -150,7 +150,7 @@ def _fingerprint(
     if not is_folder and not stat.S_ISREG(about.st_mode):
         return {"kind": "other"}
     kind = "folder" if is_folder else "file"
-    cache = Cache(cache_path, root)
+    cache = Cache(cache_path, os.path.realpath(root))  # a rerun has a link to the same data
     try:
         is_same = cache.answer and cache.stats != UNTRUSTED and scan(root, watch.look) == cache.stats
         if is_same and (found := _known(kind, cache, place)):

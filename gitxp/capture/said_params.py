@@ -82,8 +82,8 @@ def merge_params(params: Params, sources: Sources, said: Iterable[Said]) -> tupl
                 claims[name] = claim
     wrong = set(_renamed(params, guesses, parsed))
     if any(item.complete for item in told):
-        # Hydra's `db=postgresql` chooses a group, and is the only place that names the choice
-        groups = {name for item in told if item.source == HYDRA for name in item.given}
+        # Hydra's `db=postgresql` chooses a group, and is the only place that names the choice (of many jobs: the choices)
+        groups = {name for item in told if item.source == HYDRA and not item.job for name in item.given}
         wrong |= guesses - groups - {name for item in told for name, _ in _flat(item, [])}
     for name in wrong:
         del claims[name]
@@ -107,6 +107,7 @@ def _jobs_together(said: list[Said], problems: list[str]) -> list[Said]:
         frozenset().union(*(job.given for job in jobs)),
         min(job.depth for job in jobs),
         any(job.complete for job in jobs),
+        job=True,
     )
     return [*(item for item in said if not item.job), whole]
 

@@ -44,6 +44,12 @@ COMMANDS = {
     "push": "push_command",
     "pull": "pull_command",
     "remotes": "remotes_command",
+    "restore": "restore_command",
+    "branch": "branch_command",
+    "cat": "cat_command",
+    "artifacts": "artifacts_command",
+    "rerun": "rerun_command",
+    "reproduce": "reproduce_command",
 }
 
 

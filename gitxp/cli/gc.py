@@ -78,7 +78,7 @@ def gc_command(
             plan = repo.plan_gc(rules, artifacts_only=artifacts_only, trash_days=trash_days, progress=progress)
         if not dry_run:
             if plan.is_early:
-                gone = len(plan.expired) + sum(len(taken.objects) for taken in plan.expired_large)
+                gone = len(plan.expired) + len(plan.kept) + sum(len(taken.objects) for taken in plan.expired_large)
                 confirm(
                     f"Delete {count_text(gone, 'thing')} for good, of which some were removed less than 30 days ago?",
                     yes=yes,
@@ -100,6 +100,7 @@ def _planned(plan: GcPlan) -> list[str]:
     lines += [f"Would delete {entry.name} from the trash" for entry in plan.expired]
     large = sum(len(taken.objects) for taken in plan.expired_large)
     lines += [f"Would delete {count_text(large, 'large file')} from the trash"] if large else []
+    lines += [f"Would delete {change.ref}" for change in plan.kept]
     lines += [f"Would delete {count_text(len(plan.caches), 'unused cache')}"] if plan.caches else []
     return lines or ["There is nothing to do but to pack refs."]
 

@@ -15,7 +15,7 @@ from gitxp.render.safe import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NamedTuple
 
     from gitxp.recording.begin import Outcome, Started
@@ -128,16 +128,25 @@ def parse(words: Sequence[str]) -> dict[str, Any] | None:
 
 def start(arguments: Mapping[str, Any]) -> int:
     """Run the command; the exit status, unless the command died by a signal: then so does this process."""
+
+    def run() -> Outcome:
+        from gitxp.repo import Repo
+
+        note = "\n\n".join(arguments.get("note") or ()) or None
+        return Repo(".").run(**{**arguments, "note": note}, on_start=tell_start)
+
+    return recorded(run)
+
+
+def recorded(run: Callable[[], Outcome]) -> int:
+    """Do what records a command, and end as the command did; what went wrong before it began is told, with status 125."""
     for fd in range(3):  # a pipe of ours must never become somebody's stdout
         try:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor is this one
     try:
-        from gitxp.repo import Repo
-
-        note = "\n\n".join(arguments.get("note") or ()) or None
-        outcome = Repo(".").run(**{**arguments, "note": note}, on_start=_tell_start)
+        outcome = run()
     except KeyboardInterrupt:
         return _die_by(_SIGINT)
     except (UsageError, CommandNotFound) as error:
@@ -145,7 +154,7 @@ def start(arguments: Mapping[str, Any]) -> int:
     except Exception as error:  # noqa: BLE001  (report sorts it; the status must not look like the command's)
         report(error)
         return EXIT_NOT_STARTED
-    _tell_end(outcome)
+    tell_end(outcome)
     ending = outcome.ending
     if ending.signal is not None:
         return _die_by(ending.signal)
@@ -158,7 +167,8 @@ def _die_by(number: int) -> int:
     return die_by(number)
 
 
-def _tell_start(started: Started) -> None:
+def tell_start(started: Started) -> None:
+    """Say what is recorded of a run that is about to start."""
     from gitxp.render.words import size_text
 
     record = started.record
@@ -188,7 +198,8 @@ def _what(record: Mapping[str, Any]) -> str:
     return f"snapshot of {base}" + (f" with {', '.join(changes)}" if changes else "")
 
 
-def _tell_end(outcome: Outcome) -> None:
+def tell_end(outcome: Outcome) -> None:
+    """Say how a run ended."""
     from gitxp.render.words import duration_text
 
     name, ending = outcome.name, outcome.ending

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from gitxp.cli.terminal import Terminal
 
 
-@click.command("undo", short_help="Bring back what was removed last.")
+@click.command("undo", short_help="Take back the last rm, gc or restore --here.")
 @click.argument("run", metavar="[RUN]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="What was brought back, as JSON.")
 @terminal_options
 def undo_command(*, run: str | None, as_json: bool, terminal: Terminal) -> None:
-    """Take back the last 'gitxp rm' or 'gitxp gc': all that it removed. Again: the one before it.
+    """Take back what 'gitxp rm', 'gitxp gc' or 'gitxp restore --here' did last. Again: what was done before that.
 
     With RUN, bring back that run of the trash.
 
@@ -41,6 +41,8 @@ def undo_command(*, run: str | None, as_json: bool, terminal: Terminal) -> None:
     for back in done.runs:
         name = back.name if back.name == back.was else f"{back.was}, as {back.name}"
         sys.stderr.write(f"Brought back {name}\n")
+    if done.kept is not None:
+        sys.stderr.write(f"The files are what they were before; what was here until now is kept: {done.kept}\n")
     if done.large_files:
         sys.stderr.write(f"Brought back {count_text(done.large_files, 'large file')}\n")
     for lost in done.missing:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.format import make_id
 from gitxp.git.contents import check_objects
+from gitxp.git.refs import Change, change_refs
 from gitxp.keeping.lfs_trash import TakenOut, delete, list_taken_out, take_out
 from gitxp.keeping.pointers import lfs_folder
+from gitxp.keeping.undo import list_kept
 from gitxp.store.removed import note_removed
 from gitxp.store.trash import Doomed, Trashed, forget_for_good, list_trash, throw_away
 
@@ -35,7 +37,7 @@ _KEPT = frozenset(["git-version"])
 class GcPlan:
     """What `Repo.gc` would do: `runs` to the trash, or the `large_files` of their artifacts; `expired` leaves the trash.
 
-    `caches` are paths that nobody used for a month. `is_early`: something leaves the trash in less than 30 days.
+    `caches` are paths that nobody used for a month; `kept` takes away refs of former states of the working tree. `is_early`: something leaves the trash in less than 30 days.
     """
 
     runs: tuple[Run, ...]
@@ -43,6 +45,7 @@ class GcPlan:
     expired: tuple[Trashed, ...]
     expired_large: tuple[TakenOut, ...]
     caches: tuple[str, ...]
+    kept: tuple[Change, ...] = ()
     is_early: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -53,6 +56,7 @@ class GcPlan:
             "expired": [entry.name for entry in self.expired],
             "expired_large_files": sum(len(taken.objects) for taken in self.expired_large),
             "caches": len(self.caches),
+            "kept": [change.ref for change in self.kept],
         }
 
 
@@ -90,9 +94,11 @@ def plan_gc(
     limit = now - days * _DAY
     expired = [entry for entry in list_trash(git) if entry.removed_at is not None and entry.removed_at < limit]
     large = [taken for taken in list_taken_out(common_dir) if taken.at < limit]
-    times = [entry.removed_at or 0.0 for entry in expired] + [taken.at for taken in large]
+    kept = [(Change(ref, oid, None), at) for ref, oid, at in list_kept(git) if at < limit]
+    times = [at for _, at in kept] + [entry.removed_at or 0.0 for entry in expired] + [taken.at for taken in large]
     return GcPlan(
         *(tuple(runs), tuple(large_files), tuple(expired), tuple(large), tuple(_unused(common_dir, now))),
+        kept=tuple(change for change, _ in kept),
         is_early=any(at > now - PROMISED * _DAY for at in times),
     )
 
@@ -107,6 +113,7 @@ def collect(git: Git, common_dir: str, plan: GcPlan, now: float) -> Collected:
     if plan.large_files:
         large = take_out(common_dir, lfs_folder(git, common_dir), [file.sha256 for file in plan.large_files], id_)
     forget_for_good(git, plan.expired)
+    change_refs(git, plan.kept, "gitxp: gc")
     freed = sum(delete(common_dir, taken) for taken in plan.expired_large)
     freed += sum(_remove(path) for path in plan.caches)
     git.run("pack-refs", "--all")

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from gitxp.git.program import Git
 
-REMOVED, TAKEN_OUT = "removed", "large files"
+REMOVED, TAKEN_OUT, RESTORED = "removed", "large files", "restored"
+UNDO_REFS = "refs/gitxp/undo/"
+_RESTORES = "-restore"
 _SHOWN = 10
 
 
@@ -41,9 +43,10 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was taken back: `kind` is `removed` or `large files`, `at` when that had been done (unix time).
+    """What was taken back: `kind` is `removed`, `large files` or `restored`, `at` when that had been done (unix time).
 
-    `runs` are those that are back, `large_files` the number of git-lfs's objects that are. `missing` are those that stay in the trash, since their commits are not in the repository any more.
+    `runs` are those that are back, `large_files` the number of git-lfs's objects that are. Of `gitxp restore --here`, `kept`
+    is the ref that keeps the working tree as it was until now. `missing` are those that stay in the trash, since their commits are not in the repository any more.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class Undone:
     runs: tuple[Returned, ...] = ()
     missing: tuple[RunName, ...] = ()
     large_files: int = 0
+    kept: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp undo --json` prints."""
@@ -58,6 +62,8 @@ class Undone:
         if self.at is not None:
             done["at"] = format_time(int(self.at * 1e9))
         runs = [{"name": run.name, "was": run.was, "commit": run.commit} for run in self.runs]
+        if self.kept is not None:
+            done["kept"] = self.kept
         return {**done, "runs": runs, "missing": list(self.missing), "large_files": self.large_files}
 
 
@@ -94,6 +100,46 @@ def find_taken_out(git: Git, common_dir: str) -> list[Undoable]:
         return Undone(TAKEN_OUT, taken.at, large_files=len(taken.objects))
 
     return [Undoable(TAKEN_OUT, taken.at, (), partial(undo, taken)) for taken in list_taken_out(common_dir)]
+
+
+def find_restores(git: Git, bring_back: Callable[[str], str]) -> list[Undoable]:
+    """What `gitxp restore --here` wrote over, newest first; `bring_back` makes the working tree what a ref keeps.
+
+    It gives the ref that keeps what was there until then, whose commit has that of the first among its ancestors: so that
+    one can go.
+    """
+
+    def undo(ref: str, oid: Oid, at: float) -> Undone:
+        kept = bring_back(ref)
+        change_refs(git, [Change(ref, oid, None)], "gitxp: undo")
+        return Undone(RESTORED, at, kept=kept)
+
+    return [
+        Undoable(RESTORED, at, (), partial(undo, ref, oid, at))
+        for ref, oid, at in list_kept(git)
+        if ref.endswith(_RESTORES)
+    ]
+
+
+def list_kept(git: Git) -> list[tuple[str, Oid, float]]:
+    """The refs that keep former states of the working tree: the ref, its commit, when it was made (unix time); newest first."""
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)", UNDO_REFS).decode("utf-8", "surrogateescape")
+    found = []
+    for oid, ref in (line.split(" ", 1) for line in lines.split("\n") if line):
+        at = _time_of(ref.removeprefix(UNDO_REFS))
+        if at is not None:
+            found.append((ref, Oid(oid), at))
+    return sorted(found, key=lambda one: one[2], reverse=True)
+
+
+def _time_of(name: str) -> float | None:
+    """The time in `2026-11-26T200859.990Z-restore`."""
+    import datetime
+
+    try:
+        return datetime.datetime.strptime(f"{name.partition('Z-')[0]}+0000", "%Y-%m-%dT%H%M%S.%f%z").timestamp()
+    except ValueError:
+        return None
 
 
 def find_in_trash(entries: Sequence[Trashed], text: str) -> Trashed:

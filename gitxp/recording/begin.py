@@ -24,7 +24,9 @@ else:
 class Request(NamedTuple):
     """What the user asked for: the command, and what to say and keep of its run. Paths are as typed.
 
-    `probe` and `system_metrics` are None where the user did not say: then gitxp.yaml does.
+    `probe` and `system_metrics` are None where the user did not say: then gitxp.yaml does. `parent_run` is the id of the
+    run that this one repeats; `besides` are paths from the top of the working tree that are no part of the snapshot,
+    though git ignores them not.
     """
 
     command: Sequence[str]
@@ -39,6 +41,8 @@ class Request(NamedTuple):
     snapshot: bool = True
     probe: bool | None = None
     system_metrics: bool | None = None
+    parent_run: str | None = None
+    besides: Sequence[str] = ()
 
 
 class Started(NamedTuple):

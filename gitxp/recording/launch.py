@@ -20,7 +20,7 @@ from gitxp.names import RunName, check_name, make_name
 from gitxp.recording import live as live_folders
 from gitxp.recording.begin import Outcome, Started
 from gitxp.recording.executable import find_program
-from gitxp.recording.facts import Facts
+from gitxp.recording.facts import STDOUT, Facts
 from gitxp.recording.front import watch
 from gitxp.recording.recorder import Task
 from gitxp.recording.relay import Streams
@@ -117,11 +117,13 @@ class Opening:
         try:
             git.durable_for(surveyor.version())
             self._importer = prepare(git, is_small=True)
-            self.survey = survey = _survey(surveyor, self.live, started_ns)
+            self.survey = survey = _without(_survey(surveyor, self.live, started_ns), request.besides)
             snapshot = _capture(git, survey, self.live, config, is_wanted=request.snapshot)
             user, host = find_user(os.environ), os.uname().nodename
             identity = Identity.of(survey.variables, os.environ, user, host)
-            self.record = _record(request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version})
+            self.record = _record(
+                request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version}, cwd
+            )
             if params:
                 self.record |= {"params": redact_params(params), "param_sources": sources}
             tree = snapshot.tree if snapshot is not None else location.head_tree
@@ -211,6 +213,11 @@ def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:
     return surveyor.survey_again(survey, live.index)
 
 
+def _without(survey: Survey, besides: Sequence[str]) -> Survey:
+    """The survey without these untracked files."""
+    return survey._replace(untracked=tuple(path for path in survey.untracked if path not in besides))
+
+
 def _capture(git: Git, survey: Survey, live: Live, config: Config, *, is_wanted: bool) -> Snapshot | None:
     if not is_wanted:
         return None
@@ -223,7 +230,7 @@ def _capture(git: Git, survey: Survey, live: Live, config: Config, *, is_wanted:
     return capture(git, survey, live.index, kept, config.snapshot)
 
 
-def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dict[str, str]) -> Record:
+def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dict[str, str], cwd: str) -> Record:
     location = survey.location
     now = time.time_ns()
     record: Record = {
@@ -245,6 +252,8 @@ def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dic
         "group": redact_text(request.group) if request.group else None,
         "note": redact_text(request.note) if request.note else None,
         "tags": list(dict.fromkeys(map(redact_text, request.tags))),
+        "parent_run": request.parent_run,
+        "asked": _asked(request, location, cwd),
     }
     record |= {key: value for key, value in optional.items() if value}
     if snapshot is None:
@@ -256,6 +265,26 @@ def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dic
     if snapshot.submodules:
         record["submodules"] = list(snapshot.submodules)
     return record
+
+
+def _asked(request: Request, location: Location, cwd: str) -> dict[str, list[str]]:
+    """What the options named, which nothing else in the record tells: for whoever repeats the run."""
+    toplevel = location.toplevel
+    assert toplevel is not None
+    metrics_from = [
+        word if word == STDOUT else os.path.normpath(os.path.join(cwd, word)) for word in request.metrics_from
+    ]
+    asked = {
+        "data": _paths(cwd, request.data, toplevel, ()),
+        "outputs": _paths(cwd, request.outputs, toplevel, ()),
+        "metrics_from": list(dict.fromkeys(metrics_from)),
+    }
+    top = f"{toplevel.rstrip('/')}/"
+    return {
+        key: ["." if path == toplevel else redact_text(path.removeprefix(top)) for path in paths]
+        for key, paths in asked.items()
+        if paths
+    }
 
 
 class _Writer:

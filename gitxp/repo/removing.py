@@ -6,6 +6,7 @@ import os
 import time
 
 from gitxp.repo.reading import Reading
+from gitxp.repo.restoring import Restoring
 from gitxp.repo.sharing import Sharing
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gitxp.store.trash import Trashed
 
 
-class Removing(Reading, Sharing):
+class Removing(Reading, Restoring, Sharing):
     """Runs that go, and come back."""
 
     def plan_removal(self, texts: Sequence[str], *, remote: str | None = None, keep: bool = False) -> RemovalPlan:
@@ -84,10 +85,10 @@ class Removing(Reading, Sharing):
 
     def undoable(self) -> list[Undoable]:
         """What can be taken back, newest first."""
-        from gitxp.keeping.undo import find_removals, find_taken_out
+        from gitxp.keeping.undo import find_removals, find_restores, find_taken_out
 
         where = self._git_here(), self.location.common_dir
-        found = [*find_removals(*where), *find_taken_out(*where)]
+        found = [*find_removals(*where), *find_taken_out(*where), *find_restores(self.git, self.bring_back)]
         return sorted(found, key=lambda one: one.at, reverse=True)
 
     def undo(self, text: str | None = None) -> Undone:
@@ -103,7 +104,7 @@ class Removing(Reading, Sharing):
             return bring_back(self._git_here(), self.location.common_dir, [self.find_in_trash(text)])
         found = self.undoable()
         if not found:
-            raise GitxpError("There is nothing to undo.", hint="'gitxp undo' takes back 'gitxp rm' and 'gitxp gc'.")
+            raise GitxpError("There is nothing to undo.", hint="'gitxp undo' takes back rm, gc and restore --here.")
         return found[0].undo()
 
     def _find_target(self, text: str, remote: Remote | None) -> tuple[Target, str]:

@@ -355,6 +355,7 @@ _RECORD: Mapping[str, Check] = {
     "gitxp_version": _text,
     "problems": _texts,
     "snapshot": _flag,
+    "asked": _object_of(_texts),
 }
 
 

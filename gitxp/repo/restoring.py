@@ -1,0 +1,116 @@
+"""The methods of `Repo` that bring a run's files back: restore, branch, cat, artifacts."""
+
+from __future__ import annotations
+
+import os
+
+from gitxp.errors import NotARepository
+from gitxp.git.program import Git
+from gitxp.repo.base import Base
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitxp.model import Run
+    from gitxp.restoring.artifacts import Artifact
+    from gitxp.restoring.branch import Branch
+    from gitxp.restoring.checkout import Restored
+
+
+class Restoring(Base):
+    """A run's files, on disk and in branches again."""
+
+    def restore(
+        self, run: Run, to: str | os.PathLike[str] | None = None, *, worktree: bool = True, here: bool = False
+    ) -> Restored:
+        """Write the files of a run, byte for byte as they were, into a git worktree, or a plain folder.
+
+        `to` is new or empty; without it, the place is beside the repository, `<repository>-<name of the run>`. With `here`
+        it is the working tree that we are in, of which a snapshot is kept first, to which `bring_back` returns. Raises
+        `GitxpError`; then nothing was written.
+        """
+        from gitxp.restoring.checkout import default_place, restore
+
+        if here:
+            from gitxp.restoring.here import restore_here
+
+            return restore_here(self._git_at_top(), run, self.config.snapshot, *self._who())
+        place = os.path.abspath(to) if to is not None else default_place(self.location, run.name)
+        return restore(self._git_here(), run, os.path.realpath(place), worktree=worktree)
+
+    def bring_back(self, ref: str) -> str:
+        """Make the files of the working tree those that a ref below `refs/gitxp/undo/` kept; the ref of those until now."""
+        from gitxp.restoring.here import bring_back
+
+        return bring_back(self._git_at_top(), ref, self.config.snapshot, *self._who())
+
+    def branch(self, run: Run, name: str) -> Branch:
+        """Make a branch with the code of a run, without what gitxp recorded, as one commit on the run's base.
+
+        Nothing is checked out. Raises `UsageError` for a name that git does not allow, `GitxpError` for one that is taken.
+        """
+        from gitxp.restoring.branch import find_identity, make_branch
+
+        git = self._git_here()
+        return make_branch(git, run, name, find_identity(git, *self._who()))
+
+    def cat(self, run: Run, path: str, *, stored: bool = False) -> Iterator[bytes]:
+        """The bytes of a file of a run, in pieces; `path` is seen from this folder.
+
+        As it was on disk; with `stored`, as git keeps it: a git-lfs pointer, line feeds. Raises `UsageError` where there
+        is no such file.
+        """
+        from gitxp.restoring.files import path_in_tree, read_file
+
+        git = self._git_here()
+        return read_file(git, self._reader(), run, path_in_tree(path, self.location, self.path), stored=stored)
+
+    def artifacts(self, run: Run) -> list[Artifact]:
+        """The files that a run produced, sorted by path: those that are stored, and those that are but listed."""
+        from gitxp.restoring.artifacts import list_artifacts
+
+        return list_artifacts(self._reader(), run)
+
+    def read_artifact(self, run: Run, path: str) -> Iterator[bytes]:
+        """The bytes of a stored artifact, in pieces; `path` is one of `artifacts`, or the end of only one.
+
+        Raises `UsageError` where there is none, or it is a symbolic link; `GitxpError` where its bytes are not here.
+        """
+        from gitxp.restoring.artifacts import find_artifact, list_artifacts, read_artifact
+
+        objects = self._reader()
+        return read_artifact(objects, find_artifact(list_artifacts(objects, run), path, run))
+
+    def get_artifact(
+        self, run: Run, path: str, to: str | os.PathLike[str] | None = None, *, force: bool = False
+    ) -> tuple[str, int]:
+        """Write a stored artifact to a file: its path, and its size in bytes.
+
+        `to` is a file or a folder; without it, it is this folder, and the artifact's own name. Without `force`, nothing
+        that is there is replaced. The errors are those of `read_artifact`, and `UsageError` where it is there.
+        """
+        from gitxp.restoring.artifacts import find_artifact, list_artifacts, read_artifact, write_artifact
+
+        objects = self._reader()
+        artifact = find_artifact(list_artifacts(objects, run), path, run)
+        target = os.path.abspath(to if to is not None else self.path)
+        if os.path.isdir(target):
+            target = os.path.join(target, os.path.basename(artifact.path))
+        return target, write_artifact(read_artifact(objects, artifact), target, force=force)
+
+    def _git_at_top(self) -> Git:
+        """Git at the top of the working tree. `NotARepository` where there is none."""
+        toplevel = self.location.toplevel
+        if toplevel is None:
+            raise NotARepository(
+                f"{self.location.git_dir} has no working tree here.",
+                hint="Restore into a folder of its own: leave --here out.",
+            )
+        return Git(toplevel)
+
+    def _who(self) -> tuple[str, str]:
+        """User and host."""
+        from gitxp.store.writer import find_user
+
+        return find_user(os.environ), os.uname().nodename

@@ -1,0 +1,157 @@
+"""What a run produced: all files that its record lists or its tree holds, and the bytes of those that are stored.
+
+The tree is the truth of what is stored; the record tells size and origin, and is believed of nothing else. A file is
+written where the user says and nowhere that a path of the run's would lead: it is their name for it, and never
+followed through a link that is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gitxp.capture.pointers import LFS_SIZE, lfs_oid
+from gitxp.errors import GitxpError, UsageError
+from gitxp.format import ARTIFACTS_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from gitxp.format import Oid
+    from gitxp.git.objects import Objects
+    from gitxp.model import Run
+
+    # The bytes of a large file from the bytes of its git-lfs pointer, in pieces; None where they are not here.
+    LargeFiles = Callable[[bytes], Iterator[bytes] | None]
+
+_LINK = "120000"
+_OUTSIDE = "@"
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a run produced: `path` is that of the record, or, where that has none for it, its path in the artifacts.
+
+    `stored` tells whether the run's tree has it, at `place`, with `mode` and the object `oid`; `link` is where a symbolic
+    link leads. `size` is in bytes, None where it is not known. `about` is the entry of the record's outputs.
+    """
+
+    path: str
+    stored: bool
+    size: int | None = None
+    link: str | None = None
+    place: str | None = None
+    mode: str | None = None
+    oid: Oid | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `gitxp artifacts --json`: the record's entry, and what is stored."""
+        found = {"path": self.path, "size": self.size, "link": self.link, "place": self.place, "stored": self.stored}
+        return {**self.about, **{key: value for key, value in found.items() if value is not None}}
+
+
+def list_artifacts(objects: Objects, run: Run) -> list[Artifact]:
+    """What a run produced, sorted by path: stored or merely listed. `FormatError` where its tree is damaged."""
+    entries = {
+        entry.path[len(ARTIFACTS_FOLDER) + 1 :]: entry for entry in objects.list_files(run.commit, ARTIFACTS_FOLDER)
+    }
+    found: list[Artifact] = []
+    for about in run.record.get("outputs", ()):
+        path = about["path"]
+        inside = about.get("artifact") or (_OUTSIDE + path if path.startswith("/") else path)
+        entry = entries.pop(inside, None)
+        if entry is None:
+            found.append(Artifact(path, stored=False, size=about.get("size"), link=about.get("link"), about=about))
+            continue
+        size, link = _facts(objects, entry.mode, entry.oid, about.get("size"))
+        found.append(Artifact(path, True, size, link, entry.path, entry.mode, entry.oid, about))
+    for inside, entry in entries.items():
+        size, link = _facts(objects, entry.mode, entry.oid, None)
+        found.append(Artifact(inside, True, size, link, entry.path, entry.mode, entry.oid))
+    return sorted(found, key=lambda artifact: artifact.path)
+
+
+def find_artifact(artifacts: Iterable[Artifact], path: str, run: Run) -> Artifact:
+    """The one at a path, as it is listed, or the only one that ends so. `UsageError` where there is none, or several."""
+    every = list(artifacts)
+    exact = [item for item in every if path in {item.path, item.place}]
+    found = exact or [item for item in every if item.path.endswith(f"/{path}")]
+    if not found:
+        names = ", ".join(item.path for item in every[:_SHOWN]) or "none"
+        raise UsageError(f"{run.name} has no artifact {path!r}.", hint=f"It has: {names}")
+    if len(found) > 1:
+        raise UsageError(
+            f"{path!r} could be any of {len(found)} artifacts.", hint=", ".join(item.path for item in found[:_SHOWN])
+        )
+    return found[0]
+
+
+def read_artifact(objects: Objects, artifact: Artifact, large_files: LargeFiles | None = None) -> Iterator[bytes]:
+    """The bytes of an artifact, in pieces. `large_files` finds those of which the tree has but a git-lfs pointer.
+
+    Raises `GitxpError` where the bytes are not here, and `UsageError` where it is a symbolic link: that is not followed.
+    """
+    if artifact.oid is None:
+        reason = artifact.about.get("reason")
+        why = f": {reason}" if reason else ""
+        raise GitxpError(
+            f"{artifact.path} is listed and not stored{why}.", hint="Of it, the run has size and fingerprint only."
+        )
+    if artifact.mode == _LINK:
+        raise UsageError(
+            f"{artifact.path} is a symbolic link to {artifact.link!r}, which is not followed.",
+            hint="Get the file that it leads to, if that is an artifact itself.",
+        )
+    if objects.get_size(artifact.oid) <= LFS_SIZE:
+        data = objects.read_blob(artifact.oid)
+        if lfs_oid(data) is None or artifact.about.get("size") == len(data):  # a run may produce pointers
+            return iter((data,))
+        chunks = large_files(data) if large_files is not None else None
+        if chunks is None:
+            raise GitxpError(
+                f"{artifact.path} is a large file, and its bytes are not in this clone.",
+                hint="Get them from the remote: git lfs fetch",
+            )
+        return chunks
+    return objects.stream_blob(artifact.oid)
+
+
+def write_artifact(chunks: Iterable[bytes], target: str, *, force: bool = False) -> int:
+    """Write an artifact to a path, which must not be there unless `force`; the number of bytes.
+
+    A symbolic link that is there is replaced and not followed. Raises `UsageError`; what fails leaves nothing behind.
+    """
+    temporary = f"{target}.{os.getpid()}.gitxp-tmp" if force else target
+    written = 0
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    except FileExistsError as error:
+        raise UsageError(f"{target} is there already.", hint="--force replaces it; --to gives another name.") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"There is no folder {os.path.dirname(target)}.", hint="Make it first: mkdir -p") from error
+    try:
+        with open(descriptor, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                written += len(chunk)
+        if force:
+            os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    return written
+
+
+def _facts(objects: Objects, mode: str, oid: Oid, told: int | None) -> tuple[int | None, str | None]:
+    """Size and target of what is stored; of a large file of which the tree has a pointer, the size that was told."""
+    if mode == _LINK:
+        return None, os.fsdecode(objects.read_blob(oid))
+    size = objects.get_size(oid)
+    if told is not None and told != size and size <= LFS_SIZE and lfs_oid(objects.read_blob(oid)):
+        return told, None
+    return size, None

@@ -1,0 +1,71 @@
+"""The code of a run as an ordinary branch: one commit on the run's base, without `.gitxp`, ready for a pull request."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitxp.errors import GitxpError, UsageError
+from gitxp.format import command_line
+from gitxp.restoring.here import write_commit
+from gitxp.restoring.trees import check_files, find_base, snapshot_tree
+from gitxp.store.writer import Identity
+
+if TYPE_CHECKING:
+    from gitxp.git.program import Git
+    from gitxp.model import Run
+
+_HEADS = "refs/heads/"
+_WIDTH = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch that was made: its full ref, and its commit; `is_new` is False where that is the run's base itself."""
+
+    ref: str
+    commit: str
+    base: str | None
+    is_new: bool
+
+
+def make_branch(git: Git, run: Run, name: str, identity: Identity) -> Branch:
+    """A branch with the run's snapshot as one commit on its base; nothing is checked out.
+
+    Where the snapshot has no changes, the branch is at the base. Raises `UsageError` where git allows no such name, and
+    `GitxpError` where the branch is there already.
+    """
+    ref = _HEADS + name
+    if name.startswith("-") or name == "HEAD" or git.ask("check-ref-format", ref).status:
+        raise UsageError(f"{name!r} cannot name a branch.", hint="git check-ref-format --help has the rules.")
+    head = os.fsdecode(git.ask("symbolic-ref", "--quiet", "HEAD").stdout).strip()
+    if head == ref or git.ask("show-ref", "--verify", "--quiet", ref).status == 0:
+        raise GitxpError(f"There is a branch {name!r} already.", hint="Choose another name, or look: git branch")
+    check_files(git, run)
+    tree = snapshot_tree(git, run)
+    base = find_base(git, run)
+    if base is not None and tree == git.run("rev-parse", "--verify", f"{base}^{{tree}}").decode("ascii").strip():
+        commit = base
+    else:
+        commit = write_commit(git, tree, ("-p", base) if base else (), _message(run), identity)
+    git.run("update-ref", "-m", f"gitxp branch: from run {run.name}", ref, commit, "0" * len(commit))
+    return Branch(ref, commit, base, is_new=commit != base)
+
+
+def find_identity(git: Git, user: str, host: str) -> Identity:
+    """Who git says that the user is; user@host where it does not know."""
+    lines = git.ask("var", "-l").stdout.decode("utf-8", "surrogateescape").split("\n")
+    variables = {key: value for key, equals, value in (line.partition("=") for line in lines) if equals}
+    return Identity.of(variables, os.environ, user, host)
+
+
+def _message(run: Run) -> str:
+    command = command_line(run.command)
+    subject = f"Code of run {run.name}"
+    told = command if len(command) <= 500 else command[:499] + "…"
+    lines = [subject[:_WIDTH], ""]
+    if command:
+        lines += [f"Command: {told}"]
+    lines += [f"Status: {run.status}", "", f"Gitxp-Source: {command_line([run.id or run.commit])}"]
+    return "\n".join(lines)

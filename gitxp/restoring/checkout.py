@@ -1,0 +1,174 @@
+"""A snapshot in a folder of its own: a linked worktree of git's, or plain files.
+
+git writes the files: it alone knows filters (LFS), line ends, encodings, executable bits and links as the run had them.
+The worktree stands as the run began: HEAD at its base, detached, and what differed from it staged. Staged, for then the
+snapshot of another run there is the same tree, whatever is ignored, large or named like a secret.
+
+Nothing is written over anything: the folder is new or empty. What fails or is interrupted leaves none behind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from gitxp.errors import GitFailed, UsageError
+from gitxp.git.objects import SUBMODULE_MODE
+from gitxp.git.program import Git, checked
+from gitxp.restoring.trees import SAFE, check_files, explained, find_base, snapshot_tree
+
+if TYPE_CHECKING:
+    from gitxp.format import Oid
+    from gitxp.git.worktree import Location
+    from gitxp.model import Run
+
+_SAID = ("error: ", "warning: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A snapshot that was restored to `path`, an absolute one; `base` is None where the run began without a commit.
+
+    `worktree` tells whether it is one of git's. `differing` are paths whose file could not be as it was: two of one name,
+    where case does not count. `submodules` are empty folders, `left_out` paths that the snapshot has not. `notices` are
+    sentences, of git's for the most part. `undo` is the ref of a commit with what was there before, where it was restored
+    onto a working tree.
+    """
+
+    run: str
+    path: str
+    base: str | None
+    worktree: bool
+    differing: tuple[str, ...] = ()
+    submodules: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    undo: str | None = None
+
+
+def default_place(location: Location, name: str) -> str:
+    """Where a run is restored to unless somebody says: beside the repository, so that `../data` leads where it led."""
+    top = location.toplevel or location.common_dir.removesuffix("/.git")
+    return f"{top.rstrip('/').removesuffix('.git')}-{name}"
+
+
+def restore(git: Git, run: Run, place: str, *, worktree: bool = True) -> Restored:
+    """Write the snapshot of a run to `place`, an absolute path of a folder that is new or empty.
+
+    Raises `UsageError` where it is neither, `FormatError` and `GitxpError` where the snapshot cannot be written; then
+    nothing is left behind.
+    """
+    with _Folder(place) as folder:
+        files = check_files(git, run)
+        tree = snapshot_tree(git, run)
+        base = find_base(git, run)
+        try:
+            if worktree:
+                folder.link(git, run, base)
+                inside = Git(place, settings=SAFE)
+                index = None
+            else:
+                os.makedirs(place, exist_ok=True)
+                inside = Git(place, extra=_plain(git, place), settings=(*SAFE, "core.bare=false"))
+                index = folder.private_index()
+            said = inside.start("read-tree", "--reset", "-u", tree, index=index).result()
+            checked(("read-tree",), said)
+            differing = inside.run("diff-files", "--name-only", "-z", "--ignore-submodules", index=index)
+        except GitFailed as error:
+            raise explained(error, run, place) from error
+        folder.keep()
+    return Restored(
+        run=run.name,
+        path=place,
+        base=base,
+        worktree=worktree,
+        differing=tuple(os.fsdecode(path) for path in differing.split(b"\0") if path),
+        submodules=tuple(path for path, mode in files if mode == SUBMODULE_MODE),
+        left_out=tuple(item["path"] for item in run.record.get("skipped", ())),
+        notices=tuple(_notices(run, said.stderr.decode("utf-8", "replace"))),
+    )
+
+
+def remove_worktree(git: Git, place: str) -> None:
+    """Take a worktree away with all that is in it; links in it are not followed."""
+    shutil.rmtree(place, ignore_errors=True)  # git would say no to files that it does not know, and to submodules
+    git.run("worktree", "remove", "--force", "--force", place)
+
+
+def _plain(git: Git, place: str) -> dict[str, str]:
+    """What makes git write to a folder that is no working tree of its own."""
+    git_dir = os.fsdecode(git.run("rev-parse", "--absolute-git-dir")).rstrip("\n")
+    return {"GIT_DIR": git_dir, "GIT_WORK_TREE": place}
+
+
+def _notices(run: Run, stderr: str) -> list[str]:
+    told = [f"git: {line}" for line in stderr.splitlines() if line.startswith(_SAID)]
+    if run.record.get("snapshot") is False:
+        told.append(f"{run.name} has no snapshot: these are the files of the commit that HEAD was at")
+    return told
+
+
+class _Folder:
+    """The folder to write to: what was made for it goes again, unless it is kept."""
+
+    def __init__(self, place: str) -> None:
+        if "\n" in place:
+            raise UsageError("A folder with a newline in its name cannot be a worktree.", hint="Choose another --to.")
+        self._place = place
+        self._scratch: str | None = None
+        self._git: Git | None = None
+        self._is_kept = False
+        self._made = _first_missing(place)
+
+    def __enter__(self) -> Self:
+        if self._made is None:
+            is_empty = os.path.isdir(self._place) and not os.listdir(self._place)
+            if not is_empty:
+                raise UsageError(
+                    f"{self._place} is there already, and nothing is ever written over it.",
+                    hint="Choose a folder that is new or empty: --to DIR",
+                )
+        return self
+
+    def link(self, git: Git, run: Run, base: Oid | None) -> None:
+        """Make it a worktree without files: HEAD at the base; on a branch that does not exist yet, where there is none."""
+        self._git = git
+        git.run("worktree", "add", "--force", "--detach", "--no-checkout", self._place, base or run.commit)
+        if base is None:
+            taken = git.run("for-each-ref", "--format=%(refname)", f"refs/heads/{run.name}*").decode().splitlines()
+            name, number = f"refs/heads/{run.name}", 1
+            while name in taken:
+                number += 1
+                name = f"refs/heads/{run.name}-{number}"
+            Git(self._place).run("symbolic-ref", "HEAD", name)
+
+    def private_index(self) -> str:
+        """The path of an index that is none of the user's."""
+        self._scratch = tempfile.mkdtemp(prefix="gitxp-")
+        return os.path.join(self._scratch, "index")
+
+    def keep(self) -> None:
+        """It is complete."""
+        self._is_kept = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._is_kept:
+            return
+        shutil.rmtree(self._made or self._place, ignore_errors=True)
+        if self._git is not None:
+            self._git.ask("worktree", "remove", "--force", "--force", self._place)
+        if self._made is None:
+            os.makedirs(self._place, exist_ok=True)
+
+
+def _first_missing(place: str) -> str | None:
+    """The topmost of the folders on the way to a path that is not there; None where it is all there."""
+    missing = None
+    while not os.path.lexists(place):
+        missing, place = place, os.path.dirname(place)
+    return missing
