@@ -41,7 +41,7 @@ FLOORS = {
     "web": 8,
     "integrations": 8,
 }
-FOUNDATION = {"annotations", "errors", "exchange", "format", "light", "model", "names", "series"}
+FOUNDATION = {"annotations", "errors", "exchange", "format", "leaving", "light", "model", "names", "series"}
 # What stands lower and is none of their business all the same.
 STRANGERS = {
     "render": {"git"},
@@ -63,6 +63,7 @@ HOMES = {
     "xxhash": "capture",
     "psutil": "capture",
     "pynvml": "capture",
+    "detect_secrets": "capture",
 }
 HOMES |= dict.fromkeys(("IPython", "nbclient", "nbformat", "jupyter_client"), "integrations")
 # The probe's own package, as it is called in the user's Python, and the user's module of this name, which it hands on to.

@@ -32,9 +32,9 @@ def is_likely_secret(path: str, extra: Sequence[str] = (), allowed: Sequence[str
     against the path from the top of the working tree and against the file's name.
     """
     *folders, name = path.split("/")
-    if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in allowed):
+    if matches(path, allowed):
         return False
-    if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in extra):
+    if matches(path, extra):
         return True
     lower = name.lower()
     if lower.endswith(_HARMLESS):
@@ -45,3 +45,9 @@ def is_likely_secret(path: str, extra: Sequence[str] = (), allowed: Sequence[str
         or not _FOLDERS.isdisjoint(folders)
         or any(fnmatchcase(lower, pattern) for pattern in _PATTERNS)
     )
+
+
+def matches(path: str, globs: Sequence[str]) -> bool:
+    """Whether the path from the top of the working tree, or the file's name, matches one of them."""
+    name = path.rpartition("/")[2]
+    return any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in globs)

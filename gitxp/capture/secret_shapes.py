@@ -10,26 +10,33 @@ import re
 
 from gitxp.capture.secret_names import is_secret
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 REDACTED = "<redacted>"
 
-_TOKENS = re.compile(
-    r"""(?<![A-Za-z0-9]) (?:
-      (?:AKIA|ASIA)[0-9A-Z]{16} (?![0-9A-Z])                  # AWS
-    | gh[pousr]_[A-Za-z0-9]{20,} | github_pat_\w{20,}         # GitHub
-    | glpat-[\w-]{16,}                                        # GitLab
-    | sk-(?=[\w-]*\d)(?:(?=[\w-]*[A-Z])|(?=[\w-]*[a-z0-9]{16}))[\w-]{20,}   # OpenAI, Anthropic, and others after them
-    | (?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}                # Stripe
-    | hf_[A-Za-z0-9]{20,} | npm_[A-Za-z0-9]{30,} | pypi-[\w-]{20,} | dckr_pat_[\w-]{20,}
-    | xox[abeoprs]-[A-Za-z0-9-]{10,}                          # Slack
-    | AIza[\w-]{30,}                                          # Google
-    | SG\.[\w-]{16,}\.[\w-]{16,}                              # SendGrid
-    | (?:gsk_|nvapi-|xai-|pplx-|r8_|tgp_v1_|dop_v1_|lsv2_[ps]t_)[\w-]{24,}
-    | eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*                      # JSON web token
-    )""",
-    re.VERBOSE | re.ASCII,
+# What each is called, and its shape. A look ahead is bounded: without that, `sk-sk-sk-…` takes the square of its length.
+_KINDS = (
+    ("AWS access key", r"(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Z])"),
+    ("GitHub token", r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}"),
+    ("GitLab token", r"glpat-[\w-]{16,}"),
+    # OpenAI, Anthropic, and others after them
+    ("API key", r"sk-(?=[\w-]{0,300}\d)(?:(?=[\w-]{0,300}[A-Z])|(?=[\w-]{0,300}[a-z0-9]{16}))[\w-]{20,}"),
+    ("Stripe key", r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}"),
+    ("Hugging Face token", r"hf_[A-Za-z0-9]{20,}"),
+    ("npm token", r"npm_[A-Za-z0-9]{30,}"),
+    ("PyPI token", r"pypi-[\w-]{20,}"),
+    ("Docker token", r"dckr_pat_[\w-]{20,}"),
+    ("Slack token", r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    ("Google API key", r"AIza[\w-]{30,}"),
+    ("SendGrid key", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+    ("API key", r"(?:gsk_|nvapi-|xai-|pplx-|r8_|tgp_v1_|dop_v1_|lsv2_[ps]t_)[\w-]{24,}"),
+    ("JSON web token", r"eyJ[\w-]{8,1000}+\.eyJ[\w-]{8,}\.[\w-]*"),
 )
+_TOKENS = re.compile(f"(?<![A-Za-z0-9])(?:{'|'.join(f'({shape})' for _, shape in _KINDS)})", re.ASCII)
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY.*?(?:-----END [A-Z ]*PRIVATE KEY[A-Z ]*-----|\Z)", re.DOTALL)
-_WEBHOOKS = re.compile(
+WEBHOOKS = re.compile(
     r"""(hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/
     |webhook\.office\.com/)[^\s"'<>]+""",
     re.VERBOSE,
@@ -42,7 +49,7 @@ _ODD_USERINFO = re.compile(
 )
 _QUERY = re.compile(r"""([?&;\#])([\w.%-]+)=([^&\#\s"'<>;]+)""")
 # In an address these hold a secret whatever it looks like: Azure's `sig`, and what Amazon, Google and others sign with.
-_IN_ADDRESSES = frozenset("sig signature token hmac sas jwt hdnea hdnts".split())
+IN_ADDRESSES = frozenset("sig signature token hmac sas jwt hdnea hdnts".split())
 _SIGNED = ("-signature", "-credential", "-security-token")
 _HEADER = re.compile(
     r"""(?<![\w-])((?:proxy-)?authorization|cookie|set-cookie|x-[\w-]*(?:key|token|auth|secret)[\w-]*)
@@ -67,12 +74,19 @@ def has_token(text: str) -> bool:
     return bool(_TOKENS.search(text) or _PRIVATE_KEY.search(text))
 
 
+def find_tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    """What each token of a known service in the text is called, where it begins, and where it ends."""
+    for match in _TOKENS.finditer(text):
+        assert match.lastindex is not None
+        yield _KINDS[match.lastindex - 1][0], match.start(), match.end()
+
+
 def redact_shapes(text: str) -> str:
     """The text without tokens of known shapes, private keys, passwords in URLs, and authorization headers."""
     text = _PRIVATE_KEY.sub(REDACTED, text)
     text = _USERINFO.sub(_without_password, text)
     text = _ODD_USERINFO.sub(_without_password, text)
-    text = _WEBHOOKS.sub(lambda match: match[1] + REDACTED, text)
+    text = WEBHOOKS.sub(lambda match: match[1] + REDACTED, text)
     text = _QUERY.sub(_without_query, text)
     text = _HEADER.sub(lambda match: f"{match[1]}{match[2]}{match[3] or ''}{REDACTED}", text)
     text = _BEARER.sub(lambda match: match[1] + REDACTED, text)
@@ -109,7 +123,7 @@ def _without_query(match: re.Match[str]) -> str:
     name = match[2].lower()
     if match[3].startswith(REDACTED):
         return match[0]
-    if name in _IN_ADDRESSES or name.endswith(_SIGNED) or is_secret(match[2], match[3]):
+    if name in IN_ADDRESSES or name.endswith(_SIGNED) or is_secret(match[2], match[3]):
         return f"{match[1]}{match[2]}={REDACTED}"
     return match[0]
 

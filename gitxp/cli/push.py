@@ -13,9 +13,13 @@ from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gitxp.cli.terminal import Terminal
+    from gitxp.git.remote import Remote
+    from gitxp.leaving import Leaving
+
+_WIDTH = 120  # where nothing limits a line
 
 
 @click.command("push", short_help="Bring your runs to others.")
@@ -55,11 +59,18 @@ def push_command(
         name, texts = split_words(repo, words)
         remote = repo.remote(name)
         runs = [repo.get(text).name for text in texts]
+        before = _tell_leaving(remote, terminal.width, quiet=quiet)
         try:
-            pushed = repo.push(remote, runs, said=listener, dry_run=dry_run, verify=not no_verify)
+            pushed = repo.push(
+                *(remote, runs),
+                said=listener,
+                before=before,
+                dry_run=dry_run,
+                verify=not no_verify,
+                force_secrets=force_secrets,
+            )
         finally:
             listener.close()
-    del force_secrets
     from gitxp.render.sharing import pushed_json, pushed_lines
 
     if as_json:
@@ -69,3 +80,18 @@ def push_command(
     lines = pushed_lines(pushed, remote.name, dry_run=dry_run, quiet=quiet or as_json)
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     return 1 if pushed.refused else 0
+
+
+def _tell_leaving(remote: Remote, width: int | None, *, quiet: bool) -> Callable[[Leaving], None]:
+    """What says, before anything goes, what will leave the machine, and what of it looks like a secret."""
+
+    def tell(leaving: Leaving) -> None:
+        from gitxp.capture.secrets import redact_url
+        from gitxp.render.leaving import leaving_lines, secret_lines
+
+        lines = [] if quiet else leaving_lines(leaving, remote.name, redact_url(remote.url), width or _WIDTH)
+        lines += secret_lines(leaving)
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
+
+    return tell

@@ -107,6 +107,13 @@ def list_tracked(git: Git, remote: Remote) -> dict[str, Oid]:
     return _parse_refs(git.run("for-each-ref", "--format=%(objectname) %(refname)", remote.tracking), remote.tracking)
 
 
+def list_tips_there(git: Git, remote: Remote) -> list[Oid]:
+    """The commits that the remote had when it was last asked: of its runs, and of its branches."""
+    places = [remote.tracking, *((f"refs/remotes/{remote.name}/",) if remote.name == remote.key else ())]
+    listed = git.run("for-each-ref", "--format=%(objectname)", *places).decode("ascii").split()
+    return [Oid(oid) for oid in dict.fromkeys(listed)]
+
+
 def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> dict[str, Oid]:
     """What the remote has now. One connection."""
     process = git.start("ls-remote", "--refs", "--quiet", "--", remote.name, f"{RUN_REFS}*")

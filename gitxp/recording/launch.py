@@ -11,7 +11,7 @@ import time
 
 from gitxp.capture.config import System, load_config
 from gitxp.capture.params import capture_params
-from gitxp.capture.secrets import redact_command, redact_params, redact_text, redact_url
+from gitxp.capture.secrets import redact_command, redact_params, redact_path, redact_text, redact_url
 from gitxp.capture.snapshot import capture, copy_index
 from gitxp.errors import NameTaken, UsageError
 from gitxp.format import FORMAT, RUN_REFS, RUNNING, format_time, make_id
@@ -281,7 +281,7 @@ def _asked(request: Request, location: Location, cwd: str) -> dict[str, list[str
     }
     top = f"{toplevel.rstrip('/')}/"
     return {
-        key: ["." if path == toplevel else redact_text(path.removeprefix(top)) for path in paths]
+        key: ["." if path == toplevel else redact_path(path.removeprefix(top)) for path in paths]
         for key, paths in asked.items()
         if paths
     }

@@ -10,9 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from gitxp.errors import SecretsFound
     from gitxp.exchange import Outgoing, Pulled, Pushed, RemoteOutline
     from gitxp.git.program import Git
     from gitxp.git.remote import Remote
+    from gitxp.leaving import Leaving
     from gitxp.sharing.pull import Wishes
 
     Said = Callable[[bytes], None]
@@ -71,16 +73,17 @@ class Sharing(Base):
         names: Sequence[str] = (),
         *,
         said: Said = _nothing,
-        before: Callable[[Outgoing], None] = _nothing,
+        before: Callable[[Leaving], None] = _nothing,
         dry_run: bool = False,
         verify: bool = True,
+        force_secrets: bool = False,
     ) -> Pushed:
         """Bring runs to a remote: all of them, or those of these names.
 
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
-        is told what will go and may raise, then nothing goes. A run that another repository removed there does not go
-        unless it is named. `verify=False` passes over the hook pre-push. What was refused is in the result. Raises
-        `GitFailed` where the remote cannot be asked.
+        is told what will leave the machine. A run that somebody removed there does not go unless it is named.
+        `verify=False` passes over the hook pre-push. What was refused is in the result. Raises `SecretsFound` where
+        something looks like a secret, unless `force_secrets`; `GitFailed` where the remote cannot be asked. Then nothing went.
         """
         from gitxp.exchange import Pushed
         from gitxp.format import RUN_REFS
@@ -90,10 +93,15 @@ class Sharing(Base):
         result = Pushed(self._plan(remote, names, said))
         for attempt in range(_ATTEMPTS):
             outgoing = result.outgoing
-            if dry_run or not outgoing.going:
+            if not outgoing.going:
                 return result
             if attempt == 0:
-                before(outgoing)
+                leaving = self._survey(remote, outgoing)
+                before(leaving)
+                if leaving.secrets and not force_secrets and not dry_run:
+                    raise _secrets_found(leaving)
+            if dry_run:
+                return result
             tips = {going.there: going.tip for going in outgoing.going}
             options = () if verify else ("--no-verify",)
             told = network.push(self._network(), remote, tips, said, options)
@@ -127,6 +135,18 @@ class Sharing(Base):
         outgoing.merged = merged
         return outgoing
 
+    def _survey(self, remote: Remote, outgoing: Outgoing) -> Leaving:
+        from gitxp.git.remote import list_tips_there
+        from gitxp.sharing.leaving import Names, survey_leaving
+        from gitxp.store.runs import read_runs
+
+        tips = [going.tip for going in outgoing.going]
+        reads = read_runs(self._reader(len(tips)), tips)
+        runs = [(g.name, g.tip, read.record.get("base")) for g, read in zip(outgoing.going, reads, strict=True)]
+        limits = self.config.snapshot
+        names = Names(limits.secrets, limits.allow)
+        return survey_leaving(self.git, self._reader(), runs, list_tips_there(self.git, remote), names=names)
+
     def _wishes(self, wanted: Collection[str], *, everything: bool = False) -> Wishes:
         from gitxp.sharing.pull import Wishes
         from gitxp.store.removed import read_removed
@@ -136,6 +156,17 @@ class Sharing(Base):
 
     def _network(self) -> Git:
         return self._git_here().networked(interactive=sys.stderr is not None and sys.stderr.isatty())
+
+
+def _secrets_found(leaving: Leaving) -> SecretsFound:
+    from gitxp.errors import SecretsFound
+
+    places = len(leaving.secrets)
+    what = "one place that looks" if places == 1 else f"{places:,} places that look"
+    return SecretsFound(
+        f"Nothing was pushed: there {'is' if places == 1 else 'are'} {what} like a secret.",
+        hint="A run cannot be changed: remove it (gitxp rm RUN) and change the secret, or send it: --force-secrets",
+    )
 
 
 def _is_late(words: str) -> bool:
