@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitxp.capture.secret_files import is_likely_secret
-from gitxp.capture.secret_shapes import has_token
+from gitxp.capture.secret_scan import scan
 from gitxp.format import FOLDER
 from gitxp.git.contents import read_objects
 from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
@@ -26,7 +27,7 @@ _FOR_EVER = 36_500
 _LONG = 3650
 _TEXT, _TEXT_DEEP = 1 << 20, 64 << 20  # bytes of a file that is looked into
 _ALL_TEXT = 64 << 20  # bytes of all files that are looked into, without --deep
-_BEGINNING = 8000  # bytes in which git, too, looks for a NUL, which no text has
+_NUMBERS = (f"{FOLDER}/metrics/", f"{FOLDER}/data/")  # series and fingerprints: large, and no place for a secret
 
 
 def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder]) -> Iterator[Finding]:
@@ -72,13 +73,18 @@ def check_secrets(
         if is_file and is_likely_secret(path, secret_names, allowed_names):
             found[one.oid] = (one, "looks like a file of secrets by its name")
     texts = sorted(
-        (one for one in held if one.kind == "blob" and one.size and one.oid not in found), key=lambda one: one.size
+        (
+            one
+            for one in held
+            if one.kind == "blob" and one.size and one.oid not in found and not one.path.startswith(_NUMBERS)
+        ),
+        key=lambda one: one.size,
     )
     looked, left = _bounded(texts, deep=deep)
     by_oid = {str(one.oid): one for one in looked}
     for oid, data in read_objects(patient.git, [(one.oid, one.size) for one in looked]):
-        if b"\0" not in data[:_BEGINNING] and has_token(data.decode("utf-8", "replace")):
-            found[oid] = (by_oid[oid], "has a token or a private key in it")
+        for secret in islice(scan(data, by_oid[oid].path), 1):
+            found[oid] = (by_oid[oid], f"has a likely secret in line {secret.line:,}: {secret.kind}")
     places = [
         f"{one.path} of {holders[one.first].name}{' and others' if one.is_shared else ''} {why}"
         for one, why in found.values()
