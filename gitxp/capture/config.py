@@ -23,6 +23,8 @@ system:                      # processor, memory, disk, network and GPUs while t
   interval: 10               # looked at every so many seconds; 0, or `system: false`: never, as with --no-system-metrics
 list:
   columns: [lr, acc]         # the columns of `gitxp list` and `list --md`, as with --columns
+trash:
+  days: 30                   # `gitxp gc` deletes runs that were removed so long ago
 ```
 
 A key that means nothing, or stands twice, is an error and not ignored: a limit with a slip of the pen in its name would
@@ -45,6 +47,7 @@ else:
 
 FILE_NAME = "gitxp.yaml"
 _MAX_SECONDS = 10**9
+_MAX_DAYS = 10**5
 _LEAST_INTERVAL = 0.1  # seconds; a look takes some milliseconds
 _UNITS: dict[str, int] = {
     "": 1,
@@ -81,6 +84,12 @@ class System(NamedTuple):
     interval: float = 10.0
 
 
+class Trash(NamedTuple):
+    """How many days a removed run is kept at the least."""
+
+    days: float = 30.0
+
+
 class Config(NamedTuple):
     """What gitxp.yaml says, or the defaults. Paths are as written there: relative to the top of the working tree."""
 
@@ -93,6 +102,7 @@ class Config(NamedTuple):
     opened: Opened = Opened()
     written: Written = Written()
     system: System = System()
+    trash: Trash = Trash()
 
 
 def load_config(toplevel: str) -> Config:
@@ -128,7 +138,7 @@ def decode_config(document: Any) -> Config:
     """The configuration in a decoded gitxp.yaml; None, of an empty file, is the defaults. Raises `ConfigError`."""
     values = _section("", {} if document is None else document, _TOP)
     listing = values.pop("list", {})
-    sections = {"snapshot": Limits, "opened": Opened, "written": Written, "system": System}
+    sections = {"snapshot": Limits, "opened": Opened, "written": Written, "system": System, "trash": Trash}
     values |= {key: kind(**values[key]) for key, kind in sections.items() if key in values}
     return Config(list_columns=listing.get("columns", ()), **values)
 
@@ -198,6 +208,12 @@ def _seconds(key: str, found: Any) -> float:
     return float(found)
 
 
+def _days(key: str, found: Any) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < _MAX_DAYS:
+        _refuse(key, found, "a number of days from 0")
+    return float(found)
+
+
 def _interval(key: str, found: Any) -> float:
     interval = 0.0 if found is False else _seconds(key, found)
     if 0 < interval < _LEAST_INTERVAL:
@@ -244,6 +260,7 @@ _SECTIONS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
     },
     "system": {"interval": _interval},
     "list": {"columns": _texts},
+    "trash": {"days": _days},
 }
 _TOP: dict[str, Callable[[str, Any], Any]] = {
     "snapshot": lambda key, found: _section(key + ".", found, _SNAPSHOT),
@@ -255,4 +272,5 @@ _TOP: dict[str, Callable[[str, Any], Any]] = {
     "written": lambda key, found: _section(key + ".", found, _SECTIONS["written"]),
     "system": _system,
     "list": lambda key, found: _section(key + ".", found, _SECTIONS["list"]),
+    "trash": lambda key, found: _section(key + ".", found, _SECTIONS["trash"]),
 }

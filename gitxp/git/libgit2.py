@@ -89,3 +89,10 @@ def _translate(error: Exception, oid: Oid) -> FormatError:
     if isinstance(error, KeyError):
         return MissingObject(oid)
     return WrongObject(f"object {oid[:12]} cannot be read: {error}", hint="Look for damage with 'git fsck'.")
+
+
+def libgit2_version() -> tuple[int, ...]:
+    """The version of libgit2 that pygit2 brings."""
+    import pygit2
+
+    return tuple(int(part) for part in pygit2.LIBGIT2_VERSION.split(".") if part.isdigit())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitxp.errors import GitFailed, GitxpError
 from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.git.program import gather
 from gitxp.names import RunName, is_name
@@ -109,3 +110,34 @@ def find_ref(git: Git, name: RunName) -> RunRef | None:
         return run_ref(name, Oid(found.stdout.decode("ascii").strip()))
     listing = Listing(git.run("for-each-ref", _FORMAT, ref))
     return listing.aliases().get(name)
+
+
+class Change(NamedTuple):
+    """One ref from the value that it is known to have to a new one; None for the former: it must not exist; for the latter: it goes."""
+
+    ref: str
+    old: Oid | None
+    new: Oid | None
+
+
+def change_refs(git: Git, changes: Iterable[Change], reason: str) -> None:
+    """Make all of these changes or none. `reason` is for the reflogs. `GitxpError` where a ref is not as it was known."""
+    data = "".join(_instruction(change) for change in changes)
+    if not data:
+        return
+    try:
+        git.run("update-ref", "-m", reason, "--stdin", "-z", data=data.encode("utf-8", "surrogateescape"))
+    except GitFailed as error:
+        if any(words in error.stderr for words in ("but expected", "already exists", "unable to resolve reference")):
+            raise GitxpError(
+                "Something else changed the same refs at the same time, so nothing was done.", hint="Try again."
+            ) from error
+        raise
+
+
+def _instruction(change: Change) -> str:
+    if change.new is None:
+        return f"delete {change.ref}\0{change.old or ''}\0"
+    if change.old is None:
+        return f"create {change.ref}\0{change.new}\0"
+    return f"update {change.ref}\0{change.new}\0{change.old}\0"

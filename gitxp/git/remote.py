@@ -180,6 +180,19 @@ def push(
     return told
 
 
+def try_push(git: Git, remote: Remote, name: str, commit: Oid) -> list[PushedRef]:
+    """What would become of a ref that is pushed, as far as it can be known without: nothing is sent, no hook is asked.
+
+    `GitFailed` where the remote cannot be asked.
+    """
+    args = ("push", "--dry-run", "--porcelain", "--no-verify", "--", remote.name, f"{commit}:{RUN_REFS}{name}")
+    answer = git.ask(*args)
+    told = _parse_pushed(answer.stdout)
+    if answer.status and not told:
+        raise _failed(args, answer.status, answer.stderr, remote)
+    return told
+
+
 def forget_tracked(git: Git, remote: Remote, names: Iterable[str]) -> None:
     """Forget that the remote has runs of these names."""
     _update(git, {f"{remote.tracking}{name}": None for name in names})

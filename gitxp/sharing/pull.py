@@ -75,9 +75,9 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
     reads = dict(zip(new, read_runs(objects, list(new.values())), strict=True))
     names_here = dict(names_of({read.record["id"] for read in reads.values() if "id" in read.record}))
     both = [RunName(name) for name in new if RunName(name) in here]
-    for name, read in zip(both, read_runs(objects, [here[name] for name in both]), strict=True):
+    for mine, read in zip(both, read_runs(objects, [here[name] for name in both]), strict=True):
         if "id" in read.record:  # of several names of a run here, that which it has there
-            names_here[read.record["id"]] = name
+            names_here[read.record["id"]] = mine
     plan = _Plan({}, [], {}, [], [])
     planned: set[str] = set()
     for name, tip in new.items():

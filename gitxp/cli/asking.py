@@ -1,0 +1,29 @@
+"""Questions before what cannot be taken back: on a terminal they are asked, elsewhere --yes is the answer or there is none."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitxp.errors import GitxpError, UsageError
+from gitxp.render.safe import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--yes`; it gets it as its argument `yes`."""
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask before what cannot be taken back.")(command)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if that is wanted. `UsageError` where nobody can be asked, `GitxpError` where the answer is no."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{question} There is no terminal to ask on.", hint="Add --yes if that is wanted.")
+    if not click.confirm(visible(question), err=True):
+        raise GitxpError("Nothing was done.")

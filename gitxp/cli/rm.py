@@ -1,0 +1,106 @@
+"""`gitxp rm`: runs to the trash."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gitxp.cli.asking import confirm, yes_option
+from gitxp.cli.network import Listener
+from gitxp.cli.repository import open_repo
+from gitxp.cli.terminal import terminal_options
+from gitxp.errors import GitxpError, UsageError
+from gitxp.render.safe import visible
+from gitxp.render.words import count_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitxp.cli.terminal import Terminal
+    from gitxp.keeping.removal import Removal, RemovalPlan
+
+_SHOWN = 10
+
+
+@click.command("rm", short_help="Remove runs, to the trash.")
+@click.argument("runs", metavar="RUN…", nargs=-1, required=True)
+@click.option("--remote", metavar="REMOTE", help="Delete them at this remote, too, where there is no trash. Asks.")
+@click.option("--keep", is_flag=True, help="With --remote: keep the runs here.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--json", "as_json", is_flag=True, help="What was removed, as JSON.")
+@yes_option
+@terminal_options
+def rm_command(
+    *, runs: Sequence[str], remote: str | None, keep: bool, dry_run: bool, as_json: bool, yes: bool, terminal: Terminal
+) -> None:
+    """Remove runs: all of them or none go to the trash, and 'gitxp undo' brings them back.
+
+    A run that is running is not removed. Nothing is deleted at a remote, and 'gitxp pull' does not bring removed runs
+    back by itself. With --remote, the runs are deleted there as well, in one connection and only as far as they are what
+    is known here; a run in the trash can be named, too. Clones of other people may hold copies all the same.
+
+    \b
+    Examples:
+      gitxp rm calm-otter
+      gitxp rm @ @~1
+      gitxp rm calm-otter --remote origin
+      gitxp rm calm-otter --remote origin --keep
+    """  # noqa: D301  (click wants the backspace itself)
+    if keep and remote is None:
+        raise UsageError("--keep goes with --remote.", hint="Without a remote, nothing would be done.")
+    with open_repo() as repo:
+        plan = repo.plan_removal(runs, remote=remote, keep=keep)
+        if dry_run:
+            _show_plan(plan, terminal, as_json=as_json)
+            return
+        if remote is not None:
+            confirm(
+                f"Delete {_named([t.name for t in plan.targets])} at {remote} for everybody? Other clones may hold copies.",
+                yes=yes,
+            )
+        listener = Listener(quiet=as_json)
+        try:
+            done = repo.remove(plan, said=listener)
+        finally:
+            listener.close()
+    if as_json:
+        from gitxp.render.as_json import json_text
+
+        terminal.print_exact([json_text(done.to_json())])
+    else:
+        _tell(done)
+    if done.refused:
+        reasons = "".join(f"\n  {one.name}: {one.reason}" for one in done.refused)
+        raise GitxpError(
+            f"{remote} kept {count_text(len(done.refused), 'run')}:{reasons}", hint=f"Look first: gitxp pull {remote}"
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return visible(", ".join(names[:_SHOWN])) + more
+
+
+def _show_plan(plan: RemovalPlan, terminal: Terminal, *, as_json: bool) -> None:
+    if as_json:
+        from gitxp.render.as_json import json_text
+
+        terminal.print_exact([json_text(plan.to_json())])
+        return
+    here = [target.name for target in plan.targets if target.ref and not plan.keep]
+    lines = [f"Would remove {name}\n" for name in here]
+    if plan.remote is not None:
+        lines += [f"Would delete {target.name} at {plan.remote.name}\n" for target in plan.targets]
+    terminal.print(visible("".join(lines), keep="\n"))
+
+
+def _tell(done: Removal) -> None:
+    lines = []
+    if done.gone:
+        lines.append(f"Deleted at {done.remote}: {_named(done.gone)}. Clones that fetched them still have them.")
+    if done.runs:
+        names = [run.name if run.name == run.run else f"{run.run} (as {run.name})" for run in done.runs]
+        lines.append(f"In the trash now: {_named(names)}. To bring back: gitxp undo")
+    sys.stderr.write("".join(f"{visible(line)}\n" for line in lines))

@@ -1,0 +1,123 @@
+"""What runs hold and nothing else: large files that `git lfs prune` would delete, files that are likely to be secrets."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gitxp.capture.secret_files import is_likely_secret
+from gitxp.capture.secret_scan import scan
+from gitxp.format import FOLDER
+from gitxp.git.contents import read_objects
+from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
+from gitxp.keeping.pointers import find_pointers, lfs_folder, names_of, stored_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gitxp.keeping.finding import Patient
+    from gitxp.keeping.holdings import Held, Holder
+
+_FEW = 20  # files that are told one by one
+_ARTIFACTS = f"{FOLDER}/artifacts/"
+# git-lfs keeps what the tips of refs need that are no older than this; any ref, so those of runs, too.
+_RECENT = "lfs.fetchrecentrefsdays"
+_FOR_EVER = 36_500
+_LONG = 3650
+_TEXT, _TEXT_DEEP = 1 << 20, 64 << 20  # bytes of a file that is looked into
+_ALL_TEXT = 64 << 20  # bytes of all files that are looked into, without --deep
+_NUMBERS = (f"{FOLDER}/metrics/", f"{FOLDER}/data/")  # series and fingerprints: large, and no place for a secret
+
+
+def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder]) -> Iterator[Finding]:
+    """Large files of runs that are missing here, and those that git-lfs would not keep."""
+    pointers = find_pointers(patient.git, held)
+    if not pointers:
+        return
+    folder = lfs_folder(patient.git, patient.common_dir)
+    sizes = {pointer.sha256: stored_size(folder, pointer.sha256) for pointer in pointers}
+    missing = [pointer for pointer in pointers if sizes[pointer.sha256] is None]
+    if missing:
+        runs = list(dict.fromkeys(holders[pointer.file.first].name for pointer in missing))
+        yield Finding(
+            *("lfs-missing", WARNING, f"Large files of {some(runs)} are not here: {some(names_of(missing))}."),
+            "If they were pushed: git lfs fetch REMOTE refs/experiments/RUN. Else only the machine that made them has them.",
+        )
+    present = {sha256: size for sha256, size in sizes.items() if size is not None}
+    if present and not _keeps_recent(patient):
+        yield Finding(
+            "lfs-prune",
+            WARNING,
+            f"Runs alone need large files ({len(present):,}, {mebibytes(sum(present.values()))}): 'git lfs prune' deletes them "
+            f"when the runs are older than a few days, pushed or not.",
+            f"Let it keep what all refs need: git config {_RECENT} {_FOR_EVER}",
+            fix=partial(_keep_recent, patient),
+        )
+
+
+def check_secrets(
+    patient: Patient,
+    held: Sequence[Held],
+    holders: Sequence[Holder],
+    *,
+    deep: bool,
+    secret_names: Sequence[str],
+    allowed_names: Sequence[str],
+) -> Iterator[Finding]:
+    """Files of runs whose name or content looks like a secret; `deep` looks into all of them."""
+    found: dict[str, tuple[Held, str]] = {}
+    for one in held:
+        path = one.path.removeprefix(_ARTIFACTS)
+        is_file = one.kind == "blob" and one.size and not path.startswith(f"{FOLDER}/")
+        if is_file and is_likely_secret(path, secret_names, allowed_names):
+            found[one.oid] = (one, "looks like a file of secrets by its name")
+    texts = sorted(
+        (
+            one
+            for one in held
+            if one.kind == "blob" and one.size and one.oid not in found and not one.path.startswith(_NUMBERS)
+        ),
+        key=lambda one: one.size,
+    )
+    looked, left = _bounded(texts, deep=deep)
+    by_oid = {str(one.oid): one for one in looked}
+    for oid, data in read_objects(patient.git, [(one.oid, one.size) for one in looked]):
+        for secret in islice(scan(data, by_oid[oid].path), 1):
+            found[oid] = (by_oid[oid], f"has a likely secret in line {secret.line:,}: {secret.kind}")
+    places = [
+        f"{one.path} of {holders[one.first].name}{' and others' if one.is_shared else ''} {why}"
+        for one, why in found.values()
+    ]
+    remedy = "Change the secret. If the run was not pushed: gitxp rm RUN, gitxp trash RUN --empty, git gc"
+    for place in places[:_FEW]:
+        yield Finding("secret-in-run", WARNING, f"{place}.", remedy)
+    if len(places) > _FEW:
+        yield Finding("secret-in-run", WARNING, f"The same is so of {len(places) - _FEW:,} more files.", remedy)
+    if left and not deep:
+        size = mebibytes(sum(one.size for one in left))
+        yield Finding(
+            "not-looked-into",
+            NOTE,
+            f"{len(left):,} files of runs ({size}) were not searched for secrets.",
+            "gitxp doctor --deep",
+        )
+
+
+def _bounded(texts: Sequence[Held], *, deep: bool) -> tuple[list[Held], list[Held]]:
+    """Those that are looked into, the smallest first, and those that are not."""
+    total = 0
+    for number, one in enumerate(texts):
+        total += one.size
+        if one.size > (_TEXT_DEEP if deep else _TEXT) or (total > _ALL_TEXT and not deep):
+            return list(texts[:number]), list(texts[number:])
+    return list(texts), []
+
+
+def _keeps_recent(patient: Patient) -> bool:
+    answer = patient.git.ask("config", "--type=int", "--get", _RECENT)
+    return not answer.status and int(answer.stdout) >= _LONG
+
+
+def _keep_recent(patient: Patient) -> None:
+    patient.git.run("config", "--local", _RECENT, str(_FOR_EVER))

@@ -1,0 +1,91 @@
+"""Objects of git-lfs that were taken out of its store: `<common dir>/gitxp/trash/lfs/<removal>/<sha256>`.
+
+git-lfs has no refs, so that there is nothing else to keep them by. The name of a removal's folder is a UUIDv7, which says when
+it was.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitxp.keeping.pointers import object_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_REMOVAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class TakenOut(NamedTuple):
+    """The objects that one command took out: the removal's id, when (unix time in seconds), their sha256."""
+
+    removal: str
+    at: float
+    objects: tuple[str, ...]
+
+
+def lfs_trash_folder(common_dir: str) -> str:
+    """Where they are."""
+    return os.path.join(common_dir, "gitxp", "trash", "lfs")
+
+
+def take_out(common_dir: str, folder: str, objects: Iterable[str], removal: str) -> int:
+    """Move objects from git-lfs's folder to the trash; their bytes."""
+    target = os.path.join(lfs_trash_folder(common_dir), removal)
+    os.makedirs(target, exist_ok=True)
+    total = 0
+    for sha256 in objects:
+        path = object_path(folder, sha256)
+        total += os.stat(path).st_size
+        _move(path, os.path.join(target, sha256))
+    return total
+
+
+def list_taken_out(common_dir: str) -> list[TakenOut]:
+    """What was taken out, newest first."""
+    top = lfs_trash_folder(common_dir)
+    try:
+        removals = sorted((name for name in os.listdir(top) if _REMOVAL.fullmatch(name)), reverse=True)
+    except OSError:
+        return []
+    return [
+        TakenOut(
+            *(removal, int(removal.replace("-", "")[:12], 16) / 1000),
+            tuple(sorted(name for name in os.listdir(os.path.join(top, removal)) if _SHA256.fullmatch(name))),
+        )
+        for removal in removals
+    ]
+
+
+def put_back(common_dir: str, folder: str, taken: TakenOut) -> None:
+    """Move the objects of a removal back; what is there again already stays as it is."""
+    source = os.path.join(lfs_trash_folder(common_dir), taken.removal)
+    for sha256 in taken.objects:
+        path = object_path(folder, sha256)
+        if not os.path.exists(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _move(os.path.join(source, sha256), path)
+    shutil.rmtree(source)
+
+
+def delete(common_dir: str, taken: TakenOut) -> int:
+    """Delete the objects of a removal for good; their bytes."""
+    folder = os.path.join(lfs_trash_folder(common_dir), taken.removal)
+    total = sum(os.stat(os.path.join(folder, name)).st_size for name in taken.objects)
+    shutil.rmtree(folder)
+    return total
+
+
+def _move(source: str, target: str) -> None:
+    """Rename; where the other place is on another disk, copy and then delete, so that it is whole in one place always."""
+    try:
+        os.rename(source, target)
+    except OSError:
+        part = f"{target}.part"
+        shutil.copy2(source, part)
+        os.rename(part, target)
+        os.unlink(source)

@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitxp.errors import UsageError
+from gitxp.keeping import check_held
+from gitxp.keeping.check_config import _covers
+from gitxp.keeping.check_versions import GIT_HOLES, Hole, is_mended
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitxp.keeping.finding import Finding
+    from gitxp.repo import Repo
+    from run_factory import Factory
+
+pytest_plugins = ("run_fixtures",)
+# A token of GitHub's form, put together so that nobody takes this file for one that has a secret in it.
+TOKEN = "ghp_" + "a1B2" * 9
+HOUR = 3600
+
+
+def wrong(here: Repo, **wish: Any) -> list[Finding]:
+    """What is found that is no mere note."""
+    return [one for one in here.doctor(**wish) if one.is_wrong]
+
+
+def ids(findings: list[Finding]) -> list[str]:
+    """The kinds of findings."""
+    return [one.id for one in findings]
+
+
+def make_old(path: str, age: float = 2 * HOUR) -> None:
+    """An empty file that was last changed so long ago, in seconds."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8"):
+        pass
+    os.utime(path, (time.time() - age,) * 2)
+
+
+def test_all_is_well(factory: Factory, here: Repo, gitxp: Any) -> None:
+    """In a sound repository there are notes alone, and the status is 0."""
+    factory.make("one")
+    assert wrong(here) == []
+    assert gitxp("doctor").returncode == 0
+
+
+def test_nothing_is_changed(factory: Factory, here: Repo, git: Any, untouched: Any, repo: str) -> None:
+    """Looking changes nothing, whatever is found."""
+    factory.make("one", files={".env": "A=1"})
+    git("config", "--add", "remote.o.fetch", "+refs/experiments/*:refs/experiments/*")
+    make_old(f"{repo}/.git/refs/experiments/one.lock")
+    before = git("for-each-ref")
+    with untouched():
+        found = here.doctor(deep=True)
+    assert {"prunable-refspec", "secret-in-run", "stale-lock"} <= set(ids(found))
+    assert git("for-each-ref") == before
+    assert os.path.exists(f"{repo}/.git/refs/experiments/one.lock")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covers"),
+    [
+        ("refs/experiments/*", True),
+        ("refs/experiments/a*", True),
+        ("refs/experiments/one", True),
+        ("refs/*", True),
+        ("refs/e*", True),
+        ("*", True),
+        ("refs/remotes/origin/*", False),
+        ("refs/heads/*", False),
+        ("refs/experiments-of-others/*", False),
+        ("refs/gitxp/remotes/origin/*", False),
+        ("refs/heads/main", False),
+    ],
+)
+def test_which_patterns_mean_runs(pattern: str, covers: bool) -> None:
+    """A pattern with a star means what lies below its beginning; one without, itself."""
+    assert _covers(pattern) is covers
+
+
+def test_a_prunable_refspec_is_taken_out(factory: Factory, here: Repo, git: Any, tmp_path: Path) -> None:
+    """It would delete runs that were not pushed; after --fix a fetch with --prune leaves them, and brings branches."""
+    git("init", "--quiet", "--bare", tmp_path / "shared.git")
+    git("remote", "add", "origin", tmp_path / "shared.git")
+    factory.make("one")
+    spec = "+refs/experiments/*:refs/experiments/*"
+    git("config", "--add", "remote.origin.fetch", spec)
+    git("config", "fetch.prune", "true")
+    (found,) = wrong(here)
+    assert (found.id, found.severity, found.fixable) == ("prunable-refspec", "error", True)
+    assert "fetch.prune is on" in found.what
+    assert all(one.fixed for one in here.mend([found]))
+    assert wrong(here) == []
+    assert git("config", "--get-all", "remote.origin.fetch") == "+refs/heads/*:refs/remotes/origin/*"
+    git("fetch", "--quiet", "--prune", "origin")
+    assert git("for-each-ref", "refs/experiments/")
+
+
+def test_a_refspec_that_leaves_runs_out_is_harmless(here: Repo, git: Any) -> None:
+    """A negative refspec exempts runs from a mirror's; one in the user's own configuration is told and not changed."""
+    git("config", "remote.o.url", "nowhere")
+    git("config", "--global", "--add", "remote.o.fetch", "+refs/*:refs/*")
+    (found,) = wrong(here)
+    assert (found.id, found.fixable) == ("prunable-refspec", False)
+    assert "--global" in str(found.remedy)
+    git("config", "--add", "remote.o.fetch", "^refs/experiments/*")
+    assert wrong(here) == []
+
+
+def test_a_mirror(here: Repo, git: Any) -> None:
+    """A remote that every push makes equal to this repository is told."""
+    git("config", "remote.o.url", "nowhere")
+    git("config", "remote.o.mirror", "true")
+    assert ids(wrong(here)) == ["mirror"]
+
+
+@pytest.mark.damaged
+def test_what_is_no_run(factory: Factory, here: Repo, git: Any) -> None:
+    """Records that cannot be read, refs that can be no runs, and names that differ by case are told by name."""
+    factory.make("one")
+    factory.make("ONE")
+    factory.make("bad", raw=b"{")
+    git("update-ref", "refs/experiments/a/b", "HEAD")
+    found = {one.id: one.what for one in wrong(here)}
+    assert set(found) == {"broken-run", "strange-ref", "case-collision"}
+    assert "bad" in found["broken-run"]
+    assert "refs/experiments/a/b" in found["strange-ref"]
+    assert {"one", "ONE"} <= set(found["case-collision"].split())
+
+
+def test_the_same_run_twice_is_a_note(factory: Factory, here: Repo, git: Any) -> None:
+    """A run under two names is no harm."""
+    git("update-ref", "refs/experiments/again", factory.make("one"))
+    assert wrong(here) == []
+    assert "twin-runs" in ids(here.doctor())
+
+
+def test_hundreds_of_broken_runs_are_summed_up(factory: Factory, here: Repo) -> None:
+    """Some are told one by one, the others in one line."""
+    for number in range(25):
+        factory.make(f"bad-{number}", raw=b"{")
+    found = wrong(here)
+    assert ids(found) == ["broken-run"] * 21
+    assert "5 more runs" in found[-1].what
+
+
+def test_runs_whose_end_nobody_saw(factory: Factory, here: Repo, repo: str) -> None:
+    """A run of this machine without its live folder is a warning; one that runs on another machine is a note."""
+    factory.make("here", status="running", host=os.uname().nodename, exit_code=None, finished_at=None)
+    factory.make("there", status="running", host="elsewhere", exit_code=None, finished_at=None)
+    found = here.doctor()
+    assert {one.id: one.severity for one in found if one.id in {"unfinished-run", "long-running"}} == {
+        "unfinished-run": "warning",
+        "long-running": "note",
+    }
+    folder = f"{repo}/.git/gitxp/live/shared"
+    os.makedirs(folder)
+    state = {"format": 1, "host": "elsewhere", "record": {"name": "shared"}}
+    with open(f"{folder}/state.json", "w", encoding="utf-8") as file:
+        json.dump(state, file)
+    with open(f"{folder}/lock", "w", encoding="utf-8"):
+        pass
+    assert "shared on elsewhere" in next(one.what for one in here.doctor() if one.id == "live-elsewhere")
+
+
+def test_a_run_that_cannot_be_recovered(here: Repo, repo: str) -> None:
+    """A live folder that nobody looks after and that cannot be finished is an error that says where it is."""
+    folder = f"{repo}/.git/gitxp/live/broken"
+    os.makedirs(folder)
+    with open(f"{folder}/lock", "w", encoding="utf-8"):
+        pass
+    (found,) = wrong(here)
+    assert (found.id, found.severity) == ("unrecovered-run", "error")
+    assert folder in str(found.remedy)
+
+
+def test_locks_that_were_left(factory: Factory, here: Repo, repo: str, gitxp: Any, git: Any) -> None:
+    """Old locks of runs' refs are deleted by --fix; young ones, and git's own, stay, and the latter are told."""
+    factory.make("one")
+    factory.make("two")
+    locks = f"{repo}/.git/refs/experiments"
+    make_old(f"{locks}/one.lock")
+    make_old(f"{locks}/two.lock", age=60)
+    make_old(f"{repo}/.git/gitxp/removed.jsonl.lock")
+    make_old(f"{repo}/.git/index.lock")
+    assert sorted(ids(wrong(here))) == ["stale-git-lock", "stale-lock"]
+    answer = gitxp("doctor", "--fix", check=False)
+    assert answer.returncode == 1  # git's own is there still
+    assert not os.path.exists(f"{locks}/one.lock")
+    assert not os.path.exists(f"{repo}/.git/gitxp/removed.jsonl.lock")
+    assert os.path.exists(f"{locks}/two.lock")
+    assert os.path.exists(f"{repo}/.git/index.lock")
+    git("update-ref", "-d", "refs/experiments/one")
+
+
+HOLE = Hole("CVE-0", "", ((2, 39, 4), (2, 40, 2), (2, 45, 1)))
+
+
+@pytest.mark.parametrize(
+    ("version", "mended"),
+    [
+        ((2, 39, 3), False),
+        ((2, 39, 4), True),
+        ((2, 39, 5), True),
+        ((2, 40, 1), False),
+        ((2, 41, 9), False),
+        ((2, 45, 0), False),
+        ((2, 45, 1), True),
+        ((2, 46), True),
+        ((3, 0, 0), True),
+        ((2, 34, 1), False),
+    ],
+)
+def test_which_versions_have_a_hole(version: tuple[int, ...], mended: bool) -> None:
+    """Each line of releases has its own version from which on a hole is mended; lines without one never are."""
+    assert is_mended(HOLE, version) is mended
+
+
+def test_the_table_of_holes_is_sound() -> None:
+    """One version for each line, and ids that the address of a remedy can have."""
+    for hole in GIT_HOLES:
+        assert hole.id.startswith("CVE-20")
+        assert len({version[:2] for version in hole.mended}) == len(hole.mended)
+        assert list(hole.mended) == sorted(hole.mended)
+
+
+def test_an_old_git(factory: Factory, here: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that gitxp does not support is an error; a known hole is a note, since distributions mend them silently."""
+    factory.make("one")
+    real, fake = shutil.which("git"), tmp_path / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(
+        f'#!/bin/sh\nfor word; do [ "$word" = version ] && echo "git version 2.30.1" && exit; done\nexec {real} "$@"\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}{os.pathsep}{os.environ['PATH']}")
+    found = here.doctor()
+    assert [one.id for one in found if one.is_wrong] == ["old-git"]
+    assert "CVE-2022-24765" in " ".join(one.what for one in found if one.id == "known-hole")
+
+
+def test_a_disk_that_is_nearly_full(here: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a gibibyte is a warning, under 100 MiB an error."""
+    for free, severity in ((2 << 30, None), (1 << 29, "warning"), (1 << 20, "error")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        found = [one.severity for one in here.doctor() if one.id == "disk-full"]
+        assert found == ([severity] if severity else [])
+
+
+def test_loose_refs_are_packed(factory: Factory, here: Repo, git: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of refs that are files of their own are packed by --fix, and are the same refs after it."""
+    monkeypatch.setattr("gitxp.keeping.check_space._MANY_LOOSE", 50)
+    factory.make_many(60)
+    before = git("for-each-ref")
+    found = wrong(here)
+    assert ids(found) == ["loose-refs"]
+    here.mend(found)
+    assert wrong(here) == []
+    assert git("for-each-ref") == before
+
+
+def test_secrets_in_runs(factory: Factory, here: Repo, repo: str) -> None:
+    """Files are told by their names, and by tokens in them, untracked ones, artifacts and output alike."""
+    factory.make("named", files={"keys/id_rsa": "x", ".env.example": "A="})
+    factory.make("inside", files={"notes.txt": f"the token is {TOKEN}\n", "harmless.txt": "no token\n"})
+    factory.make("printed", files={".gitxp/output.log": f"{TOKEN}\n"})
+    factory.make("kept", files={".gitxp/artifacts/server.pem": "y"})
+    found = [one.what for one in wrong(here)]
+    assert len(found) == 4
+    for path, run in (
+        ("keys/id_rsa", "named"),
+        ("notes.txt", "inside"),
+        (".gitxp/output.log", "printed"),
+        (".gitxp/artifacts/server.pem", "kept"),
+    ):
+        assert any(what.startswith(f"{path} of {run} ") for what in found), found
+    assert TOKEN not in "".join(found)
+    with open(f"{repo}/gitxp.yaml", "w", encoding="utf-8") as file:
+        file.write("snapshot:\n  allow: [id_rsa, '*.pem']\n  secrets: ['harmless.*']\n")
+    found = [one.what for one in wrong(here)]
+    assert sorted(what.partition(" ")[0] for what in found) == [".gitxp/output.log", "harmless.txt", "notes.txt"]
+
+
+def test_what_a_branch_has_is_no_secret_of_a_run(factory: Factory, here: Repo, git: Any, repo: str) -> None:
+    """Files that the base has are the user's business; the trash is looked into like runs."""
+    with open(f"{repo}/id_rsa", "w", encoding="utf-8") as file:
+        file.write("x")
+    git("add", "id_rsa")
+    git("commit", "--quiet", "--message=key")
+    factory.make("one")
+    assert wrong(here) == []
+    factory.make("two", files={"token.txt": TOKEN})
+    here.remove(here.plan_removal(["two"]))
+    assert "two (in the trash)" in wrong(here)[0].what
+
+
+def test_the_search_is_bounded(factory: Factory, here: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much is told, and found with `deep`; what is binary is not searched."""
+    monkeypatch.setattr(check_held, "_TEXT", 10_000)
+    factory.make("large", files={"log.txt": f"{'x' * 20_000} {TOKEN}"})
+    found = here.doctor()
+    assert [one.id for one in found if one.is_wrong] == []
+    assert "1 files" in next(one.what for one in found if one.id == "not-looked-into")
+    assert ids(wrong(here, deep=True)) == ["secret-in-run"]
+    factory.make("binary", files={"model.bin": b"\0" + TOKEN.encode()})
+    assert len(wrong(here, deep=True)) == 1
+
+
+@pytest.mark.damaged
+def test_damage_stops_no_other_check(factory: Factory, here: Repo, git: Any) -> None:
+    """Where objects are missing, the rest is examined all the same."""
+    tip = factory.make("one", files={"a/b.txt": "text"})
+    factory.make("two", files={"token.txt": TOKEN})
+    for oid in (git("rev-parse", f"{tip}:a"), git("rev-parse", f"{tip}:.gitxp/run.json")):
+        os.unlink(git("rev-parse", "--git-path", f"objects/{oid[:2]}/{oid[2:]}"))
+    found = ids(wrong(here))
+    assert {"broken-run", "secret-in-run"} <= set(found)
+
+
+def test_a_remote_is_tried(factory: Factory, here: Repo, git: Any, tmp_path: Path) -> None:
+    """Nothing is sent; what cannot be reached is an error; that only a real push tells all is said."""
+    shared = tmp_path / "shared.git"
+    git("init", "--quiet", "--bare", shared)
+    git("remote", "add", "origin", shared)
+    git("remote", "add", "gone", tmp_path / "gone.git")
+    assert "no run yet" in next(one.what for one in here.doctor(remote="origin") if one.id == "remote")
+    factory.make("one")
+    found = next(one for one in here.doctor(remote="origin") if one.id == "remote")
+    assert (found.severity, "only a real push" in str(found.remedy)) == ("note", True)
+    assert git("for-each-ref", cwd=shared) == ""
+    assert ids(wrong(here, remote="gone")) == ["remote-unreachable"]
+    with pytest.raises(UsageError):
+        here.doctor(remote="nowhere")
+    git("push", "--quiet", "origin", "HEAD:refs/experiments/one")
+    factory.commit("refs/experiments/other", {"x": "y"}, parent=None)
+    git("push", "--quiet", "--force", "origin", "refs/experiments/other:refs/experiments/one")
+    git("update-ref", "-d", "refs/experiments/other")
+    assert ids(wrong(here, remote="origin")) == ["remote-refuses"]
+
+
+def test_json_and_words(factory: Factory, gitxp: Any, git: Any) -> None:
+    """Both forms have the same findings, safe for a terminal; the status is 1 where something is wrong."""
+    factory.make("one", files={"\x1b[2J.pem": "x"})
+    answer = gitxp("doctor", "--json", check=False)
+    found = json.loads(answer.stdout)
+    assert answer.returncode == 1
+    assert found[0]["id"] == "secret-in-run"
+    assert {key: found[0][key] for key in ("severity", "fixable", "fixed")} == {
+        "severity": "warning",
+        "fixable": False,
+        "fixed": False,
+    }
+    text = gitxp("doctor", check=False).stdout
+    assert "\x1b" not in text
+    assert "[secret-in-run]" in text
+    git("update-ref", "-d", "refs/experiments/one")
+    assert gitxp("doctor", "--json").returncode == 0
+
+
+needs_lfs = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
+
+
+@needs_lfs
+def test_large_files_that_lfs_would_prune(here: Repo, git: Any, repo: str, gitxp: Any) -> None:
+    """What a run of last year alone needs is kept by `git lfs prune` once --fix was given, and is deleted without."""
+    git("lfs", "install", "--local", "--skip-smudge")
+    git("lfs", "track", "*.bin")
+    git("add", "--all")
+    git("commit", "--quiet", "--message=track")
+    with open(f"{repo}/model.bin", "wb") as file:
+        file.write(b"weights" * 1000)
+    old = {f"GIT_{role}_DATE": f"{int(time.time()) - 300 * 86_400} +0000" for role in ("AUTHOR", "COMMITTER")}
+    gitxp("run", "--name", "one", "true", env=old)
+    os.unlink(f"{repo}/model.bin")
+    assert "prune: 1 local object, 0 retained" in git("lfs", "prune", "--dry-run")
+    found = wrong(here)
+    assert ids(found) == ["lfs-prune"]
+    here.mend(found)
+    assert wrong(here) == []
+    git("lfs", "prune")
+    sha256 = hashlib.sha256(b"weights" * 1000).hexdigest()
+    assert os.path.exists(f"{repo}/.git/lfs/objects/{sha256[:2]}/{sha256[2:4]}/{sha256}")
+    git("config", "--unset", "lfs.fetchrecentrefsdays")
+    git("lfs", "prune")
+    assert ids(wrong(here)) == ["lfs-missing"]
+
+
+def test_large_files_that_are_missing(factory: Factory, here: Repo, git: Any, repo: str) -> None:
+    """A pointer whose object is not in the store is told with its path, wherever the store is."""
+    sha256 = "ab" * 32
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize 7\n"
+    factory.make("one", files={".gitxp/artifacts/model.bin": pointer})
+    (found,) = wrong(here)
+    assert (found.id, ".gitxp/artifacts/model.bin" in found.what) == ("lfs-missing", True)
+    git("config", "lfs.storage", "../store")
+    git("config", "lfs.fetchrecentrefsdays", "36500")
+    folder = f"{repo}/store/objects/ab/ab"
+    os.makedirs(folder)
+    with open(f"{folder}/{sha256}", "wb") as file:
+        file.write(b"weights")
+    assert wrong(here) == []
