@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, NamedTuple
 
     from gitxp.capture.metrics import LineMetrics
+    from gitxp.git.lfs import Store
     from gitxp.recording.live import Live
     from gitxp.recording.sampling import Sampling
     from gitxp.recording.statements import Statement
@@ -56,6 +57,13 @@ class Wanted(NamedTuple):
     def surroundings(self) -> Surroundings:
         """Where the command runs, for whoever asks what it stands on."""
         return Surroundings(self.cwd, self.environ, self.toplevel, self.cache)
+
+    def large_store(self) -> Store:
+        """The LFS store of the repository."""
+        from gitxp.git.lfs import find_store
+        from gitxp.git.program import Git
+
+        return find_store(Git(self.toplevel, own_group=True), os.path.dirname(os.path.dirname(self.cache)))
 
 
 class Facts:
@@ -129,6 +137,8 @@ class Facts:
             self.problems.append("No metrics were found on stdout, such as 'loss: 0.1' or 'acc=0.9'.")
         if self._lost:
             self.problems.append(f"{self._lost:,} metric values could not be kept.")
+        if self.wanted.config.large.artifacts:
+            self._attempt("Where large files go", lambda: self._keep_place(live))
         if self.wanted.outputs:
             self._attempt("The artifacts", lambda: self._take_outputs(live, is_impatient))
         if self._thread is not None:
@@ -210,11 +220,21 @@ class Facts:
 
         self.problems += take_metrics(live.path, live.read_state()["record"], self.wanted.toplevel)
 
-    def _take_outputs(self, live: Live, is_impatient: Callable[[], bool]) -> None:
-        from gitxp.capture.outputs import keep
+    def _keep_place(self, live: Live) -> None:
+        """For what programs handed in: that is looked at with the last commit, by whoever makes it."""
+        live.write_fact(
+            "large", {"root": self.wanted.large_store().root, "most": self.wanted.config.large.max_total_size}
+        )
 
+    def _take_outputs(self, live: Live, is_impatient: Callable[[], bool]) -> None:
+        from gitxp.capture.outputs import MAX_FILE, MAX_TOTAL, Room, keep
+
+        large = self.wanted.config.large
+        room = Room(MAX_FILE, MAX_TOTAL)
+        if large.artifacts:
+            room = room._replace(large=self.wanted.large_store(), all_large=large.max_total_size)
         copies = os.path.join(live.artifacts, _COPIES)
-        kept = keep(self.wanted.outputs, self.wanted.toplevel, copies, is_impatient)
+        kept = keep(self.wanted.outputs, self.wanted.toplevel, copies, is_impatient, room)
         live.write_fact("outputs", kept.entries)
         live.write_fact("artifacts", placed(kept.artifacts, _COPIES))
         self.problems += kept.problems

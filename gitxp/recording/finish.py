@@ -113,7 +113,9 @@ def _fold_statements(git: Git, tip: Oid, live: Live, record: Record, series: dic
         statements, problems = read_statements(live.path)
         statements += state_constants(git, tip, statements)
         fold(record, series, statements)
-        outputs, artifacts, amiss = staged_artifacts(statements, record.get("outputs", ()), artifacts)
+        outputs, artifacts, amiss = staged_artifacts(
+            statements, record.get("outputs", ()), artifacts, live.read_fact("large")
+        )
         problems += amiss
         if outputs:
             record["outputs"] = outputs
@@ -140,6 +142,9 @@ def _artifacts(live: Live, record: Record, artifacts: Iterable[dict[str, str]]) 
         place = f"{ARTIFACTS_FOLDER}/{artifact['path']}"
         if "link" in artifact:
             files.append(File(place, os.fsencode(artifact["link"]), mode=LINK))
+            continue
+        if "pointer" in artifact:
+            files.append(File(place, artifact["pointer"].encode("ascii")))
             continue
         source = os.path.join(live.artifacts, artifact["source"])
         if os.path.isfile(source):
