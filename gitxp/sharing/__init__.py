@@ -1,0 +1,1 @@
+"""Runs between people: what leaves the machine and what comes to it."""
