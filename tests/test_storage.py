@@ -1,9 +1,12 @@
-"""Large objects between the LFS store and a storage: a folder, and an S3 server that the test starts."""
+"""Large objects between the LFS store and a storage: a folder, and servers of S3 and ssh that the tests start."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,11 +47,78 @@ def s3_server() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(params=["folder", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """An empty place of either kind."""
+@pytest.fixture
+def ssh_server(tmp_path: Path, seal: Path) -> Iterator[int]:
+    """The port of an ssh server on this machine that knows our key; known_hosts says nothing of it yet."""
+    import asyncssh
+
+    keys = {name: asyncssh.generate_private_key("ssh-ed25519") for name in ("host", "user")}
+    (seal / ".ssh").mkdir(mode=0o700)
+    keys["user"].write_private_key(str(seal / ".ssh" / "id_ed25519"))
+    keys["user"].write_public_key(str(tmp_path / "authorized"))
+    keys["host"].write_public_key(str(tmp_path / "host.pub"))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[keys["host"]],
+            authorized_client_keys=str(tmp_path / "authorized"),
+            sftp_factory=True,
+        )
+
+    server = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
+    yield server.get_port()
+
+    async def stop() -> None:
+        server.close()
+        await server.wait_closed()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@contextlib.contextmanager
+def open_ssh(port: int, tmp_path: Path, seal: Path) -> Iterator[Place]:
+    """A place at the ssh server, whose key is made known; its connection ends with it, and not when it is collected."""
+    key = (tmp_path / "host.pub").read_text()
+    (seal / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}")
+    place = open_place(f"ssh://tester@127.0.0.1:{port}{tmp_path}/storage", str(tmp_path))
+    yield place
+    system = place._system
+    system._finalize(system.loop, system._pool, system._stack)
+
+
+def test_an_unknown_ssh_host_is_refused(ssh_server: int, tmp_path: Path, seal: Path) -> None:
+    """Nothing is sent to a host that is not in known_hosts; it is once it is there."""
+    (seal / ".ssh" / "known_hosts").write_text("")
+    with pytest.raises(Exception, match=r"(?i)host key"):
+        open_place(f"ssh://tester@127.0.0.1:{ssh_server}{tmp_path}/storage", str(tmp_path))
+    with open_ssh(ssh_server, tmp_path, seal) as place:
+        assert place.size("a") is None
+
+
+@pytest.fixture(params=["folder", "s3", "ssh"])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, seal: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """An empty place of each kind."""
+    if request.param == "ssh":
+        with open_ssh(request.getfixturevalue("ssh_server"), tmp_path, seal) as opened:
+            yield opened
+        return
     if request.param == "folder":
-        return open_place("storage", str(tmp_path))
+        yield open_place("storage", str(tmp_path))
+        return
     monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("s3_server"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
@@ -57,7 +127,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     import fsspec
 
     fsspec.filesystem("s3", skip_instance_cache=True).mkdir(bucket)
-    return open_place(f"s3://{bucket}/a/prefix", str(tmp_path))
+    yield open_place(f"s3://{bucket}/a/prefix", str(tmp_path))
 
 
 CONTENTS = (b"a" * 100_000, b"b" * 3_000_000, b"c", bytes(6_000_000))
