@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitxp.capture.config import FILE_NAME, Config, load_config, parse_size
+from gitxp.capture.config import FILE_NAME, Config, decode_config, load_config, parse_size
 from gitxp.capture.untracked import Limits
 from gitxp.errors import ConfigError
 
