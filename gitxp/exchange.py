@@ -34,6 +34,18 @@ class Pulled:
     gone: list[str] = field(default_factory=list)
 
 
+class CopiedLarge(NamedTuple):
+    """Large files between this repository and the storage at `address`: how many were copied and were there already.
+
+    `failed` are those that could not be copied: the sha256 of each, and why.
+    """
+
+    address: str
+    copied: int
+    there: int
+    failed: tuple[tuple[str, str], ...] = ()
+
+
 class Going(NamedTuple):
     """A run that the remote lacks, or has an older state of: its name here, its name there, its tip."""
 
@@ -61,12 +73,16 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Pushed:
-    """What came of a push: runs by their names here; `refused` with the words of the other side."""
+    """What came of a push: runs by their names here; `refused` with the words of the other side.
+
+    `large` is what came of their large files, where gitxp.yaml names a storage for them.
+    """
 
     outgoing: Outgoing
     made: list[Going] = field(default_factory=list)
     moved: list[Going] = field(default_factory=list)
     refused: list[tuple[Going, str]] = field(default_factory=list)
+    large: CopiedLarge | None = None
 
 
 @dataclass(frozen=True, slots=True)

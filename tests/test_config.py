@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitxp.capture.config import FILE_NAME, Config, load_config, parse_size
+from gitxp.capture.config import FILE_NAME, Config, decode_config, load_config, parse_size
 from gitxp.capture.untracked import Limits
 from gitxp.errors import ConfigError
 
@@ -197,3 +197,14 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Non
         said, hint = error.message, error.hint or ""
     assert bool(said) == bool(hint)
     assert "\n" not in said
+
+
+def test_large_files_and_storage() -> None:
+    """What is to become of large files is read as it stands; nothing of it is wanted by default."""
+    config = decode_config({"large": {"untracked": True, "max_total_size": "1 GiB"}, "storage": "s3://bucket"})
+    assert tuple(config.large) == (False, True, 1 << 30)
+    assert config.storage == "s3://bucket"
+    assert tuple(decode_config(None).large)[:2] == (False, False)
+    for wrong in ({"large": "lfs"}, {"large": {"artifacts": "yes"}}, {"storage": ["a"]}, {"storage": ""}):
+        with pytest.raises(ConfigError):
+            decode_config(wrong)

@@ -65,6 +65,7 @@ HOMES = {
     "pynvml": "capture",
     "detect_secrets": "capture",
 }
+HOMES |= dict.fromkeys(("fsspec", "sshfs"), "sharing")
 HOMES |= dict.fromkeys(("IPython", "nbclient", "nbformat", "jupyter_client"), "integrations")
 # The probe's own package, as it is called in the user's Python, and the user's module of this name, which it hands on to.
 HOMES |= dict.fromkeys(("_gitxp_probe", "sitecustomize"), "capture")

@@ -19,6 +19,11 @@ written:                     # what is kept of files that the command writes, wi
   max_file_size: 10 MiB      # larger ones are listed and not kept; also max_total_size (100 MiB), max_seconds (10)
   exclude: ["*.tmp"]         # never listed; globs against the path and against the file's name
   scan: true                 # false: no look for files that changed meanwhile, whoever changed them
+large:                       # files over the limits, as git-lfs pointers (docs/howto/large-files.md); else they are left out
+  artifacts: true            # what --out names, and what programs hand in
+  untracked: true            # untracked files of the snapshot; they are read before the command starts
+  max_total_size: 20 GiB     # at most so much of each in one run
+storage: s3://bucket/prefix  # where large objects are copied if the git remote has no LFS: s3, gs, ssh, or a folder
 system:                      # processor, memory, disk, network and GPUs while the command runs; needs gitxp[system]
   interval: 10               # looked at every so many seconds; 0, or `system: false`: never, as with --no-system-metrics
 list:
@@ -78,6 +83,14 @@ class Written(NamedTuple):
     scan: bool = True
 
 
+class Large(NamedTuple):
+    """Which files over the limits go into the LFS store; bytes of each kind in one run."""
+
+    artifacts: bool = False
+    untracked: bool = False
+    max_total_size: int = 20 * 1024**3
+
+
 class System(NamedTuple):
     """Every how many seconds the use of the machine is measured; 0 is never."""
 
@@ -101,6 +114,8 @@ class Config(NamedTuple):
     probe: bool = True
     opened: Opened = Opened()
     written: Written = Written()
+    large: Large = Large()
+    storage: str = ""
     system: System = System()
     trash: Trash = Trash()
 
@@ -138,7 +153,8 @@ def decode_config(document: Any) -> Config:
     """The configuration in a decoded gitxp.yaml; None, of an empty file, is the defaults. Raises `ConfigError`."""
     values = _section("", {} if document is None else document, _TOP)
     listing = values.pop("list", {})
-    sections = {"snapshot": Limits, "opened": Opened, "written": Written, "system": System, "trash": Trash}
+    sections = {"snapshot": Limits, "opened": Opened, "written": Written, "large": Large, "system": System}
+    sections["trash"] = Trash
     values |= {key: kind(**values[key]) for key, kind in sections.items() if key in values}
     return Config(list_columns=listing.get("columns", ()), **values)
 
@@ -233,6 +249,12 @@ def _flag(key: str, found: Any) -> bool:
     return found
 
 
+def _text(key: str, found: Any) -> str:
+    if not isinstance(found, str) or not found:
+        _refuse(key, found, "a text")
+    return found
+
+
 def _texts(key: str, found: Any) -> tuple[str, ...]:
     items = [found] if isinstance(found, str) else found
     if not isinstance(items, list) or not all(isinstance(item, str) and item for item in items):
@@ -258,6 +280,7 @@ _SECTIONS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
         "exclude": _texts,
         "scan": _flag,
     },
+    "large": {"artifacts": _flag, "untracked": _flag, "max_total_size": _size},
     "system": {"interval": _interval},
     "list": {"columns": _texts},
     "trash": {"days": _days},
@@ -270,6 +293,8 @@ _TOP: dict[str, Callable[[str, Any], Any]] = {
     "probe": _flag,
     "opened": lambda key, found: _section(key + ".", found, _SECTIONS["opened"]),
     "written": lambda key, found: _section(key + ".", found, _SECTIONS["written"]),
+    "large": lambda key, found: _section(key + ".", found, _SECTIONS["large"]),
+    "storage": _text,
     "system": _system,
     "list": lambda key, found: _section(key + ".", found, _SECTIONS["list"]),
     "trash": lambda key, found: _section(key + ".", found, _SECTIONS["trash"]),

@@ -4,6 +4,8 @@ A file is copied into the live folder, and the copy is fingerprinted: so the art
 and a file that the next run overwrites, before this one is committed, is kept all the same. Over the limits there is the
 fingerprint only.
 
+Where that is wanted, a file over the limits goes into the LFS store instead of the live folder, and its artifact is a pointer.
+
 A path that was named is followed where it is a link: `results -> /scratch/results` means what is there. Links inside of
 a folder are kept as links, as git keeps them, and never followed, whether they lead to the next file, out of the
 repository, or in a circle. What cannot be kept (FIFOs, sockets, unreadable files and folders, names that git refuses) has
@@ -17,11 +19,16 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import xxhash
+
 from gitxp.capture.hash_threads import Cancelled
 from gitxp.capture.hashing import Facts, facts_of, hash_file, make_buffer
+from gitxp.git.lfs import encode_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from gitxp.git.lfs import Store, Stored
 
 MAX_FILE = 50 * 1024 * 1024
 MAX_TOTAL = 500 * 1024 * 1024
@@ -39,7 +46,7 @@ _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 
 
 class Kept(NamedTuple):
-    """The record's `outputs`; the artifacts as `{path, source}` or `{path, link}`; sentences about what is missing.
+    """The record's `outputs`; the artifacts as `{path, source}`, `{path, link}` or `{path, pointer}`; sentences about what is missing.
 
     `source` is a path from the folder of the copies, or an absolute one where there was no room for a copy.
     """
@@ -50,11 +57,16 @@ class Kept(NamedTuple):
 
 
 class Room(NamedTuple):
-    """What is kept: bytes of one file, bytes of all; a file is not if `objection` has a reason, by its name in the record."""
+    """What is kept: bytes of one file, bytes of all; a file is not if `objection` has a reason, by its name in the record.
+
+    What is over these goes to the store of `large` files, if there is one, up to `all_large` bytes.
+    """
 
     file: int
     all: int
     objection: Callable[[str], str] = lambda _: ""
+    large: Store | None = None
+    all_large: int = 0
 
 
 def keep(
@@ -154,6 +166,7 @@ class _Keeper:
         self._astray: list[str] = []  # links that lead to what is not kept
         self._real = sorted({os.path.realpath(path) for path in named})
         self._stored = 0
+        self._stored_large = 0
         self._characters = 0
         self._over: dict[str, list[int]] = {}
 
@@ -200,12 +213,13 @@ class _Keeper:
         self._entries.append(entry)
 
     def _take_file(self, path: str, name: str, facts: os.stat_result) -> None:
-        reason = self._room.objection(name)
-        if not reason and facts.st_size > self._room.file:
-            reason = f"larger than {size_words(self._room.file)}"
-        elif not reason and self._stored + facts.st_size > self._room.all:
-            reason = f"more than {size_words(self._room.all)} of artifacts"
         is_named = path in self._named
+        reason = self._room.objection(name)
+        if not reason and (reason := self._excess(facts.st_size)) and self._room.large is not None:
+            if self._stored_large + facts.st_size <= self._room.all_large:
+                self._take_large(path, name, self._room.large, follow=is_named)
+                return
+            reason = f"more than {size_words(self._room.all_large)} of large artifacts"
         try:
             source, changed = ("", False) if reason else self._copy(path, follow=is_named)
             copied = os.path.join(self._folder, source) if source else path  # `join` lets an absolute path alone
@@ -222,6 +236,25 @@ class _Keeper:
         else:
             self._stored += size
             self._artifacts.append({"path": self._place(entry), "source": source})
+        self._entries.append(entry)
+
+    def _excess(self, size: int) -> str:
+        """Why a file of this size is too large; empty if there is room for it."""
+        if size > self._room.file:
+            return f"larger than {size_words(self._room.file)}"
+        return f"more than {size_words(self._room.all)} of artifacts" if self._stored + size > self._room.all else ""
+
+    def _take_large(self, path: str, name: str, store: Store, *, follow: bool) -> None:
+        try:
+            stored = put_large(store, path, follow=follow, tick=self._tick)
+        except OSError as error:
+            self.leave_out(name, _reason(error))
+            return
+        pointer = stored.pointer
+        entry = {"path": name, "size": pointer.size, "xxh3_128": stored.digest.hex(), "stored": True}
+        entry |= {"lfs_oid": pointer.lfs_oid, **({"changed": True} if stored.changed else {})}
+        self._stored_large += pointer.size
+        self._artifacts.append({"path": self._place(entry), "pointer": encode_pointer(pointer).decode("ascii")})
         self._entries.append(entry)
 
     def _copy(self, path: str, *, follow: bool) -> tuple[str, bool]:
@@ -280,6 +313,15 @@ class _Keeper:
         if self._astray:
             links = "a link" if len(self._astray) == 1 else "links"
             yield f"{_listed(self._astray)} {_are(self._astray)} kept as {links}: what is behind is not kept."
+
+
+def put_large(store: Store, path: str, *, follow: bool = False, tick: Callable[[int], None] | None = None) -> Stored:
+    """Put a file into the LFS store, with its xxh3-128 as the other digest. Raises `OSError`, and what `tick` does."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    try:
+        return store.put(fd, hasher=xxhash.xxh3_128, tick=tick)
+    finally:
+        os.close(fd)
 
 
 def size_words(size: int) -> str:

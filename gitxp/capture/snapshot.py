@@ -21,9 +21,10 @@ from gitxp.git.program import gather
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, NamedTuple
 
+    from gitxp.capture.large_untracked import Place
     from gitxp.git.program import Git
     from gitxp.git.worktree import Entry, Survey
 else:
@@ -47,25 +48,32 @@ class Snapshot(NamedTuple):
     changes: dict[str, int]
     skipped: tuple[Skipped, ...] = ()
     submodules: tuple[dict[str, Any], ...] = ()
+    large: tuple[dict[str, Any], ...] = ()
 
 
-def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limits) -> Snapshot:
+def capture(
+    git: Git, survey: Survey, index: str, kept_index: str, limits: Limits, place: Callable[[], Place] | None = None
+) -> Snapshot:
     """Write the working tree's objects and give its tree.
 
     `git` runs at the top of the working tree; `index` is the path of the private index to make (when one is needed:
     `copy_index` may have been there before), `kept_index` that of the index of untracked files that is kept between runs.
+    `place` says where untracked files over the limits go, if they are wanted; else they are left out.
     Raises `SnapshotFailed` where git cannot make a tree of it.
     """
     location = survey.location
     toplevel = location.toplevel
     assert toplevel is not None
-    untracked, skipped = choose(toplevel, survey.untracked, limits)
+    untracked, skipped, over = choose(toplevel, survey.untracked, limits)
+    large = [item for item in over if place and not os.path.islink(os.path.join(toplevel, item.path))]
+    skipped += [item for item in over if item not in large]
     changed, gone, odd = _changed(toplevel, survey.entries)
     shown, hidden = _flagged(toplevel, survey.flagged)
     skipped += odd
 
     tree, changes = location.head_tree, dict.fromkeys(_CHANGES, 0)
-    if survey.entries or shown or hidden or untracked or tree is None:
+    entries: list[dict[str, Any]] = []
+    if survey.entries or shown or hidden or untracked or large or tree is None:
         copy_index(location.index_path, index)
         _clear_flags(git, index, shown, hidden)
         if gone:
@@ -82,7 +90,13 @@ def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limit
         left_out = {path for path, _ in failed}
         untracked = [item for item in untracked if item[0] not in left_out]
         skipped += [Skipped(path, reason) for path, reason in failed]
-        tree, changes = _write_tree(git, index, location.head_tree, {path for path, _ in untracked})
+        if large and place:
+            from gitxp.capture.large_untracked import take_large
+
+            entries, others_skipped = take_large(git, index, large, place())
+            skipped += others_skipped
+        names = {path for path, _ in untracked} | {entry["path"] for entry in entries}
+        tree, changes = _write_tree(git, index, location.head_tree, names)
         if location.head_tree is None:
             changes["added"] = sum(1 for entry in survey.entries if entry.worktree != "D")
     return Snapshot(
@@ -93,6 +107,7 @@ def capture(git: Git, survey: Survey, index: str, kept_index: str, limits: Limit
         changes=changes,
         skipped=tuple(fold(skipped)),
         submodules=tuple(_dirty_submodules(survey.entries)),
+        large=tuple(entries),
     )
 
 

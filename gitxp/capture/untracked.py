@@ -46,13 +46,16 @@ class Skipped(NamedTuple):
         return {key: value for key, value in self._asdict().items() if value is not None}
 
 
-def choose(toplevel: str, paths: Sequence[str], limits: Limits) -> tuple[list[tuple[str, int]], list[Skipped]]:
-    """The untracked files to take, with their sizes in bytes, and those to leave.
+def choose(
+    toplevel: str, paths: Sequence[str], limits: Limits
+) -> tuple[list[tuple[str, int]], list[Skipped], list[Skipped]]:
+    """The untracked files to take, with their sizes in bytes; those to leave; those to leave for nothing but their size.
 
     `paths` are as `git ls-files -o` gives them, from `toplevel`; a nested repository has a slash at its end.
     """
     chosen: list[tuple[str, int]] = []
     skipped: list[Skipped] = []
+    large: list[Skipped] = []
     for path in paths:
         if path.startswith(FOLDER + "/") or path == FOLDER:
             continue
@@ -66,12 +69,15 @@ def choose(toplevel: str, paths: Sequence[str], limits: Limits) -> tuple[list[tu
         reason = _objection(toplevel, path, facts, limits)
         if reason:
             skipped.append(Skipped(path, reason, facts.st_size))
+        elif facts.st_size > limits.max_file_size:
+            large.append(Skipped(path, f"larger than {_size(limits.max_file_size)}", facts.st_size))
         else:
             chosen.append((path, facts.st_size))
     if len(chosen) > limits.max_files or sum(size for _, size in chosen) > limits.max_total_size:
-        chosen, over = _trim(chosen, limits)
-        skipped += over
-    return chosen, skipped
+        chosen, over, too_many = _trim(chosen, limits)
+        large += over
+        skipped += too_many
+    return chosen, skipped, large
 
 
 def _objection(toplevel: str, path: str, facts: os.stat_result, limits: Limits) -> str | None:
@@ -84,27 +90,26 @@ def _objection(toplevel: str, path: str, facts: os.stat_result, limits: Limits) 
         return "excluded in gitxp.yaml"
     if is_likely_secret(path, limits.secrets, limits.allow):
         return "likely to hold secrets"
-    if facts.st_size > limits.max_file_size:
-        return f"larger than {_size(limits.max_file_size)}"
     if stat.S_ISREG(facts.st_mode) and not os.access(os.path.join(toplevel, path), os.R_OK):
         return "not readable"
     return None
 
 
-def _trim(chosen: list[tuple[str, int]], limits: Limits) -> tuple[list[tuple[str, int]], list[Skipped]]:
+def _trim(chosen: list[tuple[str, int]], limits: Limits) -> tuple[list[tuple[str, int]], list[Skipped], list[Skipped]]:
     """Small files first: code is small, and what is left out should be what is least likely to be code."""
     kept: list[tuple[str, int]] = []
     over: list[Skipped] = []
+    too_many: list[Skipped] = []
     total = 0
     for path, size in sorted(chosen, key=lambda item: (item[1], item[0])):
         if len(kept) >= limits.max_files:
-            over.append(Skipped(path, f"more than {limits.max_files:,} untracked files", size))
+            too_many.append(Skipped(path, f"more than {limits.max_files:,} untracked files", size))
         elif total + size > limits.max_total_size:
             over.append(Skipped(path, f"more than {_size(limits.max_total_size)} of untracked files", size))
         else:
             kept.append((path, size))
             total += size
-    return kept, over
+    return kept, over, too_many
 
 
 def _size(count: int) -> str:

@@ -10,7 +10,10 @@ import click
 from gitxp.cli.network import Listener
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
+from gitxp.errors import UsageError
 from gitxp.git.remote import is_remote
+from gitxp.render.safe import visible
+from gitxp.render.words import count_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +32,13 @@ def split_words(repo: Repo, words: Sequence[str]) -> tuple[str | None, list[str]
 @click.command("pull", short_help="Bring the runs of others here.")
 @click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
 @click.option("--removed", is_flag=True, help="Runs that you removed here as well.")
+@click.option("--large", is_flag=True, help="Their large files as well, from the storage that gitxp.yaml names.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
 @click.option("--json", "as_json", is_flag=True, help="What came, by name, as JSON.")
 @terminal_options
-def pull_command(*, words: Sequence[str], removed: bool, quiet: bool, as_json: bool, terminal: Terminal) -> None:
+def pull_command(
+    *, words: Sequence[str], removed: bool, large: bool, quiet: bool, as_json: bool, terminal: Terminal
+) -> int:
     """Fetch runs from a remote: all, or those named, as they are called there. Branches and files stay as they are.
 
     New runs appear in 'gitxp list'; tags and notes that others gave to known ones come along, and are merged with
@@ -43,6 +49,7 @@ def pull_command(*, words: Sequence[str], removed: bool, quiet: bool, as_json: b
     Examples:
       gitxp pull
       gitxp pull origin calm-otter-7k3q
+      gitxp pull --large calm-otter-7k3q
       gitxp pull https://example.com/team/project.git
     """  # noqa: D301  (click wants the backspace itself)
     listener = Listener(quiet=quiet)
@@ -53,11 +60,25 @@ def pull_command(*, words: Sequence[str], removed: bool, quiet: bool, as_json: b
             pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener)
         finally:
             listener.close()
-    from gitxp.render.sharing import pulled_json, pulled_lines
+        copied = None
+        if large:
+            came = [*pulled.created, *pulled.updated, *pulled.merged, *(here for _, here in pulled.renamed)]
+            copied = repo.fetch_large(repo.get_all(list(dict.fromkeys([*came, *runs]))), tell_storing)
+            if copied is None:
+                raise UsageError("gitxp.yaml names no storage.", hint="Large files that the remote has: git lfs fetch")
+    from gitxp.render.sharing import large_lines, pulled_json, pulled_lines
 
     if as_json:
         from gitxp.render.as_json import json_text
 
         terminal.print_exact([json_text(pulled_json(pulled))])
-    lines = pulled_lines(pulled, remote.name, quiet=quiet or as_json)
+    lines = [*pulled_lines(pulled, remote.name, quiet=quiet or as_json), *large_lines(copied, quiet=quiet or as_json)]
     sys.stderr.write("".join(f"{line}\n" for line in lines))
+    return 1 if copied and copied.failed else 0
+
+
+def tell_storing(address: str, count: int, size: int) -> None:
+    """Say, before it is done, that large files go to a storage or come from it."""
+    what = f"{count_text(count, 'large file')} ({size_text(size)})"
+    sys.stderr.write(f"{what}, with the storage {visible(address)}\n")
+    sys.stderr.flush()

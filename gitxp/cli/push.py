@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.network import Listener
-from gitxp.cli.pull import split_words
+from gitxp.cli.pull import split_words, tell_storing
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 
@@ -68,6 +68,7 @@ def push_command(
                 dry_run=dry_run,
                 verify=not no_verify,
                 force_secrets=force_secrets,
+                storing=tell_storing,
             )
         finally:
             listener.close()
@@ -79,7 +80,7 @@ def push_command(
         terminal.print_exact([json_text(pushed_json(pushed, dry_run=dry_run))])
     lines = pushed_lines(pushed, remote.name, dry_run=dry_run, quiet=quiet or as_json)
     sys.stderr.write("".join(f"{line}\n" for line in lines))
-    return 1 if pushed.refused else 0
+    return 1 if pushed.refused or (pushed.large and pushed.large.failed) else 0
 
 
 def _tell_leaving(remote: Remote, width: int | None, *, quiet: bool) -> Callable[[Leaving], None]:

@@ -178,6 +178,10 @@ def tell_start(started: Started) -> None:
         size = f" ({size_text(item['size'])})" if "size" in item else ""
         several = f", {item['files']:,} files" if "files" in item else ""
         lines.append(f"left out of the snapshot: {item['path']}{size}{several}: {item['reason']}")
+    large = record.get("large", ())
+    lines += [f"in the LFS store: {item['path']} ({size_text(item['size'])})" for item in large[:_TOLD]]
+    if len(large) > _TOLD:
+        lines.append(f"… and {len(large) - _TOLD} more in the LFS store: gitxp show {record['name']} --json")
     if len(skipped) > _TOLD:
         lines.append(f"… and {len(skipped) - _TOLD} more: gitxp show {record['name']}")
     lines += [

@@ -105,6 +105,8 @@ class Facts:
             self.problems.append("No metrics were found on stdout, such as 'loss: 0.1' or 'acc=0.9'.")
         if self._lost:
             self.problems.append(f"{self._lost:,} metric values could not be kept.")
+        if self.wanted.config.large.artifacts:
+            self._attempt("Where large files go", lambda: self._keep_place(live))
         if self.wanted.outputs:
             self._attempt("The artifacts", lambda: self._take_outputs(live, is_impatient))
         if self._thread is not None:
@@ -186,11 +188,21 @@ class Facts:
 
         self.problems += take_metrics(live.path, live.read_state()["record"], self.wanted.toplevel)
 
-    def _take_outputs(self, live: Live, is_impatient: Callable[[], bool]) -> None:
-        from gitxp.capture.outputs import keep
+    def _keep_place(self, live: Live) -> None:
+        """For what programs handed in: that is looked at with the last commit, by whoever makes it."""
+        live.write_fact(
+            "large", {"root": self.wanted.large_store().root, "most": self.wanted.config.large.max_total_size}
+        )
 
+    def _take_outputs(self, live: Live, is_impatient: Callable[[], bool]) -> None:
+        from gitxp.capture.outputs import MAX_FILE, MAX_TOTAL, Room, keep
+
+        large = self.wanted.config.large
+        room = Room(MAX_FILE, MAX_TOTAL)
+        if large.artifacts:
+            room = room._replace(large=self.wanted.large_store(), all_large=large.max_total_size)
         copies = os.path.join(live.artifacts, _COPIES)
-        kept = keep(self.wanted.outputs, self.wanted.toplevel, copies, is_impatient)
+        kept = keep(self.wanted.outputs, self.wanted.toplevel, copies, is_impatient, room)
         # an address that somebody gave to --out is no file; one that is kept has its name in the tree of the run
         live.write_fact(
             "outputs",

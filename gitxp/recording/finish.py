@@ -131,7 +131,9 @@ def _fold_statements(
         statements += state_constants(git, tip, statements)
         fold(record, series, statements)
         told = told_problems(statements)
-        outputs, artifacts, amiss = staged_artifacts(statements, record.get("outputs", ()), artifacts)
+        outputs, artifacts, amiss = staged_artifacts(
+            statements, record.get("outputs", ()), artifacts, live.read_fact("large")
+        )
         problems += amiss
         if outputs:
             record["outputs"] = outputs
@@ -158,6 +160,9 @@ def _artifacts(live: Live, record: Record, artifacts: Iterable[dict[str, str]]) 
         place = f"{ARTIFACTS_FOLDER}/{artifact['path']}"
         if "link" in artifact:
             files.append(File(place, os.fsencode(artifact["link"]), mode=LINK))
+            continue
+        if "pointer" in artifact:
+            files.append(File(place, artifact["pointer"].encode("ascii")))
             continue
         source = os.path.join(live.artifacts, artifact["source"])
         if os.path.isfile(source):

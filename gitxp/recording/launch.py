@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gitxp.capture.config import Config
+    from gitxp.capture.large_untracked import Place
     from gitxp.capture.snapshot import Snapshot
     from gitxp.format import Oid, Record
     from gitxp.git.program import Process
@@ -227,7 +228,18 @@ def _capture(git: Git, survey: Survey, live: Live, config: Config, *, is_wanted:
         git = Git(toplevel)
         git.durable_for(survey.version)
     kept = os.path.join(survey.location.git_dir, "gitxp", "cache", "untracked.index")
-    return capture(git, survey, live.index, kept, config.snapshot)
+    place = (lambda: _place(survey, live, config)) if config.large.untracked else None
+    return capture(git, survey, live.index, kept, config.snapshot, place)
+
+
+def _place(survey: Survey, live: Live, config: Config) -> Place:
+    """Where untracked files over the limits go."""
+    from gitxp.capture.large_untracked import Place
+    from gitxp.git.lfs import Store
+
+    store = Store.of(survey.location.common_dir, survey.variables.get("lfs.storage", ""))
+    cache = os.path.join(survey.location.git_dir, "gitxp", "cache", "large.json")
+    return Place(store, config.large.max_total_size, cache, live.path)
 
 
 def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dict[str, str], cwd: str) -> Record:
@@ -262,6 +274,8 @@ def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dic
     record |= {"dirty": snapshot.dirty, "changes": snapshot.changes}
     if snapshot.skipped:
         record["skipped"] = [item.to_json() for item in snapshot.skipped]
+    if snapshot.large:
+        record["large"] = list(snapshot.large)
     if snapshot.submodules:
         record["submodules"] = list(snapshot.submodules)
     return record

@@ -11,11 +11,13 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.hashing import hash_file, make_buffer
-from gitxp.capture.outputs import MAX_ENTRIES, MAX_FILE, MAX_TOTAL, is_refused, size_words
+from gitxp.capture.outputs import MAX_ENTRIES, MAX_FILE, MAX_TOTAL, is_refused, put_large, size_words
+from gitxp.git.lfs import Store, encode_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gitxp.git.lfs import Pointer
     from gitxp.recording.statements import Statement
 
 API = "api"
@@ -24,14 +26,18 @@ _MAX_WORD = 500
 
 
 def staged_artifacts(
-    statements: Iterable[Statement], entries: Sequence[dict[str, Any]], artifacts: Sequence[dict[str, str]]
+    statements: Iterable[Statement],
+    entries: Sequence[dict[str, Any]],
+    artifacts: Sequence[dict[str, str]],
+    large: dict[str, Any] | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]], list[str]]:
     """The record's outputs and the run's artifacts, to which those of the statements were added; sentences on what is amiss.
 
     `entries` and `artifacts` are those found until now (capture/outputs.py). Where both have a path, the one with the
     same bytes is one; of two that differ, the one that was handed in is kept, unless the user named the other (`--out`).
+    `large` is the live folder's: the `root` of the LFS store to which files over the limits go, and bytes at the `most`.
     """
-    table = _Table(entries, artifacts)
+    table = _Table(entries, artifacts, large or {})
     last: dict[str, Statement] = {}
     refused = 0
     for statement in statements:
@@ -44,7 +50,7 @@ def staged_artifacts(
         else:
             refused += 1
     for path, statement in list(last.items())[:MAX_ENTRIES]:
-        table.add(path, statement.facts)
+        table.add(path, statement)
     if refused:
         table.problems.append(
             f"Artifacts refused: {refused:,}. Their paths lead out of their folder, or are none for git."
@@ -62,7 +68,11 @@ def _is_safe(path: str) -> bool:
 
 
 class _Table:
-    def __init__(self, entries: Sequence[dict[str, Any]], artifacts: Sequence[dict[str, str]]) -> None:
+    def __init__(
+        self, entries: Sequence[dict[str, Any]], artifacts: Sequence[dict[str, str]], large: dict[str, Any]
+    ) -> None:
+        self._store = Store(large["root"]) if large else None
+        self._room_large: int = large.get("most", 0)
         self.entries = list(entries)
         self.artifacts = list(artifacts)
         self.problems: list[str] = []
@@ -70,26 +80,14 @@ class _Table:
         self._buffer = make_buffer()
         self._stored = 0
 
-    def add(self, path: str, facts: dict[str, Any]) -> None:
-        """Take one in; its `facts` are those of the statement."""
-        source = facts["source"]
+    def add(self, path: str, statement: Statement) -> None:
+        """Take one in, as it was said."""
+        facts = statement.facts
         about = {key: facts[key][:_MAX_WORD] for key in ("type", "key") if facts.get(key)}
         if "step" in facts:
             about["step"] = facts["step"]
-        entry: dict[str, Any] = {"path": path, **about, "source": API, "stored": False}
-        try:
-            status = os.lstat(source)
-            reason = self._objection(status)
-            if not reason:
-                found = hash_file(os.fsencode(source), self._buffer)
-                entry |= {"xxh3_128": found.digest.hex()}
-                status_size = found.facts[0]
-            else:
-                status_size = status.st_size
-        except OSError as error:
-            reason, status_size = (error.strerror or str(error)).lower(), None
-        if status_size is not None:
-            entry["size"] = status_size
+        content, pointer, reason = self._look(facts["source"], statement.at)
+        entry: dict[str, Any] = {"path": path, **about, "source": API, "stored": False, **content}
         other = self._at.get(path)
         if other is not None and other.get("stored"):
             if other.get("xxh3_128") == entry.get("xxh3_128"):
@@ -100,12 +98,43 @@ class _Table:
             elif not reason:
                 self._displace(path, other)
         if reason:
+            entry.pop("lfs_oid", None)
             self.problems.append(f"{path} is not kept as an artifact: {reason}.")
             self.entries.append({**entry, "reason": reason})
             return
-        self._stored += entry["size"]
         self.entries.append({**entry, "stored": True})
-        self.artifacts.append({"path": path, "source": source})
+        if pointer is not None:
+            self._room_large -= pointer.size
+            self.artifacts.append({"path": path, "pointer": encode_pointer(pointer).decode("ascii")})
+        else:
+            self._stored += entry["size"]
+            self.artifacts.append({"path": path, "source": facts["source"]})
+
+    def _look(self, source: str, at: float) -> tuple[dict[str, Any], Pointer | None, str]:
+        """What a file that was handed in at this time is, its pointer if it is in the store now, and why it is not kept."""
+        content: dict[str, Any] = {}
+        try:
+            status = os.lstat(source)
+            content["size"] = status.st_size
+            reason = self._objection(status)
+            if reason and stat.S_ISREG(status.st_mode) and self._store is not None:
+                reason = self._objection_to_large(status, at)
+                if not reason:
+                    stored = put_large(self._store, source)
+                    pointer = stored.pointer
+                    digests = {"xxh3_128": stored.digest.hex(), "lfs_oid": pointer.lfs_oid}
+                    return {"size": pointer.size, **digests}, pointer, ""
+            elif not reason:
+                found = hash_file(os.fsencode(source), self._buffer)
+                content = {"size": found.facts[0], "xxh3_128": found.digest.hex()}
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+        return content, None, reason
+
+    def _objection_to_large(self, status: os.stat_result, at: float) -> str:
+        if status.st_mtime > at:
+            return "too large to be copied when it was handed in, and it changed since"
+        return "more than large.max_total_size of large artifacts" if status.st_size > self._room_large else ""
 
     def _objection(self, status: os.stat_result) -> str:
         if not stat.S_ISREG(status.st_mode):

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NamedTuple
+
+    from gitxp.git.lfs import Store
 else:
     from gitxp.light import NamedTuple
 
@@ -37,6 +39,13 @@ class Wanted(NamedTuple):
     def surroundings(self) -> Surroundings:
         """Where the command runs, for whoever asks what it stands on."""
         return Surroundings(self.cwd, self.environ, self.toplevel, self.cache)
+
+    def large_store(self) -> Store:
+        """The LFS store of the repository."""
+        from gitxp.git.lfs import find_store
+        from gitxp.git.program import Git
+
+        return find_store(Git(self.toplevel, own_group=True), os.path.dirname(os.path.dirname(self.cache)))
 
 
 def placed(artifacts: Sequence[dict[str, str]], folder: str) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from gitxp.render.words import count_text, value_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gitxp.exchange import Going, Pulled, Pushed
+    from gitxp.exchange import CopiedLarge, Going, Pulled, Pushed
     from gitxp.render.style import Style
 
 _NAMED = 5  # names in one line; the others are counted
@@ -62,6 +62,7 @@ def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: b
     plan = pushed.outgoing
     if not quiet:
         yield from _sent_lines(pushed, visible(remote), dry_run=dry_run)
+    yield from large_lines(pushed.large, quiet=quiet)
     yield from _kept_lines(pushed, visible(remote), dry_run=dry_run)
     if not (quiet or pushed.made or pushed.moved or pushed.refused or plan.going or plan.gone or plan.newer):
         yield f"{visible(remote)} has everything." if plan.same else "There are no runs to push."
@@ -110,9 +111,28 @@ def pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:
         "refused": [{**_going(going), "reason": words} for going, words in pushed.refused],
         "newer": plan.newer,
         "gone": plan.gone,
+        "large": pushed.large and large_json(pushed.large),
         "unrelated": plan.fetch_first,
         "same": plan.same,
     }
+
+
+def large_json(large: CopiedLarge) -> dict[str, Any]:
+    """The same of large files, for programs."""
+    failed = [{"sha256": oid, "reason": reason} for oid, reason in large.failed]
+    return {"address": large.address, "copied": large.copied, "there": large.there, "failed": failed}
+
+
+def large_lines(large: CopiedLarge | None, *, quiet: bool = False) -> Iterator[str]:
+    """What came of large files."""
+    if large is None:
+        return
+    if large.copied and not quiet:
+        yield f"{count_text(large.copied, 'large file')} copied, with {visible(large.address)}"
+    for oid, reason in large.failed[:_NAMED]:
+        yield f"The large file {visible(oid[:12])} was not copied: {_cut(reason)}."
+    if len(large.failed) > _NAMED:
+        yield f"and {len(large.failed) - _NAMED:,} more large files were not copied"
 
 
 def _going(going: Going) -> dict[str, str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from gitxp.capture.config import Config
+    from gitxp.git.lfs import Store
     from gitxp.git.objects import Objects
     from gitxp.git.worktree import Location
     from gitxp.query.index import Index
@@ -76,6 +77,11 @@ class Base:
     def __del__(self) -> None:
         if getattr(self, "_objects", None) is not None:
             self.close()
+
+    def _large_store(self) -> Store:
+        from gitxp.git.lfs import find_store
+
+        return find_store(self._git_here(), self.location.common_dir)
 
     def _git_here(self) -> Git:
         """git, once it is sure that there is a repository: else its own words would be the error."""

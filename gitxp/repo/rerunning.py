@@ -174,7 +174,7 @@ class Rerunning(Reading, Restoring):
         from gitxp.restoring.checkout import default_place, restore
 
         place = os.path.abspath(to) if to is not None else default_place(self.location, name)
-        return restore(self._git_here(), plan.run, os.path.realpath(place))
+        return self._with_large(plan.run, restore(self._git_here(), plan.run, os.path.realpath(place)))
 
     def _prepare(self, plan: Plan, name: str, restored: Restored) -> Prepared:
         """Bring to the folder what the command needs besides."""

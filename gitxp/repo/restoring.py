@@ -35,9 +35,11 @@ class Restoring(Base):
         if here:
             from gitxp.restoring.here import restore_here
 
-            return restore_here(self._git_at_top(), run, self.config.snapshot, *self._who())
-        place = os.path.abspath(to) if to is not None else default_place(self.location, run.name)
-        return restore(self._git_here(), run, os.path.realpath(place), worktree=worktree)
+            restored = restore_here(self._git_at_top(), run, self.config.snapshot, *self._who())
+        else:
+            place = os.path.abspath(to) if to is not None else default_place(self.location, run.name)
+            restored = restore(self._git_here(), run, os.path.realpath(place), worktree=worktree)
+        return self._with_large(run, restored)
 
     def bring_back(self, ref: str) -> str:
         """Make the files of the working tree those that a ref below `refs/gitxp/undo/` kept; the ref of those until now."""
@@ -80,7 +82,7 @@ class Restoring(Base):
         from gitxp.restoring.artifacts import find_artifact, list_artifacts, read_artifact
 
         objects = self._reader()
-        return read_artifact(objects, find_artifact(list_artifacts(objects, run), path, run))
+        return read_artifact(objects, find_artifact(list_artifacts(objects, run), path, run), self._large_bytes)
 
     def get_artifact(
         self, run: Run, path: str, to: str | os.PathLike[str] | None = None, *, force: bool = False
@@ -97,7 +99,20 @@ class Restoring(Base):
         target = os.path.abspath(to if to is not None else self.path)
         if os.path.isdir(target):
             target = os.path.join(target, os.path.basename(artifact.path))
-        return target, write_artifact(read_artifact(objects, artifact), target, force=force)
+        return target, write_artifact(read_artifact(objects, artifact, self._large_bytes), target, force=force)
+
+    def _with_large(self, run: Run, restored: Restored) -> Restored:
+        from gitxp.restoring.large import bring_large
+
+        return bring_large(self._git_here(), self._large_store(), run, restored)
+
+    def _large_bytes(self, data: bytes) -> Iterator[bytes] | None:
+        """The bytes of the large file that a pointer stands for; None where they are not here."""
+        from gitxp.git.lfs import decode_pointer
+
+        pointer = decode_pointer(data)
+        store = self._large_store()
+        return None if pointer is None or store.find(pointer) is None else store.stream(pointer)
 
     def _git_at_top(self) -> Git:
         """Git at the top of the working tree. `NotARepository` where there is none."""

@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from gitxp.errors import SecretsFound
-    from gitxp.exchange import Outgoing, Pulled, Pushed, RemoteOutline
+    from gitxp.exchange import CopiedLarge, Outgoing, Pulled, Pushed, RemoteOutline
+    from gitxp.git.lfs import Pointer
     from gitxp.git.program import Git
     from gitxp.git.remote import Remote
     from gitxp.leaving import Leaving
+    from gitxp.model import Run
     from gitxp.sharing.pull import Wishes
+    from gitxp.sharing.store import Copied
 
     Said = Callable[[bytes], None]
 
@@ -23,6 +26,10 @@ _ATTEMPTS = 4
 
 
 def _nothing(_: object) -> None:
+    """Tell nobody."""
+
+
+def _no_storing(_address: str, _count: int, _size: int) -> None:
     """Tell nobody."""
 
 
@@ -77,11 +84,13 @@ class Sharing(Base):
         dry_run: bool = False,
         verify: bool = True,
         force_secrets: bool = False,
+        storing: Callable[[str, int, int], None] = _no_storing,
     ) -> Pushed:
         """Bring runs to a remote: all of them, or those of these names.
 
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
-        is told what will leave the machine. A run that somebody removed there does not go unless it is named.
+        is told what will leave the machine. Where gitxp.yaml names a storage, large files are copied there first; `storing` is
+        told its address, how many they are, and their bytes. A run that somebody removed there does not go unless it is named.
         `verify=False` passes over the hook pre-push. What was refused is in the result. Raises `SecretsFound` where
         something looks like a secret, unless `force_secrets`; `GitFailed` where the remote cannot be asked. Then nothing went.
         """
@@ -102,11 +111,13 @@ class Sharing(Base):
                     raise _secrets_found(leaving)
             if dry_run:
                 return result
+            if attempt == 0:
+                result.large = self._store_large(remote, outgoing, storing)
             tips = {going.there: going.tip for going in outgoing.going}
             options = () if verify else ("--no-verify",)
             told = network.push(self._network(), remote, tips, said, options)
             last, result = result, sort_pushed(outgoing, told, RUN_REFS)
-            result.made[:0], result.moved[:0] = last.made, last.moved
+            result.made[:0], result.moved[:0], result.large = last.made, last.moved, last.large
             if not any(_is_late(words) for _, words in result.refused):
                 break
             # somebody pushed meanwhile
@@ -134,6 +145,61 @@ class Sharing(Base):
             merged += take_in(self.git, self._reader(), mine, self._index().names_of, self._wishes(mine)).merged
         outgoing.merged = merged
         return outgoing
+
+    def fetch_large(
+        self, runs: Sequence[Run], storing: Callable[[str, int, int], None] = _no_storing
+    ) -> CopiedLarge | None:
+        """Bring the large files of runs here that are not, from the storage that gitxp.yaml names; None where it names none.
+
+        `storing` is told its address, how many they are, and their bytes. Raises `ConfigError` for an address that is not
+        allowed, `GitxpError` where the storage cannot be opened.
+        """
+        from gitxp.git.large_files import find_pointers
+        from gitxp.sharing.store import download
+
+        store = self._large_store()
+        found = {pointer for run in runs for pointer in find_pointers(self.git, run.commit).values()}
+        return self._exchange_large(download, [p for p in found if store.find(p) is None], storing)
+
+    def _store_large(
+        self, remote: Remote, outgoing: Outgoing, storing: Callable[[str, int, int], None]
+    ) -> CopiedLarge | None:
+        from gitxp.git.large_files import reachable_pointers
+        from gitxp.git.remote import list_tips_there
+        from gitxp.sharing.store import upload
+
+        if not self.config.storage:
+            return None
+        tips = [going.tip for going in outgoing.going]
+        pointers = reachable_pointers(self.git, tips, list_tips_there(self.git, remote))
+        return self._exchange_large(upload, pointers, storing)
+
+    def _exchange_large(
+        self, copy: Callable[..., Copied], pointers: Collection[Pointer], storing: Callable[[str, int, int], None]
+    ) -> CopiedLarge | None:
+        from gitxp.errors import GitxpError
+        from gitxp.exchange import CopiedLarge
+        from gitxp.sharing.places import open_place, parse_address
+
+        address, toplevel = self.config.storage, self.location.toplevel
+        if not address or toplevel is None:
+            return None
+        if not pointers:
+            return CopiedLarge(address, 0, 0)
+        parse_address(address, toplevel)
+        storing(address, len(pointers), sum(pointer.size for pointer in pointers))
+        try:
+            place = open_place(address, toplevel)
+        except GitxpError:
+            raise
+        except Exception as error:  # each library for a place has errors of its own
+            raise GitxpError(
+                f"The storage {address} cannot be opened: {type(error).__name__}: {error}.",
+                hint="Look at storage in gitxp.yaml, and at the credentials of its library.",
+            ) from error
+        done = copy(self._large_store(), place, pointers)
+        failed = tuple((failure.pointer.oid, failure.reason) for failure in done.failed)
+        return CopiedLarge(address, len(done.copied), len(done.there), failed)
 
     def _survey(self, remote: Remote, outgoing: Outgoing) -> Leaving:
         from gitxp.git.remote import list_tips_there

@@ -114,7 +114,7 @@ def read_artifact(objects: Objects, artifact: Artifact, large_files: LargeFiles 
         if chunks is None:
             raise GitxpError(
                 f"{artifact.path} is a large file, and its bytes are not in this clone.",
-                hint="Get them from the remote: git lfs fetch",
+                hint="Get them: gitxp pull --large RUN from the storage, git lfs fetch from the remote.",
             )
         return chunks
     return objects.stream_blob(artifact.oid)

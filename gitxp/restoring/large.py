@@ -1,0 +1,38 @@
+"""The large files of a snapshot on disk again: their bytes in place of the git-lfs pointers that its tree has."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitxp.git.large_files import find_pointers, smudge
+from gitxp.git.program import Git
+
+if TYPE_CHECKING:
+    from gitxp.git.lfs import Store
+    from gitxp.model import Run
+    from gitxp.restoring.checkout import Restored
+
+
+def bring_large(git: Git, store: Store, run: Run, restored: Restored) -> Restored:
+    """Write the large files that the run began with, untracked as they were then; what is not here is told.
+
+    The record says which they are, and the tree has to have pointers there: a tracked file that is a pointer is the
+    affair of git-lfs.
+    """
+    listed = {item["path"] for item in run.record.get("large", ()) if isinstance(item, dict) and "path" in item}
+    if not listed:
+        return restored
+    wanted = {path: pointer for path, pointer in find_pointers(git, run.commit).items() if path in listed}
+    left = smudge(store, restored.path, wanted)
+    there = wanted.keys() - {item.path for item in left}
+    if restored.worktree and there:
+        paths = b"".join(os.fsencode(path) + b"\0" for path in sorted(there))
+        Git(restored.path).run("update-index", "--force-remove", "-z", "--stdin", data=paths)
+    notices = [f"{item.path} is a pointer, without its content: {item.reason.rstrip('.')}." for item in left]
+    if left:
+        notices.append(
+            f"gitxp pull --large {run.name} brings what is in the storage; git lfs fetch, what is in the remote."
+        )
+    return replace(restored, notices=(*restored.notices, *notices))

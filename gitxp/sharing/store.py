@@ -1,0 +1,158 @@
+"""Large objects, copied between the LFS store of the repository and a place that gitxp.yaml names.
+
+There they lie at `sha256/<first 2 digits>/<next 2>/<oid>`. What has left is read back and hashed before it counts; what comes is
+hashed before it is an object. A copy that was cut off is made anew, and what is there in its full size is not copied
+again: so whoever is interrupted goes on where they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitxp.errors import GitxpError
+from gitxp.git.lfs import DamagedContent, Incoming, MissingContent, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from gitxp.git.lfs import Pointer, Store
+    from gitxp.sharing.places import Place
+
+WORKERS = 4
+_CHUNK = 1 << 20
+
+
+class Progress(NamedTuple):
+    """How far it is: objects and bytes that are done with, of how many."""
+
+    objects: int
+    all_objects: int
+    size: int
+    all_size: int
+
+
+class Failure(NamedTuple):
+    """An object that was not copied, and why, for people."""
+
+    pointer: Pointer
+    reason: str
+
+
+class Copied(NamedTuple):
+    """What was copied, what was there already, and what failed."""
+
+    copied: tuple[Pointer, ...]
+    there: tuple[Pointer, ...]
+    failed: tuple[Failure, ...]
+
+
+class AlteredContent(GitxpError):
+    """What is at the place is not what was asked for or sent."""
+
+    def __init__(self, pointer: Pointer) -> None:
+        super().__init__(
+            f"The large object {pointer.oid[:12]} has other bytes in the storage.",
+            hint="Delete it there and push again from a clone that has it.",
+        )
+
+
+def name_of(oid: str) -> str:
+    """Where an object lies at a place."""
+    return f"sha256/{oid[:2]}/{oid[2:4]}/{oid}"
+
+
+def upload(
+    store: Store, place: Place, pointers: Iterable[Pointer], progress: Callable[[Progress], None] | None = None
+) -> Copied:
+    """Copy objects to a place, several at once; what cannot be copied is told and does not stop the others."""
+    return _each(lambda pointer: _upload(store, place, pointer), pointers, progress)
+
+
+def download(
+    store: Store, place: Place, pointers: Iterable[Pointer], progress: Callable[[Progress], None] | None = None
+) -> Copied:
+    """Copy objects from a place, several at once; what cannot be copied is told and does not stop the others."""
+    return _each(lambda pointer: _download(store, place, pointer), pointers, progress)
+
+
+def _each(
+    copy: Callable[[Pointer], bool], pointers: Iterable[Pointer], progress: Callable[[Progress], None] | None
+) -> Copied:
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    wanted = sorted(set(pointers))
+    copied: list[Pointer] = []
+    there: list[Pointer] = []
+    failed: list[Failure] = []
+    size, all_size = 0, sum(pointer.size for pointer in wanted)
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="gitxp-large")
+    try:
+        tasks = {pool.submit(copy, pointer): pointer for pointer in wanted}
+        for number, task in enumerate(as_completed(tasks), 1):
+            pointer = tasks[task]
+            try:
+                (copied if task.result() else there).append(pointer)
+            except GitxpError as error:
+                failed.append(Failure(pointer, error.message))
+            except Exception as error:  # noqa: BLE001  (each library for a place has errors of its own)
+                failed.append(Failure(pointer, f"{type(error).__name__}: {error}"))
+            size += pointer.size
+            if progress:
+                progress(Progress(number, len(wanted), size, all_size))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return Copied(tuple(sorted(copied)), tuple(sorted(there)), tuple(sorted(failed)))
+
+
+def _upload(store: Store, place: Place, pointer: Pointer) -> bool:
+    """Whether it had to be copied."""
+    name = name_of(pointer.oid)
+    if place.size(name) == pointer.size:
+        return False
+    path = store.find(pointer)
+    if path is None:
+        raise MissingContent("a run", pointer)
+    if not store.is_whole(pointer):
+        raise DamagedContent(path)
+    at = name if place.is_atomic else f"tmp/{pointer.oid}-{os.urandom(8).hex()}"
+    try:
+        place.put(path, at)
+        _verify(place, at, pointer)
+        if at != name:
+            place.move(at, name)
+    except BaseException:
+        place.delete(at)
+        raise
+    return True
+
+
+def _verify(place: Place, name: str, pointer: Pointer) -> None:
+    hasher = hashlib.sha256()
+    with place.read(name) as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+    if hasher.hexdigest() != pointer.oid:
+        raise AlteredContent(pointer)
+
+
+def _download(store: Store, place: Place, pointer: Pointer) -> bool:
+    """Whether it had to be copied."""
+    if store.find(pointer) is not None:
+        return False
+    found = place.size(name_of(pointer.oid))
+    if found is None:
+        raise MissingContent("a run", pointer)
+    if found != pointer.size:
+        raise AlteredContent(pointer)
+    hasher, done = hashlib.sha256(), 0
+    with Incoming(store) as incoming, place.read(name_of(pointer.oid)) as file:
+        while done <= pointer.size and (chunk := file.read(_CHUNK)):
+            hasher.update(chunk)
+            write_all(incoming.fd, chunk)
+            done += len(chunk)
+        if hasher.hexdigest() != pointer.oid:
+            raise AlteredContent(pointer)
+        incoming.publish(pointer)
+    return True

@@ -1,0 +1,259 @@
+"""Large objects between the LFS store and a storage: a folder, and servers of S3 and ssh that the tests start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitxp.errors import ConfigError
+from gitxp.git.lfs import Pointer, Store
+from gitxp.sharing import places
+from gitxp.sharing.places import Folder, open_place, parse_address
+from gitxp.sharing.store import Progress, download, name_of, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gitxp.sharing.places import Place
+
+
+def fill(store: Store, tmp_path: Path, *contents: bytes) -> list[Pointer]:
+    """Put these bytes into the store; their pointers."""
+    found = []
+    for data in contents:
+        (tmp_path / "source").write_bytes(data)
+        fd = os.open(tmp_path / "source", os.O_RDONLY)
+        found.append(store.put(fd).pointer)
+        os.close(fd)
+    return found
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    """The address of an S3 server on this machine, for as long as the tests of this file."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def ssh_server(tmp_path: Path, seal: Path) -> Iterator[int]:
+    """The port of an ssh server on this machine that knows our key; known_hosts says nothing of it yet."""
+    import asyncssh
+
+    keys = {name: asyncssh.generate_private_key("ssh-ed25519") for name in ("host", "user")}
+    (seal / ".ssh").mkdir(mode=0o700)
+    keys["user"].write_private_key(str(seal / ".ssh" / "id_ed25519"))
+    keys["user"].write_public_key(str(tmp_path / "authorized"))
+    keys["host"].write_public_key(str(tmp_path / "host.pub"))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[keys["host"]],
+            authorized_client_keys=str(tmp_path / "authorized"),
+            sftp_factory=True,
+        )
+
+    server = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
+    yield server.get_port()
+
+    async def stop() -> None:
+        server.close()
+        await server.wait_closed()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@contextlib.contextmanager
+def open_ssh(port: int, tmp_path: Path, seal: Path) -> Iterator[Place]:
+    """A place at the ssh server, whose key is made known; its connection ends with it, and not when it is collected."""
+    key = (tmp_path / "host.pub").read_text()
+    (seal / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}")
+    place = open_place(f"ssh://tester@127.0.0.1:{port}{tmp_path}/storage", str(tmp_path))
+    yield place
+    system = place._system
+    system._finalize(system.loop, system._pool, system._stack)
+
+
+def test_an_unknown_ssh_host_is_refused(ssh_server: int, tmp_path: Path, seal: Path) -> None:
+    """Nothing is sent to a host that is not in known_hosts; it is once it is there."""
+    (seal / ".ssh" / "known_hosts").write_text("")
+    with pytest.raises(Exception, match=r"(?i)host key"):
+        open_place(f"ssh://tester@127.0.0.1:{ssh_server}{tmp_path}/storage", str(tmp_path))
+    with open_ssh(ssh_server, tmp_path, seal) as place:
+        assert place.size("a") is None
+
+
+@pytest.fixture(params=["folder", "s3", "ssh"])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, seal: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """An empty place of each kind."""
+    if request.param == "ssh":
+        with open_ssh(request.getfixturevalue("ssh_server"), tmp_path, seal) as opened:
+            yield opened
+        return
+    if request.param == "folder":
+        yield open_place("storage", str(tmp_path))
+        return
+    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("s3_server"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    bucket = f"bucket-{os.urandom(6).hex()}"
+    import fsspec
+
+    fsspec.filesystem("s3", skip_instance_cache=True).mkdir(bucket)
+    yield open_place(f"s3://{bucket}/a/prefix", str(tmp_path))
+
+
+CONTENTS = (b"a" * 100_000, b"b" * 3_000_000, b"c", bytes(6_000_000))
+
+
+def test_there_and_back(place: Place, tmp_path: Path) -> None:
+    """What was uploaded comes into another store with the same bytes; progress reaches the sum; again, nothing is copied."""
+    here, there = Store(str(tmp_path / "here")), Store(str(tmp_path / "there"))
+    pointers = fill(here, tmp_path, *CONTENTS)
+    for work, store in ((upload, here), (download, there)):
+        seen: list[Progress] = []
+        first = work(store, place, pointers, seen.append)
+        assert (first.copied, first.there, first.failed) == (tuple(sorted(pointers)), (), ())
+        assert seen[-1] == Progress(4, 4, 9_100_001, 9_100_001)
+        second = work(store, place, pointers)
+        assert (second.copied, second.there, second.failed) == ((), tuple(sorted(pointers)), ())
+    assert [b"".join(there.stream(pointer)) for pointer in pointers] == list(CONTENTS)
+
+
+def test_a_part_of_an_object_is_copied_anew(place: Place, tmp_path: Path) -> None:
+    """What an interrupted upload may have left, a file that is too short, is replaced by the whole."""
+    here = Store(str(tmp_path / "here"))
+    (pointer,) = fill(here, tmp_path, b"x" * 10_000)
+    (tmp_path / "part").write_bytes(b"x" * 10)
+    place.put(str(tmp_path / "part"), name_of(pointer.oid))
+    assert upload(here, place, [pointer]).copied == (pointer,)
+    assert place.size(name_of(pointer.oid)) == 10_000
+
+
+def test_altered_content_does_not_come_in(place: Place, tmp_path: Path) -> None:
+    """Other bytes under an object's name, of its size or not, or none at all, are told, and nothing of them is kept."""
+    there = Store(str(tmp_path / "there"))
+    contents = {b"right": b"wrong", b"longer": b"short", b"absent": None}
+    pointers = {data: Pointer(hashlib.sha256(data).hexdigest(), len(data)) for data in contents}
+    for data, other in contents.items():
+        if other is not None:
+            (tmp_path / "other").write_bytes(other)
+            place.put(str(tmp_path / "other"), name_of(pointers[data].oid))
+    done = download(there, place, pointers.values())
+    reasons = {failure.pointer: failure.reason for failure in done.failed}
+    assert "other bytes" in reasons[pointers[b"right"]]
+    assert "other bytes" in reasons[pointers[b"longer"]]
+    assert "not here" in reasons[pointers[b"absent"]]
+    assert [files for _, _, files in os.walk(tmp_path / "there") if files] == []
+
+
+def test_damaged_and_missing_objects_are_not_sent(place: Place, tmp_path: Path) -> None:
+    """An object that is damaged or missing here is told, does not arrive, and does not keep others from it."""
+    here = Store(str(tmp_path / "here"))
+    good, bad = fill(here, tmp_path, b"good", b"evil")
+    with open(here.path(bad.oid), "r+b") as file:
+        file.write(b"E")
+    missing = Pointer("3" * 64, 9)
+    done = upload(here, place, [good, bad, missing])
+    assert done.copied == (good,)
+    assert {failure.pointer for failure in done.failed} == {bad, missing}
+    assert place.size(name_of(bad.oid)) is None
+
+
+def test_what_a_place_damages_is_not_there(tmp_path: Path) -> None:
+    """A place that stores other bytes is found out by reading back; nothing is left under the object's name or another."""
+
+    class Damaging(Folder):
+        def put(self, source: str, name: str) -> None:
+            super().put(source, name)
+            os.truncate(self._full(name), 1)
+
+    here = Store(str(tmp_path / "here"))
+    pointers = fill(here, tmp_path, b"some bytes")
+    done = upload(here, Damaging(str(tmp_path / "storage")), pointers)
+    assert [failure.pointer for failure in done.failed] == pointers
+    assert [files for _, _, files in os.walk(tmp_path / "storage") if files] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("store", ("folder", "", "/top/store", None, None)),
+        ("/a/../b", ("folder", "", "/b", None, None)),
+        ("file:///a%20b", ("folder", "", "/a b", None, None)),
+        ("s3://bucket", ("s3", "bucket", "", None, None)),
+        ("s3://bucket/a/b/", ("s3", "bucket", "/a/b", None, None)),
+        ("gcs://bucket/a", ("gs", "bucket", "/a", None, None)),
+        ("sftp://me@host:2222/srv/x", ("ssh", "host", "/srv/x", "me", 2222)),
+    ],
+)
+def test_addresses(url: str, expected: tuple[Any, ...]) -> None:
+    """Each kind of address is read as what it means."""
+    assert tuple(parse_address(url, "/top")) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://key:secret@bucket/a",
+        "s3://key@bucket/a",
+        "ssh://me:word@host/a",
+        "ssh://-oProxyCommand=x/a",
+        "ssh://host",
+        "ssh://host:x/a",
+        "simplecache::s3://bucket/a",
+        "s3://bucket/a::file:///etc",
+        "github://org:repo@main/a",
+        "reference://a",
+        "memory://a",
+        "http://host/a",
+        "file://host/a",
+        "s3://bucket/a?versionId=1",
+        "s3://bucket/../other",
+        "s3:///a",
+        "s3://buc\x1bket/a",
+    ],
+)
+def test_refused_addresses(url: str) -> None:
+    """Chains, other protocols, passwords, options and what else an untrusted gitxp.yaml may say, are refused unread."""
+    with pytest.raises(ConfigError) as caught:
+        parse_address(url, "/top")
+    assert "secret" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_ssh_hosts_are_to_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ssh library is told to ask known_hosts, which it does not by itself."""
+    import sshfs
+
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(sshfs, "SSHFileSystem", lambda host, **options: told.update(options, host=host))
+    places.open_place("ssh://me@host:22/srv", "/top")
+    assert told == {"host": "host", "username": "me", "port": 22, "known_hosts": (), "skip_instance_cache": True}
