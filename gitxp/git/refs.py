@@ -7,6 +7,7 @@ git is asked for object ids and names only: `%(objecttype)` would make it open e
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.format import RUN_REFS, Oid, RefName
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _FORMAT = "--format=%(objectname) %(refname) %(symref)"
 _CUT = len(RUN_REFS)
+ARCHIVE_REFS = f"{RUN_REFS}@archive-"
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 
 class RunRef(NamedTuple):
@@ -48,6 +51,15 @@ class Listing(NamedTuple):
     def runs(self) -> list[RunRef]:
         """The runs, in git's order (by bytes of the name)."""
         return [run_ref(name, oid) for name, oid in self.names().items()]
+
+    def archives(self) -> dict[RefName, Oid]:
+        """The refs of archives, the newest month first, each with the object that it leads to (a commit, if all is well)."""
+        found = {
+            RefName(RUN_REFS + name): Oid(oid)
+            for oid, name, target in self._split()
+            if not target and name.startswith("@") and is_archive(RUN_REFS + name)
+        }
+        return dict(sorted(found.items(), reverse=True))
 
     def strange(self, known: Container[str] = ()) -> list[RefName]:
         """Refs that name no run: made by hand, or by a later gitxp. Names that begin with `@` are gitxp's own: not here.
@@ -83,6 +95,11 @@ class Listing(NamedTuple):
 def _find_target(ref: str) -> RunName | None:
     name = ref.removeprefix(RUN_REFS)
     return RunName(name) if name != ref and is_name(name) else None
+
+
+def is_archive(ref: str) -> bool:
+    """Whether this is the ref of an archive: `refs/experiments/@archive-<yyyy-mm>`."""
+    return ref.startswith(ARCHIVE_REFS) and _MONTH.fullmatch(ref, len(ARCHIVE_REFS)) is not None
 
 
 def run_ref(name: RunName, commit: Oid) -> RunRef:
