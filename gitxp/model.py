@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gitxp.format import Oid, Record, RefName, decode_number
+from gitxp.format import RUN_REFS, Oid, Record, RefName, decode_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Run:
     """One run, read at one commit.
 
-    `problem` is None, or one sentence that says why the record could not be read; then `record` is empty but for what
+    `ref` is its own, `refs/experiments/<name>`, or that of the archive that it is in. `problem` is None, or one sentence that says why the record could not be read; then `record` is empty but for what
     could be saved, and `status` is `unreadable`.
     """
 
@@ -42,6 +42,11 @@ class Run:
     def status(self) -> str:
         """One of `format.STATUSES`, or `unreadable`."""
         return "unreadable" if self.problem else str(self.record["status"])
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it is in an archive: `ref` is that of the archive, and leads to other runs as well."""
+        return self.ref != RUN_REFS + self.name
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -85,13 +90,15 @@ class Run:
             "tags": list(self.tags),
             "notes": list(self.notes),
         }
+        if self.is_folded:
+            about["in_archive"] = True
         if self.problem:
             about |= {"status": self.status, "problem": self.problem}
         return {**{key: value for key, value in self.record.items() if key not in _SAID_HERE}, **about}
 
 
 # Keys that the object for users has a meaning of its own for: a record cannot say them (docs/format.md).
-_SAID_HERE = frozenset({"note", "notes", "ref", "commit", "problem", "environment", "series"})
+_SAID_HERE = frozenset({"note", "notes", "ref", "in_archive", "commit", "problem", "environment", "series"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from gitxp.git.program import Git
 from gitxp.git.refs import find_ref, list_refs, run_ref
 from gitxp.names import RunName
 from gitxp.store import archive_refs, archives
-from gitxp.store.archive_refs import archive_ref, find_archived, take_in, take_out
+from gitxp.store.archive_refs import archive_ref, take_in, take_out
+from gitxp.store.archived_names import find_archived
 from gitxp.store.archives import build_archive, decode_list, encode_list, merge_archives, read_archive, write_archive
 from run_factory import Factory, make_record
 
@@ -438,8 +439,9 @@ def test_names_in_archives_are_found_whatever_the_case(repo: str, objects: CatFi
         factory.make(name)
     fold(repo, objects)
     factory.commit("refs/experiments/@archive-2020-01", {"x": "tuned\t"}, parent=None)
-    factory.commit("refs/experiments/@archive-2020-13", {"runs.tsv": "tuned-3\t"}, parent=None)
+    factory.commit("refs/experiments/@archive-2020-13", {"x": "tuned-3\t"}, parent=None)
     assert find_archived(Git(repo), "tuned") == ["Tuned", "tuned-2"]
+    assert find_archived(Git(repo), "tuned", whole=True) == ["Tuned"]
     assert find_archived(Git(repo), "tune.") == []
     assert RefName("refs/experiments/@archive-2020-13") not in list_refs(Git(repo)).archives()
     assert list_refs(Git(repo)).strange() == []

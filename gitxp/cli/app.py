@@ -29,6 +29,7 @@ COMMANDS = {
     "show": "show_command",
     "logs": "logs_command",
     "diff": "diff_command",
+    "archive-refs": "archive_refs_command",
 }
 
 
@@ -43,7 +44,7 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"gitxp.cli.{cmd_name}")
+        module = importlib.import_module(f"gitxp.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = getattr(module, COMMANDS[cmd_name])
         return command
 

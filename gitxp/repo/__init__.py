@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from gitxp.repo.archiving import Archiving
 from gitxp.repo.reading import Reading
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gitxp.recording.begin import Outcome, Started
 
 
-class Repo(Reading):
+class Repo(Reading, Archiving):
     """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
 
     Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.

@@ -7,12 +7,13 @@ ref of the archive first and deletes afterwards, so a kill at any point leaves e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gitxp.errors import FormatError, GitFailed, NameTaken
 from gitxp.format import Oid, RefName
-from gitxp.git.refs import ARCHIVE_REFS, is_archive, list_refs, run_ref
-from gitxp.store.archives import LIST_PATH, build_archive, contains, read_archive, write_archive
+from gitxp.git.refs import ARCHIVE_REFS, list_refs, run_ref
+from gitxp.store.archives import build_archive, contains, read_archive, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
     from gitxp.names import RunName
 
 _TRIES = 10
-_WORTH_READING = 256 * 1024 * 1024
 
 
-class TakenIn(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TakenIn:
     """What a take-in did: the archives by ref with their commits, the runs that are in them now, and why others are not."""
 
     archives: dict[RefName, Oid]
     names: list[RunName]
-    left: dict[RunName, str]
+    left: dict[RunName, str] = field(default_factory=dict)
 
 
 def archive_ref(month: str) -> RefName:
@@ -135,22 +136,6 @@ def take_out(git: Git, runs: Sequence[RunRef]) -> None:
     )
     if refused:
         raise refused
-
-
-def find_archived(git: Git, beginning: str) -> list[str]:
-    """The names in all archives that begin with this, whatever the case; archives that are too large are passed over."""
-    found: list[str] = []
-    wanted = b"\n" + beginning.lower().encode("ascii", "replace")
-    listed = git.run("for-each-ref", "--format=%(refname)", f"{ARCHIVE_REFS}*").decode("utf-8", "replace")
-    for ref in filter(is_archive, listed.split()):
-        size = git.ask("cat-file", "-s", f"{ref}:{LIST_PATH}").stdout.strip()
-        if not size.isdigit() or int(size) > _WORTH_READING:
-            continue
-        data = b"\n" + git.ask("cat-file", "blob", f"{ref}:{LIST_PATH}").stdout
-        low, at = data.lower(), -1
-        while (at := low.find(wanted, at + 1)) >= 0:
-            found.append(data[at + 1 : data.find(b"\t", at)].decode("ascii", "replace"))
-    return found
 
 
 def _is_one_line(git: Git, a: Oid, b: Oid) -> bool:
