@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gitxp.format import Oid, Record, RefName, decode_number
+from gitxp.format import RUN_REFS, Oid, Record, RefName, decode_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class Run:
     """One run, read at one commit.
 
-    `problem` is None, or one sentence that says why the record could not be read; then `record` is empty but for what
-    could be saved, and `status` is `unreadable`. What people said of the run later is in `tags`, `notes`, `starred`,
-    `archived`, and in the record's `title` and `group`.
+    `ref` is its own, `refs/experiments/<name>`, or that of the archive that it is in. `problem` is None, or one sentence
+    that says why the record could not be read; then `record` is empty but for what could be saved, and `status` is
+    `unreadable`. What people said of the run later is in `tags`, `notes`, `starred`, `archived`, and in the record's
+    `title` and `group`.
     """
 
     name: RunName
@@ -45,6 +46,11 @@ class Run:
     def status(self) -> str:
         """One of `format.STATUSES`, or `unreadable`."""
         return "unreadable" if self.problem else str(self.record["status"])
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it is in an archive: `ref` is that of the archive, and leads to other runs as well."""
+        return self.ref != RUN_REFS + self.name
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -89,6 +95,8 @@ class Run:
             "notes": list(self.notes),
         }
         about |= {key: True for key in ("starred", "archived") if getattr(self, key)}
+        if self.is_folded:
+            about["in_archive"] = True
         if self.problem:
             about |= {"status": self.status, "problem": self.problem}
         return {**{key: value for key, value in self.record.items() if key not in _SAID_HERE}, **about}
@@ -96,7 +104,7 @@ class Run:
 
 # Keys that the object for users has a meaning of its own for: a record cannot say them (docs/format.md).
 _SAID_HERE = frozenset(
-    {"note", "notes", "ref", "commit", "problem", "environment", "series", "starred", "archived", "history"}
+    "note notes ref in_archive commit problem environment series starred archived history".split(),
 )
 
 

@@ -133,7 +133,7 @@ def test_every_command_is_documented() -> None:
     text = docs.read("docs/cli.md")
     listed = re.search(r"^Commands:\n((?:  .*\n)+)", text, re.MULTILINE)
     assert listed
-    names = re.findall(r"^  (\w+)", listed[1], re.MULTILINE)
+    names = re.findall(r"^  ([\w-]+)", listed[1], re.MULTILINE)
     assert set(names) == set(docs.METHODS)
 
 

@@ -98,7 +98,7 @@ def test_what_cannot_be_copied_is_told(clones: Clones, pair: tuple[Clone, Clone]
 
 
 def test_without_a_storage(clones: Clones, gitxp: Gitxp) -> None:
-    """pull --large says that gitxp.yaml names none."""
+    """Pull --large says that gitxp.yaml names none."""
     ada = clones.clone("ada")
     answer = gitxp("pull", "--large", cwd=ada.path, check=False)
     assert answer.returncode == 2

@@ -50,6 +50,7 @@ COMMANDS = {
     "artifacts": "artifacts_command",
     "rerun": "rerun_command",
     "reproduce": "reproduce_command",
+    "archive-refs": "archive_refs_command",
 }
 
 
@@ -64,7 +65,7 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"gitxp.cli.{cmd_name}")
+        module = importlib.import_module(f"gitxp.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = getattr(module, COMMANDS[cmd_name])
         return command
 

@@ -147,8 +147,8 @@ class Reader(ABC):
         return data
 
     def read_commit(self, oid: Oid) -> Commit:
-        """The facts of a commit; an annotated tag stands for its commit."""
-        data = self._read_commit(oid)
+        """The facts of a commit; an annotated tag stands for its commit, whose id `oid` of the answer is."""
+        oid, data = self._find_commit(oid)
         head, _, message = data.partition(b"\n\n")
         time, parents = 0, []
         for line in head.decode("utf-8", "replace").split("\n"):
@@ -160,13 +160,16 @@ class Reader(ABC):
         return Commit(oid, _tree_of(data, oid), tuple(parents), time, message.decode("utf-8", "replace"))
 
     def _read_commit(self, oid: Oid) -> bytes:
+        return self._find_commit(oid)[1]
+
+    def _find_commit(self, oid: Oid) -> tuple[Oid, bytes]:
         kind, data = self._read(oid)
         if kind == "tag":  # a ref made by hand may lead to an annotated tag; git follows it, too
             oid = Oid(data[len("object ") : data.find(b"\n")].decode("ascii", "replace"))
             kind, data = self._read(oid)
         if kind != "commit":
             raise WrongObject(f"object {oid[:12]} is a {kind}, and a commit is needed")
-        return data
+        return oid, data
 
     def read_blob(self, oid: Oid, limit: int = MAX_RECORD) -> bytes:
         """The bytes of a blob; `TooLarge` where there are more than `limit`."""

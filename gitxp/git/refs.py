@@ -7,6 +7,7 @@ git is asked for object ids and names only: `%(objecttype)` would make it open e
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitFailed, GitxpError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _FORMAT = "--format=%(objectname) %(refname) %(symref)"
 _CUT = len(RUN_REFS)
+ARCHIVE_REFS = f"{RUN_REFS}@archive-"
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 
 class RunRef(NamedTuple):
@@ -50,6 +53,15 @@ class Listing(NamedTuple):
     def runs(self) -> list[RunRef]:
         """The runs, in git's order (by bytes of the name)."""
         return [run_ref(name, oid) for name, oid in self.names().items()]
+
+    def archives(self) -> dict[RefName, Oid]:
+        """The refs of archives, the newest month first, each with the object that it leads to (a commit, if all is well)."""
+        found = {
+            RefName(RUN_REFS + name): Oid(oid)
+            for oid, name, target in self._split()
+            if not target and name.startswith("@") and is_archive(RUN_REFS + name)
+        }
+        return dict(sorted(found.items(), reverse=True))
 
     def strange(self, known: Container[str] = ()) -> list[RefName]:
         """Refs that name no run: made by hand, or by a later gitxp. Names that begin with `@` are gitxp's own: not here.
@@ -87,6 +99,11 @@ def _find_target(ref: str) -> RunName | None:
     return RunName(name) if name != ref and is_name(name) else None
 
 
+def is_archive(ref: str) -> bool:
+    """Whether this is the ref of an archive: `refs/experiments/@archive-<yyyy-mm>`."""
+    return ref.startswith(ARCHIVE_REFS) and _MONTH.fullmatch(ref, len(ARCHIVE_REFS)) is not None
+
+
 def run_ref(name: RunName, commit: Oid) -> RunRef:
     """A run's place, from its name and commit."""
     return RunRef(name, RefName(RUN_REFS + name), commit)
@@ -104,12 +121,11 @@ def find_ref(git: Git, name: RunName) -> RunRef | None:
     """
     ref = RUN_REFS + name
     found, target = gather(git.start("show-ref", "--verify", "--hash", "--", ref), git.start("symbolic-ref", "-q", ref))
-    if found.status:
-        return None
-    if target.status:
+    if target.status and not found.status:
         return run_ref(name, Oid(found.stdout.decode("ascii").strip()))
+    # a symbolic ref, one whose object is missing, or none; for-each-ref takes the name of a folder, too
     listing = Listing(git.run("for-each-ref", _FORMAT, ref))
-    return listing.aliases().get(name)
+    return next((run for run in listing.runs() if run.name == name), None) or listing.aliases().get(name)
 
 
 class Change(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitFailed, UsageError
 from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.refs import is_archive
 from gitxp.names import is_name
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 TRACKING_REFS = "refs/gitxp/remotes/"
 OUTBOX_REFS = "refs/gitxp/outbox/"
-ARCHIVE_PREFIX = "@archive-"
 _MAX_LISTED = 2_000_000  # refs of one remote that are looked at
 _FETCH = (
     "--progress",
@@ -223,14 +223,9 @@ def _parse_refs(listed: bytes, prefix: str) -> dict[str, Oid]:
     for line in listed.decode("utf-8", "replace").split("\n")[:_MAX_LISTED]:
         oid, _, ref = line.partition(" ")
         name = ref.removeprefix(prefix)
-        if name != ref and (is_name(name) or is_archive(name)):
+        if name != ref and (is_name(name) or is_archive(RUN_REFS + name)):
             found[name] = Oid(oid)
     return found
-
-
-def is_archive(name: str) -> bool:
-    """Whether this is the last part of an archive's ref."""
-    return name.startswith(ARCHIVE_PREFIX) and is_name(name.removeprefix("@"))
 
 
 def _configured(git: Git, name: str) -> Remote:

@@ -24,7 +24,7 @@ import sqlite3
 import time
 from dataclasses import asdict
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitxp.annotations import Annotations, Note
 from gitxp.errors import FormatError
@@ -32,6 +32,7 @@ from gitxp.format import Oid, RefName, parse_time
 from gitxp.git.refs import list_refs, run_ref
 from gitxp.model import Page, Run
 from gitxp.names import RunName
+from gitxp.query import archived
 from gitxp.store.runs import make_run, read_runs
 
 if TYPE_CHECKING:
@@ -46,14 +47,15 @@ SCHEMA = 3
 _TABLES = """
 CREATE TABLE records (commit_id TEXT PRIMARY KEY, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
 CREATE INDEX records_by_id ON records (id);
-CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL, hidden INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL, hidden INTEGER NOT NULL, archive TEXT) WITHOUT ROWID;
+CREATE INDEX refs_by_archive ON refs (archive);
 CREATE INDEX refs_by_time ON refs (started DESC, name);
 CREATE INDEX shown_by_time ON refs (started DESC, name) WHERE hidden = 0;
 CREATE INDEX refs_by_commit ON refs (commit_id);
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _ROWS = (
-    "SELECT refs.name, refs.commit_id, records.record, records.problem, records.said "
+    "SELECT refs.name, refs.commit_id, refs.archive, records.record, records.problem, records.said "
     "FROM refs JOIN records USING (commit_id)"
 )
 _COUNT = "SELECT count(*) FROM refs"
@@ -71,6 +73,15 @@ _END = "\x7f"
 
 T = TypeVar("T")
 Row = tuple[str, str | None, float, bytes, str | None, str | None]
+
+
+class Tip(NamedTuple):
+    """A run: name, tip, id (in lower case; None where the record has none), and whether an archive has it."""
+
+    name: RunName
+    commit: Oid
+    id: str | None
+    is_folded: bool
 
 
 class _Damaged(sqlite3.DatabaseError):
@@ -154,12 +165,13 @@ class Index:
 
         return self._query(select)
 
-    def tips(self) -> list[tuple[RunName, Oid, str | None]]:
-        """Name, tip and id (in lower case; None where the record has none) of every run, sorted by name."""
-        sql = "SELECT name, commit_id, id FROM refs JOIN records USING (commit_id) ORDER BY name"
+    def tips(self) -> list[Tip]:
+        """Every run, sorted by name."""
+        sql = "SELECT name, commit_id, id, archive FROM refs JOIN records USING (commit_id) ORDER BY name"
 
-        def select(database: sqlite3.Connection) -> list[tuple[RunName, Oid, str | None]]:
-            return [(RunName(name), Oid(commit), id_) for name, commit, id_ in database.execute(sql)]
+        def select(database: sqlite3.Connection) -> list[Tip]:
+            rows = database.execute(sql)
+            return [Tip(RunName(name), Oid(commit), id_, archive is not None) for name, commit, id_, archive in rows]
 
         return self._query(select)
 
@@ -235,11 +247,19 @@ class Index:
             if _get_fact(database, "digest") == digest:
                 return select(database)
             before = _get_mirror(database)
+            archives = listing.archives()
+            moved = archived.find_moved(database, archives)
         names = listing.names(before)
-        self._read_missing(database, [commit for name, commit in names.items() if before.get(name) != commit])
+        commits = [commit for name, commit in names.items() if before.get(name) != commit]
+        commits += archived.find_behind(database, (RunName(name) for name in before.keys() - names.keys()))
+        lists = self._read_lists(moved)
+        commits += [tip for tips in lists.values() for name, tip in (tips or {}).items() if name not in names]
+        self._read_missing(database, commits)
         with _transaction(database, "BEGIN IMMEDIATE"):
             self._mirror(database, names)
-            _set_fact(database, "strange", json.dumps(listing.strange(names)))
+            self._mirror_archives(database, archives, lists)
+            strange = [*listing.strange(names), *archived.list_unreadable(database)]
+            _set_fact(database, "strange", json.dumps(strange))
             _set_fact(database, "digest", digest)
             return select(database)
 
@@ -262,6 +282,28 @@ class Index:
                 started = _time_of(record, objects, commit, latest)
                 yield commit, id_ if id_.isascii() else None, started, kept, problem, _encode_said(said)
 
+    def _read_lists(self, archives: Mapping[RefName, Oid]) -> archived.Lists:
+        if not archives:
+            return {}
+        with contextlib.closing(self._open_objects(len(archives))) as objects:
+            return archived.read_lists(objects, archives)
+
+    def _mirror_archives(
+        self, database: sqlite3.Connection, archives: Mapping[RefName, Oid], lists: archived.Lists
+    ) -> None:
+        """Make the tables of archives equal to the refs, and show their runs where no ref of their own does."""
+        moved = archived.find_moved(database, archives)
+        if not moved and len(archives) == database.execute("SELECT count(*) FROM archives").fetchone()[0]:
+            return
+        # another process may have been quicker, and may have seen other refs
+        lists = {ref: lists[ref] for ref in moved if ref in lists}
+        lists |= self._read_lists({ref: commit for ref, commit in moved.items() if ref not in lists})
+        missing = archived.mirror_archives(database, archives, lists)
+        if missing:
+            database.executemany(_INSERT, list(self._read(_leave_out_known(database, missing))))
+            archived.mirror_archives(database, archives, {})
+        database.execute("DELETE FROM records WHERE commit_id NOT IN (SELECT commit_id FROM refs)")
+
     def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
         """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
         before = _get_mirror(database)
@@ -270,13 +312,14 @@ class Index:
         database.executemany("DELETE FROM refs WHERE name = ?", gone)
         put = (
             "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started, "
-            "coalesce(json_extract(said, '$.archived'), 0) FROM records WHERE commit_id = ?"
+            "coalesce(json_extract(said, '$.archived'), 0), NULL FROM records WHERE commit_id = ?"
         )
         if database.executemany(put, changed).rowcount < len(changed):
             # another process, to whom the refs looked otherwise, forgot a record after we had seen it
             missing = _leave_out_known(database, (commit for _, commit in changed))
             database.executemany(_INSERT, list(self._read(missing)))
             database.executemany(put, changed)
+        archived.show_again(database, (name for (name,) in gone))
         old = [(before[name],) for (name,) in [*gone, *((name,) for name, _ in changed)] if name in before]
         database.executemany(
             "DELETE FROM records WHERE commit_id = ? AND commit_id NOT IN (SELECT commit_id FROM refs)", old
@@ -290,8 +333,10 @@ def _encode_said(said: Annotations | None) -> str | None:
     return None if said is None else json.dumps(asdict(said))
 
 
-def _decode_row(name: str, commit: str, data: bytes, problem: str | None, text: str | None) -> Run:
+def _decode_row(name: str, commit: str, archive: str | None, data: bytes, problem: str | None, text: str | None) -> Run:
     where = run_ref(RunName(name), Oid(commit))
+    if archive is not None:
+        where = where._replace(ref=RefName(archive))
     try:
         said = None
         if text is not None:
@@ -340,7 +385,7 @@ def _make_tables(database: sqlite3.Connection) -> None:
             return
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             database.execute(f'DROP TABLE "{name}"')
-        for statement in _TABLES.strip().split("\n"):
+        for statement in (_TABLES + archived.TABLES).split("\n"):
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {SCHEMA}")
 
@@ -351,7 +396,8 @@ def _get_version(database: sqlite3.Connection) -> int:
 
 
 def _get_mirror(database: sqlite3.Connection) -> dict[str, str]:
-    return dict(database.execute("SELECT name, commit_id FROM refs"))
+    """The runs that had refs of their own."""
+    return dict(database.execute("SELECT name, commit_id FROM refs WHERE archive IS NULL"))
 
 
 def _leave_out_known(database: sqlite3.Connection, commits: Iterable[Oid]) -> list[Oid]:

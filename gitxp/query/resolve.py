@@ -36,7 +36,8 @@ def resolve(text: str, git: Git, objects: Objects, index: Index) -> Run:
         if where is not None:
             return read_run(objects, where)
     runs = index.find(wanted)
-    exact = [run for run in runs if wanted.lower() in {run.id, run.commit}]
+    exact = [run for run in runs if run.name == wanted]  # one of an archive
+    exact = exact or [run for run in runs if wanted.lower() in {run.id, run.commit}]
     runs = exact or runs or _find_by_commit(wanted, git, objects, index) or _find_by_revision(text, git, objects, index)
     if len(runs) == 1:
         return runs[0]

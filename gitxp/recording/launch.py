@@ -26,6 +26,7 @@ from gitxp.recording.recorder import Task
 from gitxp.recording.relay import Streams
 from gitxp.recording.signals import Signals
 from gitxp.recording.wanted import Wanted
+from gitxp.store.archived_names import find_archived
 from gitxp.store.writer import Identity, create, discard, find_user, prepare, taken
 
 TYPE_CHECKING = False
@@ -319,6 +320,7 @@ class _Writer:
         with live_folders.NameLock(common_dir, name):
             refs = self.git.run("for-each-ref", "--ignore-case", "--format=%(refname)", RUN_REFS + name)
             others = [ref.removeprefix(RUN_REFS) for ref in refs.decode("ascii", "replace").split()]
+            others += find_archived(self.git, name, whole=True)
             for other in others + live_folders.names(common_dir):
                 if other != name and other.lower() == name.lower():
                     raise NameTaken(

@@ -22,6 +22,7 @@ from gitxp.recording.begin import Request
 from gitxp.recording.conclusion import conclude
 from gitxp.recording.kernel import find_notebook, find_shell
 from gitxp.recording.launch import Opening
+from gitxp.store.archived_names import find_archived
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def _free(surveyor: Surveyor, name: str) -> str:
     surveyor.location()
     found = surveyor.git.run("for-each-ref", "--ignore-case", "--format=%(refname)", f"{RUN_REFS}{name}*")
     names = {ref.removeprefix(RUN_REFS).lower() for ref in found.decode("utf-8", "replace").split()}
+    names |= {other.lower() for other in find_archived(surveyor.git, name)}
     candidate, number = name, 1
     while candidate.lower() in names:
         number += 1

@@ -29,6 +29,8 @@ def pulled_lines(pulled: Pulled, remote: str, *, quiet: bool = False) -> Iterato
         ):
             if names:
                 yield f"{count_text(len(names), 'run')} {words}: {_some(names)}"
+        for name, count in pulled.archives:
+            yield f"The archive {visible(name)} came: {count_text(count, 'run')} in it"
     for there, here in pulled.renamed:
         yield f"{visible(there)} of {where} is another run than yours of that name: it is {visible(here)} here"
     if pulled.passed and not quiet:
@@ -40,7 +42,7 @@ def pulled_lines(pulled: Pulled, remote: str, *, quiet: bool = False) -> Iterato
         yield f"{count_text(len(pulled.gone), 'run')} that {where} has no more; yours stay: {_some(pulled.gone)}"
     for left in pulled.left:
         yield f"{visible(left.name)} of {where} was not taken in: {_cut(left.reason)}."
-    if not quiet and not (pulled.created or pulled.updated or pulled.merged or pulled.renamed):
+    if not quiet and not (pulled.created or pulled.updated or pulled.merged or pulled.renamed or pulled.archives):
         yield f"Nothing new in {where}."
 
 
@@ -54,6 +56,7 @@ def pulled_json(pulled: Pulled) -> dict[str, Any]:
         "left": [{"name": left.name, "reason": left.reason} for left in pulled.left],
         "passed": pulled.passed,
         "gone": pulled.gone,
+        "archives": [{"name": name, "runs": count} for name, count in pulled.archives],
     }
 
 

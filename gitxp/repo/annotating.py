@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.repo.base import Base
+from gitxp.repo.archiving import Archiving
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitxp.store.annotate import Annotated, History
 
 
-class Annotating(Base):
+class Annotating(Archiving):
     """What people say of runs afterwards."""
 
     def annotate(
@@ -35,7 +35,7 @@ class Annotating(Base):
         """Say something about runs, in a commit on top of each: the new commits, None where a run has nothing new in it.
 
         An empty `title` or `group` takes it away; `remove_notes` are numbers from 1 on, in the order of `Run.notes`. What
-        looks like a secret is `<redacted>`. Two clones may do so at once: `pull` and `git merge` bring both together.
+        looks like a secret is `<redacted>`. A run of an archive gets a ref of its own again. Two clones may do so at once: `pull` and `git merge` bring both together.
         Raises `UsageError` for what cannot be said, and where a run has no such note.
         """
         from dataclasses import replace
@@ -70,6 +70,7 @@ class Annotating(Base):
             gone = _find_notes(run, self.history(run).annotations, remove_notes) if remove_notes else ()
             return _news(run, replace(wish, remove_notes=gone))
 
+        self.take_out([run for run in runs if run.is_folded and make_edit(run) is not None])
         return writer.annotate(self._git_here(), self._reader(), runs, make_edit, identity)
 
     def history(self, run: Run) -> History:

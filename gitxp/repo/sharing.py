@@ -50,7 +50,7 @@ class Sharing(Base):
         from gitxp.git.remote import list_remotes, list_tracked
         from gitxp.sharing.outline import outline
 
-        tips = [(name, tip) for name, tip, _ in self._index().tips()]
+        tips = [(run.name, run.commit) for run in self._index().tips() if not run.is_folded]
         return [outline(remote, list_tracked(self.git, remote), tips) for remote in list_remotes(self._git_here())]
 
     def pull(
@@ -62,15 +62,19 @@ class Sharing(Base):
         removed here stay away, unless they are named, or `runs_removed_here` is true. Raises `GitFailed` where the remote
         cannot be asked; then nothing has changed.
         """
+        from gitxp.exchange import Pulled
         from gitxp.git.remote import fetch, list_tracked
+        from gitxp.sharing.archives import take_in_archives
         from gitxp.sharing.pull import take_in
 
         before = list_tracked(self._git_here(), remote)
         fetch(self._network(), remote, names or None, said)
         after = list_tracked(self.git, remote)
         there = {name: tip for name, tip in after.items() if name in names} if names else after
+        pulled = Pulled()
+        take_in_archives(self.git, self._reader(), there, pulled)
         wishes = self._wishes(names, everything=runs_removed_here)
-        pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
+        take_in(self.git, self._reader(), there, self._index().names_of, wishes, pulled)
         pulled.gone = sorted(before.keys() - after.keys())
         return pulled
 
@@ -126,9 +130,13 @@ class Sharing(Base):
 
     def _plan(self, remote: Remote, names: Sequence[str], said: Said) -> Outgoing:
         """What is to go; what went a separate way there is taken in first."""
+        from gitxp.exchange import Pulled
+        from gitxp.format import RUN_REFS
+        from gitxp.git.refs import list_refs
         from gitxp.git.remote import fetch, list_there, list_tracked
+        from gitxp.sharing.archives import take_in_archives
         from gitxp.sharing.pull import take_in
-        from gitxp.sharing.push import local_runs, plan_push
+        from gitxp.sharing.push import local_runs, plan_archives, plan_push
 
         tracked = list_tracked(self._git_here(), remote)
         there = list_there(self._network(), remote, said)
@@ -136,13 +144,20 @@ class Sharing(Base):
         for _ in range(_ATTEMPTS):
             runs = local_runs(self._index().tips(), names)
             outgoing = plan_push(self.git, self._reader(), runs, there, tracked, even_gone=bool(names))
+            if not names:
+                refs = list_refs(self.git).archives().items()
+                archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in refs}
+                plan_archives(self.git, self._reader(), archives, there, outgoing)
             if not outgoing.fetch_first:
                 break
             fetch(self._network(), remote, outgoing.fetch_first, said)
             now = list_tracked(self.git, remote)
             there |= {name: now[name] for name in outgoing.fetch_first if name in now}
             mine = {name: there[name] for name in outgoing.fetch_first if name in there}
-            merged += take_in(self.git, self._reader(), mine, self._index().names_of, self._wishes(mine)).merged
+            pulled = Pulled()
+            take_in_archives(self.git, self._reader(), mine, pulled)
+            take_in(self.git, self._reader(), mine, self._index().names_of, self._wishes(mine), pulled)
+            merged += pulled.merged
         outgoing.merged = merged
         return outgoing
 
@@ -218,7 +233,8 @@ class Sharing(Base):
         from gitxp.store.removed import read_removed
 
         removed = () if everything else read_removed(self.location.common_dir)
-        return Wishes(frozenset(line.id for line in removed), frozenset(wanted))
+        folded = {run.name: run.commit for run in self._index().tips() if run.is_folded}
+        return Wishes(frozenset(line.id for line in removed), frozenset(wanted), folded)
 
     def _network(self) -> Git:
         return self._git_here().networked(interactive=sys.stderr is not None and sys.stderr.isatty())

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import FormatError, GitFailed
 from gitxp.exchange import Left, Pulled
 from gitxp.format import RUN_REFS, Oid, RefName
-from gitxp.git.refs import list_refs
-from gitxp.git.remote import is_archive
+from gitxp.git.refs import is_archive, list_refs
 from gitxp.names import RunName, name_beside
 from gitxp.store.batch import write_commits
 from gitxp.store.merge import AnotherHistory, meet
@@ -34,10 +33,14 @@ _ATTEMPTS = 10
 
 
 class Wishes(NamedTuple):
-    """Which runs to leave out: those with an id in `removed`, unless their name is `wanted`."""
+    """Which runs to leave out: those with an id in `removed`, unless their name is `wanted`.
+
+    `folded` are the runs that archives here have, by name: what they have is here.
+    """
 
     removed: frozenset[str] = frozenset()
     wanted: frozenset[str] = frozenset()
+    folded: Mapping[RunName, Oid] = {}
 
 
 class _Plan(NamedTuple):
@@ -46,18 +49,25 @@ class _Plan(NamedTuple):
     came_as: dict[RunName, str]  # the name there of what is new here
     left: list[Left]
     passed: list[str]
+    folded: Mapping[RunName, Oid] = {}
     is_whole: bool = True
 
 
 def take_in(
-    git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesOf, wishes: Wishes | None = None
+    git: Git,
+    objects: Objects,
+    there: Mapping[str, Oid],
+    names_of: NamesOf,
+    wishes: Wishes | None = None,
+    result: Pulled | None = None,
 ) -> Pulled:
     """Bring runs here up to the tips that a remote has, by name there. Raises `GitFailed` where refs cannot be written."""
-    result = Pulled()
+    result = result or Pulled()
+    before = list(result.left)
     failure: GitFailed | None = None
     for _ in range(_ATTEMPTS):
         plan = _plan(git, objects, there, names_of, wishes or Wishes())
-        result.left, result.passed = plan.left, plan.passed
+        result.left, result.passed = [*before, *plan.left], plan.passed
         failure = _carry_out(git, plan, result)
         if failure is None and plan.is_whole:
             return result
@@ -68,17 +78,18 @@ def take_in(
 
 def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesOf, wishes: Wishes) -> _Plan:
     """What there is to do as the refs are now."""
-    here = list_refs(git).names()
+    live = list_refs(git).names()
+    here = {**wishes.folded, **live}
     taken = {name.lower(): tip for name, tip in here.items()}
     known = set(here.values())
-    new = {name: tip for name, tip in there.items() if not is_archive(name) and tip not in known}
+    new = {name: tip for name, tip in there.items() if not is_archive(RUN_REFS + name) and tip not in known}
     reads = dict(zip(new, read_runs(objects, list(new.values())), strict=True))
     names_here = dict(names_of({read.record["id"] for read in reads.values() if "id" in read.record}))
     both = [RunName(name) for name in new if RunName(name) in here]
     for mine, read in zip(both, read_runs(objects, [here[name] for name in both]), strict=True):
         if "id" in read.record:  # of several names of a run here, that which it has there
             names_here[read.record["id"]] = mine
-    plan = _Plan({}, [], {}, [], [])
+    plan = _Plan({}, [], {}, [], [], wishes.folded)
     planned: set[str] = set()
     for name, tip in new.items():
         read = reads[name]
@@ -90,7 +101,7 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
         elif id_ in names_here and names_here[id_] in here:
             planned.add(id_)
             mine = names_here[id_]
-            _plan_meeting(git, objects, mine, here[mine], (name, tip), plan)
+            _plan_meeting(git, objects, mine, (here[mine], mine in live), (name, tip), plan)
         elif id_ in wishes.removed and name not in wishes.wanted:
             plan.passed.append(name)
         else:
@@ -102,8 +113,10 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
     return plan
 
 
-def _plan_meeting(git: Git, objects: Objects, mine: RunName, ours: Oid, there: tuple[str, Oid], plan: _Plan) -> None:
-    name, tip = there
+def _plan_meeting(
+    git: Git, objects: Objects, mine: RunName, here: tuple[Oid, bool], there: tuple[str, Oid], plan: _Plan
+) -> None:
+    (ours, is_live), (name, tip) = here, there
     try:
         meeting = meet(git, objects, mine, RefName(RUN_REFS + mine), ours, tip)
     except (AnotherHistory, FormatError) as error:
@@ -112,7 +125,8 @@ def _plan_meeting(git: Git, objects: Objects, mine: RunName, ours: Oid, there: t
     if meeting.merge is not None:
         plan.merges.append(meeting.merge)
     elif meeting.tip is not None and meeting.tip != ours:
-        plan.moves[mine] = (meeting.tip, ours)
+        plan.moves[mine] = (meeting.tip, ours if is_live else None)
+        plan.came_as.setdefault(mine, mine)
 
 
 def _choose_name(objects: Objects, name: str, id_: str, taken: Mapping[str, Oid]) -> RunName:
@@ -143,7 +157,7 @@ def _carry_out(git: Git, plan: _Plan, result: Pulled) -> GitFailed | None:
 
 def _tell_moved(plan: _Plan, result: Pulled) -> None:
     for name, (_, old) in plan.moves.items():
-        if old is not None:
+        if old is not None or name in plan.folded:
             result.updated.append(name)
         elif plan.came_as[name] != name:
             result.renamed.append((plan.came_as[name], name))

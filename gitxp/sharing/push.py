@@ -35,11 +35,30 @@ class Local(NamedTuple):
     first_name: str
 
 
-def local_runs(tips: Iterable[tuple[str, Oid, str | None]], names: Collection[str] = ()) -> Iterator[Local]:
-    """The runs here from their names, tips and ids; of these names only, where there are some."""
-    for name, tip, id_ in tips:
-        if not names or name in names:
+def local_runs(tips: Iterable[tuple[str, Oid, str | None, bool]], names: Collection[str] = ()) -> Iterator[Local]:
+    """The runs here from their names, tips, ids and whether an archive has them; of these names only, where there are some.
+
+    What an archive has goes with that, unless it is named.
+    """
+    for name, tip, id_, is_folded in tips:
+        if name in names or not (names or is_folded):
             yield Local(name, tip, id_, without_id(name, id_ or ""))
+
+
+def plan_archives(
+    git: Git, objects: Objects, archives: Mapping[str, Oid], there: Mapping[str, Oid], plan: Outgoing
+) -> None:
+    """Add to the plan the archives (by the last part of their refs) that the remote lacks, or has an older state of."""
+    ids = _Ids(objects)
+    for name, tip in archives.items():
+        if name not in there:
+            plan.going.append(Going(name, name, tip))
+        elif there[name] == tip:
+            plan.same += 1
+        elif ids.is_known(there[name]):
+            _plan_move(git, objects, Local(name, tip, None, name), name, there[name], plan)
+        else:
+            plan.fetch_first.append(name)
 
 
 def plan_push(

@@ -6,6 +6,7 @@ others are moved. What is written here is small (edits, merges); a run's own com
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +86,16 @@ def write_commits(git: Git, commits: Sequence[NewCommit]) -> tuple[dict[RefName,
     if not moved and "does not contain" not in stderr and "but expected" not in stderr:
         raise failure
     return moved, failure
+
+
+def write_commit(git: Git, commit: NewCommit) -> Oid:
+    """Write one commit that no ref is to lead to yet; `commit.ref` is not looked at."""
+    ref = RefName(f"refs/gitxp/outbox/commit-{os.urandom(8).hex()}")
+    moved, failure = write_commits(git, [commit._replace(ref=ref)])
+    if failure is not None:
+        raise failure
+    git.run("update-ref", "-d", ref)
+    return moved[ref]
 
 
 def _where(git: Git, refs: Sequence[RefName]) -> dict[str, str]:
