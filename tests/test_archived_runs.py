@@ -235,3 +235,18 @@ def test_a_kill_loses_no_run(here: Repo, factory: Factory, gitxp: Any, tmp_path:
     gitxp("archive-refs")
     assert {run.name: run.commit for run in here.runs()} == tips
     assert {run.ref for run in here.runs()} == {REF}
+
+
+def test_folding_reads_no_record_again(here: Repo, factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the index knows of a run stays when the run moves into an archive and out of it."""
+    for name in ("one", "two"):
+        factory.make(name)
+    here.archive_refs(here.runs())
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("gitxp.query.index.decode_run", refuse)
+    assert {run.ref for run in here.runs()} == {REF}
+    here.take_out([run for run in here.runs() if run.name == "one"])
+    assert {run.ref for run in here.runs()} == {REF, "refs/experiments/one"}

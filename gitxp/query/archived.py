@@ -61,10 +61,10 @@ def show_again(database: sqlite3.Connection, names: Iterable[str]) -> None:
     database.executemany(f"{_SHOW} WHERE archived.name = ? {_LATEST_FIRST}", ((name,) for name in names))
 
 
-def mirror_archives(database: sqlite3.Connection, archives: Mapping[RefName, Oid], lists: Lists) -> list[Oid]:
-    """Make the tables equal to the archives, of which those in `lists` moved; the tips whose records are still to be read.
+def keep_lists(database: sqlite3.Connection, archives: Mapping[RefName, Oid], lists: Lists) -> bool:
+    """Make the tables of lists equal to the archives, of which those in `lists` moved; whether anything changed.
 
-    Once they are, it is called again, with no lists.
+    If so, no run of an archive is shown until `show_all` is called.
     """
     gone = {ref for (ref,) in database.execute("SELECT ref FROM archives")} - archives.keys()
     for ref in {*gone, *lists}:
@@ -76,6 +76,11 @@ def mirror_archives(database: sqlite3.Connection, archives: Mapping[RefName, Oid
         database.executemany("INSERT INTO archived VALUES (?, ?, ?)", rows)
     if gone or lists:
         database.execute("DELETE FROM refs WHERE archive IS NOT NULL")
+    return bool(gone or lists)
+
+
+def show_all(database: sqlite3.Connection) -> list[Oid]:
+    """Put the runs of archives into the table of refs where no ref of their own is; the tips whose records are not read."""
     database.execute(f"{_SHOW} {_LATEST_FIRST}")
     left = "SELECT DISTINCT archived.commit_id FROM archived LEFT JOIN refs USING (name) WHERE refs.name IS NULL"
     return [commit for (commit,) in database.execute(left)]

@@ -256,8 +256,11 @@ class Index:
         commits += [tip for tips in lists.values() for name, tip in (tips or {}).items() if name not in names]
         self._read_missing(database, commits)
         with _transaction(database, "BEGIN IMMEDIATE"):
+            # the lists first: a run that was folded keeps the record that was read when it had a ref of its own
+            has_changed = self._keep_lists(database, archives, lists)
             self._mirror(database, names)
-            self._mirror_archives(database, archives, lists)
+            if has_changed:
+                self._show_archived(database)
             strange = [*listing.strange(names), *archived.list_unreadable(database)]
             _set_fact(database, "strange", json.dumps(strange))
             _set_fact(database, "digest", digest)
@@ -288,20 +291,20 @@ class Index:
         with contextlib.closing(self._open_objects(len(archives))) as objects:
             return archived.read_lists(objects, archives)
 
-    def _mirror_archives(
-        self, database: sqlite3.Connection, archives: Mapping[RefName, Oid], lists: archived.Lists
-    ) -> None:
-        """Make the tables of archives equal to the refs, and show their runs where no ref of their own does."""
+    def _keep_lists(self, database: sqlite3.Connection, archives: Mapping[RefName, Oid], lists: archived.Lists) -> bool:
+        """Make the tables of archives equal to the refs; whether something changed."""
         moved = archived.find_moved(database, archives)
-        if not moved and len(archives) == database.execute("SELECT count(*) FROM archives").fetchone()[0]:
-            return
         # another process may have been quicker, and may have seen other refs
         lists = {ref: lists[ref] for ref in moved if ref in lists}
         lists |= self._read_lists({ref: commit for ref, commit in moved.items() if ref not in lists})
-        missing = archived.mirror_archives(database, archives, lists)
+        return archived.keep_lists(database, archives, lists)
+
+    def _show_archived(self, database: sqlite3.Connection) -> None:
+        """Show the runs of archives where no ref of their own does, and forget records that nothing leads to any more."""
+        missing = archived.show_all(database)
         if missing:
             database.executemany(_INSERT, list(self._read(_leave_out_known(database, missing))))
-            archived.mirror_archives(database, archives, {})
+            archived.show_all(database)
         database.execute("DELETE FROM records WHERE commit_id NOT IN (SELECT commit_id FROM refs)")
 
     def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:

@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 
+import archives
 import calls
 import points
 import probe
@@ -21,7 +22,7 @@ import rows
 from measure import check, sealed_environment
 from rows import QUICK, THOROUGH, Bench, Result
 
-ROWS = rows.ROWS | points.ROWS | calls.ROWS | probe.ROWS
+ROWS = rows.ROWS | points.ROWS | calls.ROWS | probe.ROWS | archives.ROWS
 
 
 def main() -> int:
