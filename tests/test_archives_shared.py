@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clones import Clone, Clones
+from gitxp.errors import GitxpError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,3 +124,17 @@ def test_a_hostile_archive_is_left(clones: Clones) -> None:
     assert [left.name for left in pulled.left] == [ARCHIVE]
     assert pulled.created == ["a"]
     assert set(bob.refs()) == {"a"}
+
+
+def test_a_run_of_an_archive_is_not_removed(clones: Clones) -> None:
+    """An archive only grows: a run in it can be hidden, and not removed, by name or by rule."""
+    ada = clones.clone("ada")
+    ada.factory.make("a")
+    ada.factory.make("b")
+    fold(ada, "a")
+    before = ada.refs()
+    with pytest.raises(GitxpError, match="is in an archive"):
+        ada.repo.plan_removal(["a"])
+    assert ada.refs() == before
+    ada.annotate("a", archive=True)
+    assert [run.name for run in ada.repo.runs()] == ["b"]

@@ -1,6 +1,6 @@
 """Rules by which runs go, many at a time: which are to be kept, and from which age on the others go.
 
-Whoever is kept by one rule is kept. Never chosen are runs that are running, that have a star, or that cannot be read: of those
+Whoever is kept by one rule is kept. Never chosen are runs that are running, that have a star, that an archive has, or that cannot be read: of those
 nobody can tell what they are.
 """
 
@@ -75,7 +75,7 @@ def choose(runs: Sequence[Run], rules: Rules, now: float, live: Container[str]) 
         if run.name not in kept
         and not (rules.tagged and run.tags)
         and not _is_young(run, rules, now)
-        and not (run.starred or run.problem or run.status == RUNNING or run.name in live)
+        and not (run.starred or run.problem or run.is_folded or run.status == RUNNING or run.name in live)
     ]
 
 

@@ -47,8 +47,8 @@ class Removing(Reading, Restoring, Sharing):
         """Move the runs of a plan to the trash, all or none, from where `undo` brings them back.
 
         With a remote, they are deleted there first, in one connection for each 2,000; what it refuses stays here, too.
-        Nobody else's clone is changed. `said` is told what git and the other side say meanwhile. Raises `GitxpError` where a run is not as it was planned, `GitFailed` where the remote cannot be
-        reached.
+        Nobody else's clone is changed. `said` is told what git and the other side say meanwhile. Raises `GitxpError` where
+        a run is not as it was planned, `GitFailed` where the remote cannot be reached.
         """
         from gitxp.keeping.removal import refuse_running, remove
 
@@ -109,7 +109,7 @@ class Removing(Reading, Restoring, Sharing):
 
     def _find_target(self, text: str, remote: Remote | None) -> tuple[Target, str]:
         """The run that a text means, and the name that its record has."""
-        from gitxp.errors import UnknownRun
+        from gitxp.errors import GitxpError, UnknownRun
         from gitxp.keeping.removal import Target
 
         try:
@@ -119,6 +119,11 @@ class Removing(Reading, Restoring, Sharing):
             if found is None:
                 raise
             return found
+        if run.is_folded:
+            raise GitxpError(
+                f"{run.name} is in an archive ({run.ref}), which keeps all that it has ever had.",
+                hint=f"Hide it from the list: gitxp archive {run.name}",
+            )
         return Target(run.name, run.commit, run.id, run.ref), str(run.record.get("name", run.name))
 
     def _find_elsewhere(self, text: str, remote: Remote) -> tuple[Target, str] | None:
