@@ -51,6 +51,7 @@ COMMANDS = {
     "rerun": "rerun_command",
     "reproduce": "reproduce_command",
     "archive-refs": "archive_refs_command",
+    "init": "init_command",
 }
 
 

@@ -1,7 +1,7 @@
 """Rules by which runs go, many at a time: which are to be kept, and from which age on the others go.
 
-Whoever is kept by one rule is kept. Never chosen are runs that are running, that have a star, that an archive has, or that cannot be read: of those
-nobody can tell what they are.
+Whoever is kept by one rule is kept. Never chosen are runs that are running, that have a star, that an archive has, or
+that cannot be read: of those nobody can tell what they are.
 """
 
 from __future__ import annotations

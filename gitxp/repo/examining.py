@@ -19,6 +19,26 @@ if TYPE_CHECKING:
 class Examining(Sharing):
     """What takes the space, and what is not as it should be."""
 
+    def init(self) -> str | None:
+        """Write a gitxp.yaml with every key as a comment, at the top of the working tree: its path; None if there is one.
+
+        Nothing else is changed: gitxp needs no preparation. Raises `NotARepository` where there is no working tree.
+        """
+        from gitxp.capture.config import FILE_NAME
+        from gitxp.capture.config_example import commented_example
+        from gitxp.errors import NotARepository
+
+        toplevel = self.location.toplevel
+        if toplevel is None:
+            raise NotARepository("There is no working tree here.", hint="Go to a checkout of the repository.")
+        path = os.path.join(toplevel, FILE_NAME)
+        try:
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(commented_example())
+        except FileExistsError:
+            return None
+        return path
+
     def usage(self, *, progress: Callable[[str], None] = lambda _: None) -> Usage:
         """What takes the space: of each run what it alone holds, and what lies around besides, in bytes on the disk.
 
