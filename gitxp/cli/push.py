@@ -53,7 +53,7 @@ def push_command(
     listener = Listener(quiet=quiet)
     with open_repo() as repo:
         name, texts = split_words(repo, words)
-        remote = repo.remote(name)
+        remote = repo.remote(name, to_push=True)
         runs = [repo.get(text).name for text in texts]
         try:
             pushed = repo.push(remote, runs, said=listener, dry_run=dry_run, verify=not no_verify)
@@ -66,6 +66,7 @@ def push_command(
         from gitxp.render.as_json import json_text
 
         terminal.print_exact([json_text(pushed_json(pushed, dry_run=dry_run))])
-    lines = pushed_lines(pushed, remote.name, dry_run=dry_run, quiet=quiet or as_json)
+    lines = pushed_lines(pushed, remote.label, dry_run=dry_run, quiet=quiet or as_json)
     sys.stderr.write("".join(f"{line}\n" for line in lines))
-    return 1 if pushed.refused else 0
+    is_stuck = bool(pushed.outgoing.fetch_first) and not dry_run
+    return 1 if pushed.refused or is_stuck else 0

@@ -24,8 +24,8 @@ else:
     from gitxp.light import NamedTuple
 
 # Numbers that POSIX fixes: `import signal` brings in `enum`, 4 ms.
-_SIGKILL, _SIGPIPE = 9, 13
-_DEFAULT_SIGNALS = (2, 3, _SIGPIPE, 15)
+_SIGKILL, _SIGPIPE, _SIGTERM = 9, 13, 15
+_DEFAULT_SIGNALS = (2, 3, _SIGPIPE, _SIGTERM)
 
 # `git rev-parse --local-env-vars` (a test compares), and what else would change what git answers.
 LOCAL_VARIABLES = frozenset(
@@ -148,7 +148,9 @@ class Process:
                         on_stderr(bytes(self.out[fd][said:]))
                         said = len(self.out[fd])
         finally:
-            self.close()
+            if self.answer is None:  # it takes its lock files away, which a kill would leave
+                os.kill(self.pid, _SIGTERM)
+                gather(self)
         return self.answer
 
     def close(self) -> None:

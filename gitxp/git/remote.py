@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import GitFailed, UsageError
+from gitxp.errors import GitFailed, UnknownRun, UsageError
 from gitxp.format import RUN_REFS, Oid, RefName
-from gitxp.names import is_name
+from gitxp.names import check_name, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gitxp.git.program import Git
+    from gitxp.errors import GitxpError
+    from gitxp.git.program import Answer, Git
 
 TRACKING_REFS = "refs/gitxp/remotes/"
 ARCHIVE_PREFIX = "@archive-"
@@ -28,11 +30,19 @@ _MAX_LISTED = 2_000_000  # refs of one remote that are looked at
 _FETCH = (
     "--progress",
     "--no-tags",
+    "--no-prune-tags",
     "--no-recurse-submodules",
     "--no-write-fetch-head",
     "--no-auto-maintenance",
     "--refmap=",
 )
+# What an address may have before its host; of ssh the user alone is no secret.
+_CREDENTIALS = re.compile(r"(?i)(https?://)[^/@\s]+@|([a-z][a-z0-9+.-]*://)[^/@\s:]*:[^/@\s]*@")
+# Lines of git's that say why, before or after one that only says that it did not work.
+_GENERIC = ("Could not read from remote repository", "the remote end hung up", "early EOF", "expected flush", "fetch-pack")
+_REASONS = ("fatal: ", "error: ", "ssh: ", "kex_exchange", "Host key", "git@")
+_FSCK = "fsck error"
+_TRIES = 64  # connections that are made to find the runs that git refuses
 
 
 class Remote(NamedTuple):
@@ -46,6 +56,11 @@ class Remote(NamedTuple):
     def tracking(self) -> str:
         """The folder of refs that tell what it had when it was last asked."""
         return f"{TRACKING_REFS}{self.key}/"
+
+    @property
+    def label(self) -> str:
+        """What it is called before people: its name, or the address without a password."""
+        return hide_credentials(self.name)
 
 
 class PushedRef(NamedTuple):
@@ -67,10 +82,10 @@ def list_remotes(git: Git) -> list[Remote]:
     return [_configured(git, name) for name in sorted(filter(None, names))]
 
 
-def find_remote(git: Git, name: str | None) -> Remote:
+def find_remote(git: Git, name: str | None, *, to_push: bool = False) -> Remote:
     """The remote of this name or address; without one, that of the current branch, else origin, else the only one.
 
-    Raises `UsageError` where there is none, or nothing tells which.
+    As for git itself, another one may be configured `to_push` to. Raises `UsageError` where there is none, or nothing tells which.
     """
     known = [remote for remote in git.run("remote").decode("utf-8", "surrogateescape").split("\n") if remote]
     if name is not None:
@@ -78,9 +93,11 @@ def find_remote(git: Git, name: str | None) -> Remote:
             return _configured(git, name)
         if is_address(name):
             return Remote(name, name, "url-" + hashlib.blake2b(os.fsencode(name), digest_size=6).hexdigest())
-        raise UsageError(f"There is no remote {name!r}.", hint=_known(known))
+        raise UsageError(f"There is no remote {hide_credentials(name)!r}.", hint=_known(known))
     branch = _ask(git, "symbolic-ref", "--quiet", "--short", "HEAD")
-    keys = [f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote"]
+    keys = [f"branch.{branch}.remote"]
+    if to_push:
+        keys = [f"branch.{branch}.pushRemote", "remote.pushDefault", *keys]
     chosen = [value for key in keys if (value := _ask(git, "config", "--get", key)) in known]
     for choice in (*chosen, "origin", *(known if len(known) == 1 else ())):
         if choice in known:
@@ -111,24 +128,64 @@ def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> 
     process = git.start("ls-remote", "--refs", "--quiet", "--", remote.name, f"{RUN_REFS}*")
     answer = process.watch(on_stderr)
     if answer.status:
-        raise _failed(("ls-remote",), answer.status, answer.stderr, remote)
+        raise _failed("ls-remote", answer, remote)
     return _parse_refs(answer.stdout.replace(b"\t", b" "), RUN_REFS)
 
 
-def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Callable[[bytes], None]) -> None:
+def fetch(
+    git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Callable[[bytes], None]
+) -> dict[str, str]:
     """Bring the remote's runs to its tracking refs: those of these names, or all, and forget those that it has no more.
 
-    One connection, however many they are.
+    One connection, however many they are; where git finds objects among them that it refuses, some more, and the runs
+    that have such are in the answer, with git's words. Raises `UnknownRun` where a name is not there.
     """
-    if names is None:
-        process = git.start("fetch", *_FETCH, "--prune", "--", remote.name, f"+{RUN_REFS}*:{remote.tracking}*")
-        answer = process.watch(on_stderr)
+    if names is not None:
+        wanted = [name if is_archive(name) else check_name(name) for name in names]
+        answer = _fetch_names(git, remote, wanted, on_stderr)
     else:
-        lines = "".join(f"+{RUN_REFS}{name}:{remote.tracking}{name}\n" for name in names)
-        process = git.start("fetch", *_FETCH, "--stdin", "--", remote.name, stdin=True)
-        answer = process.watch(on_stderr, lines.encode("ascii"))
-    if answer.status:
-        raise _failed(("fetch",), answer.status, answer.stderr, remote)
+        refspec = f"+{RUN_REFS}*:{remote.tracking}*"
+        answer = git.start("fetch", *_FETCH, "--prune", "--", remote.name, refspec).watch(on_stderr)
+    if not answer.status:
+        return {}
+    if _FSCK not in answer.stderr.decode("utf-8", "replace"):
+        raise _failed("fetch", answer, remote)
+    there = list_there(git, remote, on_stderr)
+    known = list_tracked(git, remote)
+    if names is None:
+        forget_tracked(git, remote, known.keys() - there.keys())
+    else:
+        there = {name: there[name] for name in wanted if name in there}
+    return _fetch_sound(git, remote, [name for name, tip in there.items() if known.get(name) != tip], on_stderr)
+
+
+def _fetch_names(git: Git, remote: Remote, names: Iterable[str], on_stderr: Callable[[bytes], None]) -> Answer:
+    lines = "".join(f"+{RUN_REFS}{name}:{remote.tracking}{name}\n" for name in names)
+    process = git.start("fetch", *_FETCH, "--no-prune", "--stdin", "--", remote.name, stdin=True)
+    return process.watch(on_stderr, lines.encode("ascii"))
+
+
+def _fetch_sound(git: Git, remote: Remote, names: list[str], on_stderr: Callable[[bytes], None]) -> dict[str, str]:
+    """Fetch these but for those that git refuses, found by halves; why not, by name."""
+    refused: dict[str, str] = {}
+    groups = [names[: len(names) // 2], names[len(names) // 2 :]]
+    for _ in range(_TRIES):
+        groups = [group for group in groups if group]
+        if not groups:
+            return refused
+        group = groups.pop(0)
+        answer = _fetch_names(git, remote, group, on_stderr)
+        if not answer.status:
+            continue
+        failure = _failed("fetch", answer, remote)
+        if not isinstance(failure, GitFailed) or _FSCK not in failure.stderr:
+            raise failure
+        if len(group) == 1:
+            refused[group[0]] = failure.message
+        else:
+            groups += [group[: len(group) // 2], group[len(group) // 2 :]]
+    refused |= {name: "too many runs there have objects that git refuses" for group in groups for name in group}
+    return refused
 
 
 def push(
@@ -159,10 +216,11 @@ def push(
         answer = process.watch(on_stderr)
         told = _parse_pushed(answer.stdout)
         if answer.status and not any(ref.is_refused for ref in told):
-            raise _failed(("push",), answer.status, answer.stderr, remote)
+            raise _failed("push", answer, remote)
         results += told
-        done = [ref for ref in told if not ref.is_refused]
-        _track(git, remote, {ref.ref.removeprefix(RUN_REFS): commits[ref.ref.removeprefix(RUN_REFS)] for ref in done})
+        # a host may tell of refs that nobody asked for
+        done = [name for ref in told if not ref.is_refused and (name := ref.ref.removeprefix(RUN_REFS)) in commits]
+        _track(git, remote, {name: commits[name] for name in done})
     return results
 
 
@@ -222,9 +280,15 @@ def is_archive(name: str) -> bool:
     return name.startswith(ARCHIVE_PREFIX) and is_name(name.removeprefix("@"))
 
 
+def hide_credentials(text: str) -> str:
+    """The text with the users and passwords of addresses in it made unreadable."""
+    return _CREDENTIALS.sub(lambda match: f"{match[1] or match[2]}<redacted>@", text)
+
+
 def _configured(git: Git, name: str) -> Remote:
     answer = git.ask("remote", "get-url", "--", name)
-    return Remote(name, os.fsdecode(answer.stdout).rstrip("\n"), name)
+    # a remote's name may have slashes, and that of another remote at its beginning
+    return Remote(name, os.fsdecode(answer.stdout).rstrip("\n"), name.replace("/", "%2F"))
 
 
 def _ask(git: Git, *args: str) -> str:
@@ -235,8 +299,21 @@ def _known(known: Sequence[str]) -> str:
     return f"There are: {', '.join(known)}." if known else "Add one: git remote add origin URL"
 
 
-def _failed(args: Sequence[str], status: int, stderr: bytes, remote: Remote) -> GitFailed:
-    del remote
-    return GitFailed(
-        args, status, stderr.decode("utf-8", "replace"), hint="Try what git says to it: git ls-remote REMOTE"
+def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
+    """Why the other side could not be asked: of git's words the first that say it, and no password in them."""
+    said = hide_credentials(answer.stderr.decode("utf-8", "replace"))
+    lines = [line.strip() for line in re.split(r"[\r\n]+", said)]
+    missing = next((line for line in lines if "couldn't find remote ref " in line), None)
+    if missing:
+        name = missing.rpartition(" ")[2].removeprefix(RUN_REFS)
+        return UnknownRun(f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all.")
+    reasons = [line for line in lines if line.startswith(_REASONS)]
+    telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
+    failure = GitFailed(
+        (command,),
+        answer.status,
+        next(iter(telling or reasons), said),
+        hint=f"Try what git says to it: git ls-remote {remote.label}",
     )
+    failure.stderr = said
+    return failure

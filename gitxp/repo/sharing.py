@@ -8,9 +8,10 @@ from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gitxp.exchange import Outgoing, Pulled, Pushed, RemoteOutline
+    from gitxp.format import Oid
     from gitxp.git.program import Git
     from gitxp.git.remote import Remote
     from gitxp.sharing.pull import Wishes
@@ -30,11 +31,14 @@ class Sharing(Base):
     `said` is told what git and the other side say meanwhile, as bytes that may hold anything.
     """
 
-    def remote(self, name: str | None = None) -> Remote:
-        """The remote of this name or address; None: that of the current branch, else origin. Raises `UsageError`."""
+    def remote(self, name: str | None = None, *, to_push: bool = False) -> Remote:
+        """The remote of this name or address; None: that of the current branch, else origin. Raises `UsageError`.
+
+        `to_push`: where git would push to, if another one is configured for that.
+        """
         from gitxp.git.remote import find_remote
 
-        return find_remote(self._git_here(), name)
+        return find_remote(self._git_here(), name, to_push=to_push)
 
     def remotes(self) -> list[RemoteOutline]:
         """The configured remotes: how many runs each had when it was last asked, and how many would go there. Asks nobody."""
@@ -50,20 +54,33 @@ class Sharing(Base):
         """Bring the runs of a remote here: all of them, or those of these names there. One connection.
 
         New runs are made, known ones moved forward; those that were annotated here as well are merged. Runs that were
-        removed here stay away, unless they are named, or `runs_removed_here` is true. Raises `GitFailed` where the remote
-        cannot be asked; then nothing has changed.
+        removed here stay away, unless they are named, or `runs_removed_here` is true. Runs with objects that git refuses
+        are in the answer's `left`, and cost some connections more. Raises `UnknownRun` where a name is not there, and
+        `GitFailed` where the remote cannot be asked; then nothing has changed.
         """
+        from gitxp.exchange import Left
         from gitxp.git.remote import fetch, list_tracked
         from gitxp.sharing.pull import take_in
+        from gitxp.store.removed import forget_removed
 
         before = list_tracked(self._git_here(), remote)
-        fetch(self._network(), remote, names or None, said)
+        refused = fetch(self._network(), remote, names or None, said)
         after = list_tracked(self.git, remote)
         there = {name: tip for name, tip in after.items() if name in names} if names else after
         wishes = self._wishes(names, everything=runs_removed_here)
         pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
-        pulled.gone = sorted(before.keys() - after.keys())
+        pulled.left += [Left(name, words) for name, words in refused.items()]
+        pulled.gone = self._still_here({name: before[name] for name in before.keys() - after.keys()})
+        removed = self._wishes(()).removed
+        forget_removed(self.location.common_dir, self._index().names_of(removed) if removed else ())
         return pulled
+
+    def _still_here(self, tips: Mapping[str, Oid]) -> list[str]:
+        """The names of the runs here that these are tips of."""
+        from gitxp.store.runs import read_runs
+
+        ids = {read.record["id"] for read in read_runs(self._reader(), list(tips.values())) if "id" in read.record}
+        return sorted(self._index().names_of(ids).values())
 
     def push(
         self,
@@ -79,53 +96,68 @@ class Sharing(Base):
 
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
         is told what will go and may raise, then nothing goes. A run that another repository removed there does not go
-        unless it is named. `verify=False` passes over the hook pre-push. What was refused is in the result. Raises
-        `GitFailed` where the remote cannot be asked.
+        unless it is named. `dry_run` sends, fetches and merges nothing; `verify=False` passes over the hook pre-push.
+        What was refused is in the result. Raises `GitFailed` where the remote cannot be asked.
         """
         from gitxp.exchange import Pushed
-        from gitxp.format import RUN_REFS
-        from gitxp.git import remote as network
-        from gitxp.sharing.push import sort_pushed
 
-        result = Pushed(self._plan(remote, names, said))
-        for attempt in range(_ATTEMPTS):
-            outgoing = result.outgoing
-            if dry_run or not outgoing.going:
-                return result
-            if attempt == 0:
-                before(outgoing)
-            tips = {going.there: going.tip for going in outgoing.going}
-            options = () if verify else ("--no-verify",)
-            told = network.push(self._network(), remote, tips, said, options)
-            last, result = result, sort_pushed(outgoing, told, RUN_REFS)
-            result.made[:0], result.moved[:0] = last.made, last.moved
-            if not any(_is_late(words) for _, words in result.refused):
-                break
-            # somebody pushed meanwhile
-            result.outgoing = self._plan(remote, [going.name for going, _ in result.refused], said)
+        result = Pushed(self._plan(remote, names, said, dry_run=dry_run))
+        if dry_run or not result.outgoing.going:
+            return result
+        before(result.outgoing)
+        self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
-    def _plan(self, remote: Remote, names: Sequence[str], said: Said) -> Outgoing:
+    def _send(self, remote: Remote, outgoing: Outgoing, result: Pushed, said: Said, *, verify: bool) -> None:
+        """Send what is to go; where somebody else pushed meanwhile, what that changes is found out and sent again."""
+        from gitxp.format import RUN_REFS
+        from gitxp.git.remote import push
+        from gitxp.sharing.push import sort_pushed
+
+        options = () if verify else ("--no-verify",)
+        for attempt in range(_ATTEMPTS):
+            tips = {going.there: going.tip for going in outgoing.going}
+            told = sort_pushed(outgoing, push(self._network(), remote, tips, said, options), RUN_REFS)
+            result.made += told.made
+            result.moved += told.moved
+            late = [going.name for going, words in told.refused if _is_late(words) and attempt + 1 < _ATTEMPTS]
+            result.refused += [(going, words) for going, words in told.refused if going.name not in late]
+            if not late:
+                return
+            outgoing = self._plan(remote, late, said)
+            plan = result.outgoing
+            plan.going = [going for going in plan.going if going.name not in late] + outgoing.going
+            plan.merged += outgoing.merged
+            plan.newer += outgoing.newer
+            plan.fetch_first += outgoing.fetch_first
+            plan.same += outgoing.same
+            if not outgoing.going:
+                return
+
+    def _plan(self, remote: Remote, names: Sequence[str], said: Said, *, dry_run: bool = False) -> Outgoing:
         """What is to go; what went a separate way there is taken in first."""
         from gitxp.git.remote import fetch, list_there, list_tracked
-        from gitxp.sharing.pull import take_in
+        from gitxp.sharing.pull import Wishes, take_in
         from gitxp.sharing.push import local_runs, plan_push
 
         tracked = list_tracked(self._git_here(), remote)
         there = list_there(self._network(), remote, said)
         merged: list[str] = []
-        for _ in range(_ATTEMPTS):
+        asked: set[str] = set()
+        while True:
             runs = local_runs(self._index().tips(), names)
             outgoing = plan_push(self.git, self._reader(), runs, there, tracked, even_gone=bool(names))
-            if not outgoing.fetch_first:
-                break
-            fetch(self._network(), remote, outgoing.fetch_first, said)
+            wanted = [name for name in outgoing.fetch_first if name not in asked]
+            if dry_run or not wanted:
+                outgoing.merged = merged
+                return outgoing
+            asked.update(wanted)
+            fetch(self._network(), remote, wanted, said)
             now = list_tracked(self.git, remote)
-            there |= {name: now[name] for name in outgoing.fetch_first if name in now}
-            mine = {name: there[name] for name in outgoing.fetch_first if name in there}
-            merged += take_in(self.git, self._reader(), mine, self._index().names_of, self._wishes(mine)).merged
-        outgoing.merged = merged
-        return outgoing
+            there |= {name: now[name] for name in wanted if name in now}
+            mine = {name: there[name] for name in wanted if name in there}
+            taken = take_in(self.git, self._reader(), mine, self._index().names_of, Wishes(known_only=True))
+            merged += [*taken.merged, *taken.updated]
 
     def _wishes(self, wanted: Collection[str], *, everything: bool = False) -> Wishes:
         from gitxp.sharing.pull import Wishes
@@ -138,6 +170,19 @@ class Sharing(Base):
         return self._git_here().networked(interactive=sys.stderr is not None and sys.stderr.isatty())
 
 
+# What git and hosts say of a ref that somebody else moved or made meanwhile.
+_LATE = (
+    "fetch first",
+    "non-fast-forward",
+    "stale info",
+    "failed to update ref",
+    "failed to lock",
+    "cannot lock ref",
+    "incorrect old value",
+    "reference already exists",
+)
+
+
 def _is_late(words: str) -> bool:
     """Whether a ref was refused since the remote has newer commits of it than we know of."""
-    return any(reason in words for reason in ("fetch first", "non-fast-forward", "stale info", "failed to update ref"))
+    return any(reason in words for reason in _LATE)
