@@ -52,7 +52,7 @@ class Member(Lab):
 
 def member(lab: Lab, to: str, *options: str) -> Member:
     """Clone."""
-    return Member(clone(lab, to, *options).top)
+    return Member(os.path.normpath(clone(lab, to, *options).top))
 
 
 def script(path: str, code: str) -> str:
@@ -60,7 +60,7 @@ def script(path: str, code: str) -> str:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"#!/bin/sh\n{code}\n")
-    os.chmod(path, 0o755)
+    os.chmod(path, 0o700)
     return path
 
 

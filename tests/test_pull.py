@@ -212,7 +212,9 @@ def test_what_was_removed_here_stays_away(hub: Member, made: Factory, ada: Membe
     made.make("a")
     made.make("b")
     ada.pull()
-    lines = [json.dumps({"at": "2026-01-01T00:00:00.000Z", "id": make_id(n), "name": x}) for n, x in ((1, "a"), (2, "b"))]
+    lines = [
+        json.dumps({"at": "2026-01-01T00:00:00.000Z", "id": make_id(n), "name": x}) for n, x in ((1, "a"), (2, "b"))
+    ]
     ada.write(".git/gitxp/removed.jsonl", "".join(f"{line}\n" for line in lines))
     for name in ("a", "b"):
         ada.git("update-ref", "-d", f"refs/experiments/{name}")

@@ -120,8 +120,24 @@ def test_removed_there_is_not_brought_back(hub: Member, ada: Member) -> None:
     assert hub.names() == ["b"]
     assert names(ada.push("origin", "a")["created"]) == ["a"]
     hub.git("update-ref", "-d", "refs/experiments/a")
-    ada.pull()  # says that it is gone, and then it is as if it had never been there
-    assert names(ada.push()["created"]) == ["a"]
+    assert ada.pull()["gone"] == ["a"]  # a pull does not forget it
+    assert ada.push()["gone"] == ada.push()["gone"] == ["a"]
+    assert names(ada.push("origin", "a")["created"]) == ["a"]
+    assert ada.say("for-each-ref", "refs/gitxp/gone") == ""
+
+
+def test_what_somebody_brought_back_is_as_any_other(hub: Member, ada: Member, bob: Member) -> None:
+    """A run that is there again is no removed one any more."""
+    ada.new("a")
+    ada.push()
+    bob.pull()
+    hub.git("update-ref", "-d", "refs/experiments/a")
+    ada.pull()
+    bob.push("origin", "a")
+    ada.pull()
+    assert ada.say("for-each-ref", "refs/gitxp/gone") == ""
+    ada.run("tag", "a", "+x")
+    assert names(ada.push()["updated"]) == ["a"]
 
 
 @pytest.mark.parametrize("name", ["update", "pre-receive"])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitxp.git.program import Answer, Git
 
 TRACKING_REFS = "refs/gitxp/remotes/"
+GONE_REFS = "refs/gitxp/gone/"
 ARCHIVE_PREFIX = "@archive-"
 # Bytes of refspecs that one command line takes, well below any system's limit: about 10,000 runs.
 _ROOM = 900_000
@@ -39,7 +40,13 @@ _FETCH = (
 # What an address may have before its host; of ssh the user alone is no secret.
 _CREDENTIALS = re.compile(r"(?i)(https?://)[^/@\s]+@|([a-z][a-z0-9+.-]*://)[^/@\s:]*:[^/@\s]*@")
 # Lines of git's that say why, before or after one that only says that it did not work.
-_GENERIC = ("Could not read from remote repository", "the remote end hung up", "early EOF", "expected flush", "fetch-pack")
+_GENERIC = (
+    "Could not read from remote repository",
+    "the remote end hung up",
+    "early EOF",
+    "expected flush",
+    "fetch-pack",
+)
 _REASONS = ("fatal: ", "error: ", "ssh: ", "kex_exchange", "Host key", "git@")
 _FSCK = "fsck error"
 _TRIES = 64  # connections that are made to find the runs that git refuses
@@ -56,6 +63,11 @@ class Remote(NamedTuple):
     def tracking(self) -> str:
         """The folder of refs that tell what it had when it was last asked."""
         return f"{TRACKING_REFS}{self.key}/"
+
+    @property
+    def gone(self) -> str:
+        """The folder of refs that tell what was removed there and is still here, so that a push does not bring it back."""
+        return f"{GONE_REFS}{self.key}/"
 
     @property
     def label(self) -> str:
@@ -123,6 +135,16 @@ def list_tracked(git: Git, remote: Remote) -> dict[str, Oid]:
     return _parse_refs(git.run("for-each-ref", "--format=%(objectname) %(refname)", remote.tracking), remote.tracking)
 
 
+def list_gone(git: Git, remote: Remote) -> dict[str, Oid]:
+    """What was removed there and is still here: names there, and the commits."""
+    return _parse_refs(git.run("for-each-ref", "--format=%(objectname) %(refname)", remote.gone), remote.gone)
+
+
+def note_gone(git: Git, remote: Remote, gone: Mapping[str, Oid], back: Iterable[str]) -> None:
+    """Keep in mind what was removed there, and no more what is back."""
+    _write(git, remote.gone, {**dict.fromkeys(back), **gone})
+
+
 def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> dict[str, Oid]:
     """What the remote has now. One connection."""
     process = git.start("ls-remote", "--refs", "--quiet", "--", remote.name, f"{RUN_REFS}*")
@@ -132,9 +154,7 @@ def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> 
     return _parse_refs(answer.stdout.replace(b"\t", b" "), RUN_REFS)
 
 
-def fetch(
-    git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Callable[[bytes], None]
-) -> dict[str, str]:
+def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Callable[[bytes], None]) -> dict[str, str]:
     """Bring the remote's runs to its tracking refs: those of these names, or all, and forget those that it has no more.
 
     One connection, however many they are; where git finds objects among them that it refuses, some more, and the runs
@@ -230,8 +250,13 @@ def forget_tracked(git: Git, remote: Remote, names: Iterable[str]) -> None:
 
 
 def _track(git: Git, remote: Remote, commits: Mapping[str, Oid | None]) -> None:
+    _write(git, remote.tracking, commits)
+    _write(git, remote.gone, dict.fromkeys(list_gone(git, remote).keys() & commits.keys()))
+
+
+def _write(git: Git, folder: str, commits: Mapping[str, Oid | None]) -> None:
     lines = [
-        f"update {remote.tracking}{name}\0{commit}\0\0" if commit else f"delete {remote.tracking}{name}\0\0"
+        f"update {folder}{name}\0{commit}\0\0" if commit else f"delete {folder}{name}\0\0"
         for name, commit in commits.items()
     ]
     if lines:
@@ -306,7 +331,9 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
     missing = next((line for line in lines if "couldn't find remote ref " in line), None)
     if missing:
         name = missing.rpartition(" ")[2].removeprefix(RUN_REFS)
-        return UnknownRun(f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all.")
+        return UnknownRun(
+            f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
+        )
     reasons = [line for line in lines if line.startswith(_REASONS)]
     telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
     failure = GitFailed(

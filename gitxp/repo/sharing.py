@@ -59,7 +59,7 @@ class Sharing(Base):
         `GitFailed` where the remote cannot be asked; then nothing has changed.
         """
         from gitxp.exchange import Left
-        from gitxp.git.remote import fetch, list_tracked
+        from gitxp.git.remote import fetch, list_gone, list_tracked, note_gone
         from gitxp.sharing.pull import take_in
         from gitxp.store.removed import forget_removed
 
@@ -70,17 +70,23 @@ class Sharing(Base):
         wishes = self._wishes(names, everything=runs_removed_here)
         pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
         pulled.left += [Left(name, words) for name, words in refused.items()]
-        pulled.gone = self._still_here({name: before[name] for name in before.keys() - after.keys()})
+        gone = {name: before[name] for name in before.keys() - after.keys()}
+        names_here = self._names_here(gone)
+        pulled.gone = sorted(set(names_here.values()))
+        back = list_gone(self.git, remote).keys() & after.keys()
+        note_gone(self.git, remote, {name: gone[name] for name in names_here}, back)
         removed = self._wishes(()).removed
         forget_removed(self.location.common_dir, self._index().names_of(removed) if removed else ())
         return pulled
 
-    def _still_here(self, tips: Mapping[str, Oid]) -> list[str]:
-        """The names of the runs here that these are tips of."""
+    def _names_here(self, tips: Mapping[str, Oid]) -> dict[str, str]:
+        """What the runs with these tips are called here, by name there; those that are not here are left out."""
         from gitxp.store.runs import read_runs
 
-        ids = {read.record["id"] for read in read_runs(self._reader(), list(tips.values())) if "id" in read.record}
-        return sorted(self._index().names_of(ids).values())
+        reads = zip(tips, read_runs(self._reader(), list(tips.values())), strict=True)
+        ids = {name: read.record["id"] for name, read in reads if "id" in read.record}
+        names = self._index().names_of(ids.values())
+        return {name: names[id_] for name, id_ in ids.items() if id_ in names}
 
     def push(
         self,
@@ -136,11 +142,11 @@ class Sharing(Base):
 
     def _plan(self, remote: Remote, names: Sequence[str], said: Said, *, dry_run: bool = False) -> Outgoing:
         """What is to go; what went a separate way there is taken in first."""
-        from gitxp.git.remote import fetch, list_there, list_tracked
+        from gitxp.git.remote import fetch, list_gone, list_there, list_tracked
         from gitxp.sharing.pull import Wishes, take_in
         from gitxp.sharing.push import local_runs, plan_push
 
-        tracked = list_tracked(self._git_here(), remote)
+        tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
         there = list_there(self._network(), remote, said)
         merged: list[str] = []
         asked: set[str] = set()

@@ -49,23 +49,33 @@ class _Plan(NamedTuple):
     came_as: dict[RunName, str]  # the name there of what is new here
     left: list[Left]
     passed: list[str]
-    is_whole: bool = True
+    later: list[str]  # names there of runs that another name there brings first
 
 
 def take_in(
     git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesOf, wishes: Wishes | None = None
 ) -> Pulled:
     """Bring runs here up to the tips that a remote has, by name there. Raises `GitFailed` where refs cannot be written."""
+    result = _take_in(git, objects, there, names_of, wishes or Wishes())
+    # a run that several refs there led to was told by each
+    new = {*result.created, *(here for _, here in result.renamed)}
+    result.merged = [name for name in dict.fromkeys(result.merged) if name not in new]
+    result.updated = [name for name in dict.fromkeys(result.updated) if name not in {*new, *result.merged}]
+    return result
+
+
+def _take_in(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesOf, wishes: Wishes) -> Pulled:
     result = Pulled()
     failure: GitFailed | None = None
     for attempt in range(_ATTEMPTS):
-        plan = _plan(git, objects, there, names_of, wishes or Wishes())
+        plan = _plan(git, objects, there, names_of, wishes)
         result.left, result.passed = plan.left, plan.passed
         failure = _carry_out(git, plan, result, singly=attempt >= _ATTEMPTS // 2)
-        if failure is None and plan.is_whole:
+        if failure is None and not plan.later:
             return result
     if failure is not None:
         raise failure
+    result.left += [Left(name, "too many refs there are of the same run: pull again") for name in plan.later]
     return result
 
 
@@ -79,7 +89,7 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
     # where a run has two names there, everybody takes the one that it was given first
     new = dict(sorted(new.items(), key=lambda item: (reads[item[0]].record.get("name") != item[0], item[0])))
     names_here = dict(names_of({read.record["id"] for read in reads.values() if "id" in read.record}))
-    plan = _Plan({}, [], {}, [], [])
+    plan = _Plan({}, [], {}, [], [], [])
     planned: set[str] = set()
     for name, tip in new.items():
         read = reads[name]
@@ -87,11 +97,11 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
         if not read.record:
             plan.left.append(Left(name, (read.problem or "it is no run").rstrip(".")))
         elif id_ in planned:  # one run under two names there: the second meets the first when that is here
-            plan = plan._replace(is_whole=False)
+            plan.later.append(name)
         elif id_ in names_here and names_here[id_] in here:
-            planned.add(id_)
             mine = names_here[id_]
-            _plan_meeting(git, objects, mine, here[mine], (name, tip), plan)
+            if _plan_meeting(git, objects, mine, here[mine], (name, tip), plan):
+                planned.add(id_)
         elif wishes.known_only:
             continue
         elif id_ in wishes.removed and name not in wishes.wanted:
@@ -128,17 +138,21 @@ def _plan_new(
     plan.came_as[chosen] = name
 
 
-def _plan_meeting(git: Git, objects: Objects, mine: RunName, ours: Oid, there: tuple[str, Oid], plan: _Plan) -> None:
+def _plan_meeting(git: Git, objects: Objects, mine: RunName, ours: Oid, there: tuple[str, Oid], plan: _Plan) -> bool:
+    """A run that is here, too; whether anything changes."""
     name, tip = there
     try:
         meeting = meet(git, objects, mine, RefName(RUN_REFS + mine), ours, tip)
     except (AnotherHistory, FormatError) as error:
         plan.left.append(Left(name, error.message.rstrip(".")))
-        return
+        return False
     if meeting.merge is not None:
         plan.merges.append(meeting.merge)
     elif meeting.tip is not None and meeting.tip != ours:
         plan.moves[mine] = (meeting.tip, ours)
+    else:
+        return False
+    return True
 
 
 def _choose_name(objects: Objects, name: str, id_: str, taken: Mapping[str, Oid]) -> RunName | None:
@@ -186,7 +200,9 @@ def _move(git: Git, names: list[RunName], plan: _Plan, result: Pulled, *, singly
     return None
 
 
-def _tell_moved(moves: Mapping[RunName, tuple[Oid, Oid | None]], came_as: Mapping[RunName, str], result: Pulled) -> None:
+def _tell_moved(
+    moves: Mapping[RunName, tuple[Oid, Oid | None]], came_as: Mapping[RunName, str], result: Pulled
+) -> None:
     for name, (_, old) in moves.items():
         if old is not None:
             result.updated.append(name)
