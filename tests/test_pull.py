@@ -376,6 +376,18 @@ def test_remotes_whose_names_contain_each_other(made: Factory, ada: Member, hub:
     assert {remote["name"]: remote["runs"] for remote in ada.ask("remotes")} == {"origin": 0, "team": 1, "team/b": 1}
 
 
+def test_a_partial_clone(hub: Member, made: Factory) -> None:
+    """In a clone without blobs, runs come whole and in one connection; reading them asks nobody."""
+    hub.git("config", "uploadpack.allowFilter", "true")
+    lab = member(hub, hub.path("../partial"), "--filter=blob:none")
+    made.make_many(20)
+    counted = count_connections(lab)
+    assert len(lab.pull()["created"]) == 20
+    assert len(lab.listed()) == 20
+    assert counted.take() == ["fetch"]
+    assert lab.say("config", "remote.origin.partialclonefilter") == "blob:none"
+
+
 @pytest.mark.parametrize("kind", ["bare", "worktree", "shallow", "detached", "single"])
 def test_kinds_of_clones(kind: str, hub: Member, made: Factory, ada: Member) -> None:
     """A bare clone, a linked worktree, a shallow clone, a detached HEAD and a folder within take runs in alike."""

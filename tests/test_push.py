@@ -334,6 +334,17 @@ def test_other_places(hub: Member, ada: Member) -> None:
     assert hub.fsck() == ""
 
 
+def test_another_address_to_push_to(hub: Member, ada: Member) -> None:
+    """Where remote.<name>.pushurl is another address, that one is asked what it has."""
+    ada.new("a")
+    hub.git("clone", "-q", "--bare", hub.top, "../second.git")
+    second = type(hub)(hub.path("../second.git"))
+    ada.git("config", "remote.origin.pushurl", second.top)
+    assert names(ada.push()["created"]) == ["a"]
+    assert (second.tips(), hub.tips()) == (ada.tips(), {})
+    assert ada.push()["same"] == 1
+
+
 def test_unknown_runs_and_remotes(ada: Member) -> None:
     """A word that is neither is said to be no run; nothing was sent."""
     done = ada.run("push", "nothing")

@@ -31,6 +31,7 @@ _MAX_LISTED = 2_000_000  # refs of one remote that are looked at
 _FETCH = (
     "--progress",
     "--no-tags",
+    "--no-filter",  # in a partial clone, each record would cost a connection when it is read
     "--no-prune-tags",
     "--no-recurse-submodules",
     "--no-write-fetch-head",
@@ -58,6 +59,7 @@ class Remote(NamedTuple):
     name: str
     url: str
     key: str
+    push_url: str = ""
 
     @property
     def tracking(self) -> str:
@@ -68,6 +70,11 @@ class Remote(NamedTuple):
     def gone(self) -> str:
         """The folder of refs that tell what was removed there and is still here, so that a push does not bring it back."""
         return f"{GONE_REFS}{self.key}/"
+
+    @property
+    def receiver(self) -> Remote:
+        """Whom to ask what a push has to bring: git may be told to push to another address than it fetches from."""
+        return self._replace(name=self.push_url) if self.push_url not in {"", self.url} else self
 
     @property
     def label(self) -> str:
@@ -311,9 +318,12 @@ def hide_credentials(text: str) -> str:
 
 
 def _configured(git: Git, name: str) -> Remote:
-    answer = git.ask("remote", "get-url", "--", name)
+    url, push_url = (
+        os.fsdecode(git.ask("remote", "get-url", *options, "--", name).stdout).rstrip("\n")
+        for options in ((), ("--push",))
+    )
     # a remote's name may have slashes, and that of another remote at its beginning
-    return Remote(name, os.fsdecode(answer.stdout).rstrip("\n"), name.replace("/", "%2F"))
+    return Remote(name, url, name.replace("/", "%2F"), push_url)
 
 
 def _ask(git: Git, *args: str) -> str:

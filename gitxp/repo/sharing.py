@@ -147,7 +147,7 @@ class Sharing(Base):
         from gitxp.sharing.push import local_runs, plan_push
 
         tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
-        there = list_there(self._network(), remote, said)
+        there = list_there(self._network(), remote.receiver, said)
         merged: list[str] = []
         asked: set[str] = set()
         while True:
@@ -158,7 +158,7 @@ class Sharing(Base):
                 outgoing.merged = merged
                 return outgoing
             asked.update(wanted)
-            fetch(self._network(), remote, wanted, said)
+            fetch(self._network(), remote.receiver, wanted, said)
             now = list_tracked(self.git, remote)
             there |= {name: now[name] for name in wanted if name in now}
             mine = {name: there[name] for name in wanted if name in there}
