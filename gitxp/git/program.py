@@ -135,6 +135,7 @@ class Process:
         if writer.fd is not None:
             poll.register(writer.fd, select.POLLOUT)
         said = 0
+        left = set(self.out)
         try:
             while self.answer is None:
                 for fd, _ in poll.poll():
@@ -144,14 +145,22 @@ class Process:
                             writer.close()
                     elif not self.read(fd):
                         poll.unregister(fd)
+                        left.remove(fd)
                     elif fd == self._stderr:
                         on_stderr(bytes(self.out[fd][said:]))
                         said = len(self.out[fd])
         finally:
-            if self.answer is None:  # it takes its lock files away, which a kill would leave
-                os.kill(self.pid, _SIGTERM)
-                gather(self)
+            if self.answer is None:
+                self._end(left)
         return self.answer
+
+    def _end(self, left: Iterable[int]) -> None:
+        """Let it take its lock files away, which a kill would leave, and do not wait for those that it started."""
+        os.kill(self.pid, _SIGTERM)
+        self.close_stdin()
+        for fd in left:
+            os.close(fd)
+        self._reap()
 
     def close(self) -> None:
         """Kill it, if it still lives, and forget it."""
