@@ -90,11 +90,17 @@ def name_beside(name: str, id_: str, other: str) -> RunName:
 def without_id(name: str, id_: str) -> str:
     """The name that a run had before `name_beside` gave it another; most often the same."""
     first, _, end = name.rpartition("-")
-    return first if first and len(end) >= _LEAST_OF_ID and _digits(id_).startswith(end) else name
+    return first if id_ and first and len(end) >= _LEAST_OF_ID and _digits(id_).startswith(end) else name
 
 
 def _digits(id_: str) -> str:
-    return "".join(c for c in id_.lower() if c in "0123456789abcdef")
+    digits = "".join(c for c in id_.lower() if c in "0123456789abcdef")
+    if len(digits) >= 2 * _LEAST_OF_ID:
+        return digits
+    # a forged or foreign id, which need not have any
+    import hashlib
+
+    return hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def make_name(random: bytes) -> RunName:

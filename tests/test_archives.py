@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitxp.errors import FormatError, GitFailed, NameTaken
 from gitxp.format import Oid, RefName
-from gitxp.git.objects import CatFile
+from gitxp.git.cat_file import CatFile
 from gitxp.git.packs import make_object, write_objects
 from gitxp.git.program import Git
 from gitxp.git.refs import find_ref, list_refs, run_ref

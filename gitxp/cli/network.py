@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
+from gitxp.git.remote import hide_credentials
 from gitxp.render.safe import visible
 
 _PROGRESS = re.compile(
@@ -34,13 +35,18 @@ class Listener:
             self._show(line.decode("utf-8", "replace"))
 
     def close(self) -> None:
-        """End a line of progress that is still open."""
+        """Show what is left, and end a line of progress that is still open."""
+        rest, self._rest = self._rest, b""
+        self._show(rest.decode("utf-8", "replace"))
+        self._end_line()
+
+    def _end_line(self) -> None:
         if self._is_open:
             sys.stderr.write("\n")
             self._is_open = False
 
     def _show(self, line: str) -> None:
-        text = line.rstrip("\r\n").rstrip()[:_LONGEST]
+        text = hide_credentials(line.rstrip("\r\n").rstrip()[:_LONGEST])
         is_progress = _PROGRESS.match(text) is not None
         if not text or (is_progress and not self._is_terminal) or not (is_progress or text.startswith(_WORTH)):
             return
@@ -49,6 +55,6 @@ class Listener:
             sys.stderr.write(f"\r{visible(text)}{_SLUGGISH}" + ("\n" if is_last else ""))
             self._is_open = not is_last
         else:
-            self.close()
+            self._end_line()
             sys.stderr.write(f"{visible(text)}\n")
         sys.stderr.flush()

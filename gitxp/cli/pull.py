@@ -11,6 +11,7 @@ from gitxp.cli.network import Listener
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
+from gitxp.format import RUN_REFS
 from gitxp.git.remote import is_remote
 from gitxp.render.safe import visible
 from gitxp.render.words import count_text, size_text
@@ -22,11 +23,22 @@ if TYPE_CHECKING:
     from gitxp.repo import Repo
 
 
+_PREFIXES = ("experiments/", RUN_REFS)
+
+
 def split_words(repo: Repo, words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The remote and the runs that `[REMOTE] [RUN…]` mean: the first word is a remote if it names or addresses one."""
-    if words and is_remote(repo.git, words[0]):
-        return words[0], list(words[1:])
-    return None, list(words)
+    """The remote and the runs that `[REMOTE] [RUN…]` mean: the first word is a remote if it names or addresses one.
+
+    A run may be called as git calls it, `experiments/<name>`.
+    """
+    is_run = bool(words) and words[0].startswith(_PREFIXES)
+    if words and is_remote(repo.git, words[0]) and not is_run:
+        return words[0], [_run_name(word) for word in words[1:]]
+    return None, [_run_name(word) for word in words]
+
+
+def _run_name(word: str) -> str:
+    return word.removeprefix("refs/").removeprefix("experiments/") if word.startswith(_PREFIXES) else word
 
 
 @click.command("pull", short_help="Bring the runs of others here.")
@@ -72,7 +84,7 @@ def pull_command(
         from gitxp.render.as_json import json_text
 
         terminal.print_exact([json_text(pulled_json(pulled))])
-    lines = [*pulled_lines(pulled, remote.name, quiet=quiet or as_json), *large_lines(copied, quiet=quiet or as_json)]
+    lines = [*pulled_lines(pulled, remote.label, quiet=quiet or as_json), *large_lines(copied, quiet=quiet or as_json)]
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     return 1 if copied and copied.failed else 0
 

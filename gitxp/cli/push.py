@@ -57,7 +57,7 @@ def push_command(
     listener = Listener(quiet=quiet)
     with open_repo() as repo:
         name, texts = split_words(repo, words)
-        remote = repo.remote(name)
+        remote = repo.remote(name, to_push=True)
         runs = [repo.get(text).name for text in texts]
         before = _tell_leaving(remote, terminal.width, quiet=quiet)
         try:
@@ -78,9 +78,10 @@ def push_command(
         from gitxp.render.as_json import json_text
 
         terminal.print_exact([json_text(pushed_json(pushed, dry_run=dry_run))])
-    lines = pushed_lines(pushed, remote.name, dry_run=dry_run, quiet=quiet or as_json)
+    lines = pushed_lines(pushed, remote.label, dry_run=dry_run, quiet=quiet or as_json)
     sys.stderr.write("".join(f"{line}\n" for line in lines))
-    return 1 if pushed.refused or (pushed.large and pushed.large.failed) else 0
+    is_stuck = bool(pushed.outgoing.fetch_first) and not dry_run
+    return 1 if pushed.refused or is_stuck or (pushed.large and pushed.large.failed) else 0
 
 
 def _tell_leaving(remote: Remote, width: int | None, *, quiet: bool) -> Callable[[Leaving], None]:
@@ -90,7 +91,7 @@ def _tell_leaving(remote: Remote, width: int | None, *, quiet: bool) -> Callable
         from gitxp.capture.secrets import redact_url
         from gitxp.render.leaving import leaving_lines, secret_lines
 
-        lines = [] if quiet else leaving_lines(leaving, remote.name, redact_url(remote.url), width or _WIDTH)
+        lines = [] if quiet else leaving_lines(leaving, remote.label, redact_url(remote.url), width or _WIDTH)
         lines += secret_lines(leaving)
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()

@@ -24,8 +24,8 @@ else:
     from gitxp.light import NamedTuple
 
 # Numbers that POSIX fixes: `import signal` brings in `enum`, 4 ms.
-_SIGKILL, _SIGPIPE = 9, 13
-_DEFAULT_SIGNALS = (2, 3, _SIGPIPE, 15)
+_SIGKILL, _SIGPIPE, _SIGTERM = 9, 13, 15
+_DEFAULT_SIGNALS = (2, 3, _SIGPIPE, _SIGTERM)
 
 # `git rev-parse --local-env-vars` (a test compares), and what else would change what git answers.
 LOCAL_VARIABLES = frozenset(
@@ -135,6 +135,7 @@ class Process:
         if writer.fd is not None:
             poll.register(writer.fd, select.POLLOUT)
         said = 0
+        left = set(self.out)
         try:
             while self.answer is None:
                 for fd, _ in poll.poll():
@@ -144,12 +145,22 @@ class Process:
                             writer.close()
                     elif not self.read(fd):
                         poll.unregister(fd)
+                        left.remove(fd)
                     elif fd == self._stderr:
                         on_stderr(bytes(self.out[fd][said:]))
                         said = len(self.out[fd])
         finally:
-            self.close()
+            if self.answer is None:
+                self._end(left)
         return self.answer
+
+    def _end(self, left: Iterable[int]) -> None:
+        """Let it take its lock files away, which a kill would leave, and do not wait for those that it started."""
+        os.kill(self.pid, _SIGTERM)
+        self.close_stdin()
+        for fd in left:
+            os.close(fd)
+        self._reap()
 
     def close(self) -> None:
         """Kill it, if it still lives, and forget it."""

@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import GitFailed, UsageError
+from gitxp.errors import GitFailed, UnknownRun, UsageError
 from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.git.refs import is_archive
-from gitxp.names import is_name
+from gitxp.names import check_name, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gitxp.git.program import Git
+    from gitxp.errors import GitxpError
+    from gitxp.git.program import Answer, Git
 
 TRACKING_REFS = "refs/gitxp/remotes/"
+GONE_REFS = "refs/gitxp/gone/"
 OUTBOX_REFS = "refs/gitxp/outbox/"
 _MAX_LISTED = 2_000_000  # refs of one remote that are looked at
 _FETCH = (
     "--progress",
     "--no-tags",
+    "--no-filter",  # in a partial clone, each record would cost a connection when it is read
+    "--no-prune-tags",
     "--no-recurse-submodules",
     "--no-write-fetch-head",
     "--no-auto-maintenance",
@@ -34,6 +39,19 @@ _FETCH = (
 )
 # Tracking refs can be had again, so that only objects are synced.
 _UNSYNCED = ("-c", "core.fsync=loose-object,pack,-reference")
+# What an address may have before its host; of ssh the user alone is no secret.
+_CREDENTIALS = re.compile(r"(?i)(https?://)[^/@\s]+@|([a-z][a-z0-9+.-]*://)[^/@\s:]*:[^/@\s]*@")
+# Lines of git's that say why, before or after one that only says that it did not work.
+_GENERIC = (
+    "Could not read from remote repository",
+    "the remote end hung up",
+    "early EOF",
+    "expected flush",
+    "fetch-pack",
+)
+_REASONS = ("fatal: ", "error: ", "ssh: ", "kex_exchange", "Host key", "git@")
+_FSCK = "fsck error"
+_TRIES = 64  # connections that are made to find the runs that git refuses
 
 
 class Remote(NamedTuple):
@@ -42,11 +60,27 @@ class Remote(NamedTuple):
     name: str
     url: str
     key: str
+    push_url: str = ""
 
     @property
     def tracking(self) -> str:
         """The folder of refs that tell what it had when it was last asked."""
         return f"{TRACKING_REFS}{self.key}/"
+
+    @property
+    def gone(self) -> str:
+        """The folder of refs that tell what was removed there and is still here, so that a push does not bring it back."""
+        return f"{GONE_REFS}{self.key}/"
+
+    @property
+    def receiver(self) -> Remote:
+        """Whom to ask what a push has to bring: git may be told to push to another address than it fetches from."""
+        return self._replace(name=self.push_url) if self.push_url not in {"", self.url} else self
+
+    @property
+    def label(self) -> str:
+        """What it is called before people: its name, or the address without a password."""
+        return hide_credentials(self.name)
 
 
 class PushedRef(NamedTuple):
@@ -68,10 +102,10 @@ def list_remotes(git: Git) -> list[Remote]:
     return [_configured(git, name) for name in sorted(filter(None, names))]
 
 
-def find_remote(git: Git, name: str | None) -> Remote:
+def find_remote(git: Git, name: str | None, *, to_push: bool = False) -> Remote:
     """The remote of this name or address; without one, that of the current branch, else origin, else the only one.
 
-    Raises `UsageError` where there is none, or nothing tells which.
+    As for git itself, another one may be configured `to_push` to. Raises `UsageError` where there is none, or nothing tells which.
     """
     known = [remote for remote in git.run("remote").decode("utf-8", "surrogateescape").split("\n") if remote]
     if name is not None:
@@ -79,9 +113,11 @@ def find_remote(git: Git, name: str | None) -> Remote:
             return _configured(git, name)
         if is_address(name):
             return Remote(name, name, "url-" + hashlib.blake2b(os.fsencode(name), digest_size=6).hexdigest())
-        raise UsageError(f"There is no remote {name!r}.", hint=_known(known))
+        raise UsageError(f"There is no remote {hide_credentials(name)!r}.", hint=_known(known))
     branch = _ask(git, "symbolic-ref", "--quiet", "--short", "HEAD")
-    keys = [f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote"]
+    keys = [f"branch.{branch}.remote"]
+    if to_push:
+        keys = [f"branch.{branch}.pushRemote", "remote.pushDefault", *keys]
     chosen = [value for key in keys if (value := _ask(git, "config", "--get", key)) in known]
     for choice in (*chosen, "origin", *(known if len(known) == 1 else ())):
         if choice in known:
@@ -107,9 +143,19 @@ def list_tracked(git: Git, remote: Remote) -> dict[str, Oid]:
     return _parse_refs(git.run("for-each-ref", "--format=%(objectname) %(refname)", remote.tracking), remote.tracking)
 
 
+def list_gone(git: Git, remote: Remote) -> dict[str, Oid]:
+    """What was removed there and is still here: names there, and the commits."""
+    return _parse_refs(git.run("for-each-ref", "--format=%(objectname) %(refname)", remote.gone), remote.gone)
+
+
+def note_gone(git: Git, remote: Remote, gone: Mapping[str, Oid], back: Iterable[str]) -> None:
+    """Keep in mind what was removed there, and no more what is back."""
+    _write(git, remote.gone, {**dict.fromkeys(back), **gone})
+
+
 def list_tips_there(git: Git, remote: Remote) -> list[Oid]:
     """The commits that the remote had when it was last asked: of its runs, and of its branches."""
-    places = [remote.tracking, *((f"refs/remotes/{remote.name}/",) if remote.name == remote.key else ())]
+    places = [remote.tracking, *((f"refs/remotes/{remote.name}/",) if remote.name != remote.url else ())]
     listed = git.run("for-each-ref", "--format=%(objectname)", *places).decode("ascii").split()
     return [Oid(oid) for oid in dict.fromkeys(listed)]
 
@@ -119,26 +165,62 @@ def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> 
     process = git.start("ls-remote", "--refs", "--quiet", "--", remote.name, f"{RUN_REFS}*")
     answer = process.watch(on_stderr)
     if answer.status:
-        raise _failed(("ls-remote",), answer.status, answer.stderr, remote)
+        raise _failed("ls-remote", answer, remote)
     return _parse_refs(answer.stdout.replace(b"\t", b" "), RUN_REFS)
 
 
-def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Callable[[bytes], None]) -> None:
+def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Callable[[bytes], None]) -> dict[str, str]:
     """Bring the remote's runs to its tracking refs: those of these names, or all, and forget those that it has no more.
 
-    One connection, however many they are.
+    One connection, however many they are; where git finds objects among them that it refuses, some more, and the runs
+    that have such are in the answer, with git's words. Raises `UnknownRun` where a name is not there.
     """
-    if names is None:
-        process = git.start(
-            *_UNSYNCED, "fetch", *_FETCH, "--prune", "--", remote.name, f"+{RUN_REFS}*:{remote.tracking}*"
-        )
-        answer = process.watch(on_stderr)
+    if names is not None:
+        wanted = [name if is_archive(RUN_REFS + name) else check_name(name) for name in names]
+        answer = _fetch_names(git, remote, wanted, on_stderr)
     else:
-        lines = "".join(f"+{RUN_REFS}{name}:{remote.tracking}{name}\n" for name in names)
-        process = git.start(*_UNSYNCED, "fetch", *_FETCH, "--stdin", "--", remote.name, stdin=True)
-        answer = process.watch(on_stderr, lines.encode("ascii"))
-    if answer.status:
-        raise _failed(("fetch",), answer.status, answer.stderr, remote)
+        refspec = f"+{RUN_REFS}*:{remote.tracking}*"
+        answer = git.start(*_UNSYNCED, "fetch", *_FETCH, "--prune", "--", remote.name, refspec).watch(on_stderr)
+    if not answer.status:
+        return {}
+    if _FSCK not in answer.stderr.decode("utf-8", "replace"):
+        raise _failed("fetch", answer, remote)
+    there = list_there(git, remote, on_stderr)
+    known = list_tracked(git, remote)
+    if names is None:
+        forget_tracked(git, remote, known.keys() - there.keys())
+    else:
+        there = {name: there[name] for name in wanted if name in there}
+    return _fetch_sound(git, remote, [name for name, tip in there.items() if known.get(name) != tip], on_stderr)
+
+
+def _fetch_names(git: Git, remote: Remote, names: Iterable[str], on_stderr: Callable[[bytes], None]) -> Answer:
+    lines = "".join(f"+{RUN_REFS}{name}:{remote.tracking}{name}\n" for name in names)
+    process = git.start(*_UNSYNCED, "fetch", *_FETCH, "--no-prune", "--stdin", "--", remote.name, stdin=True)
+    return process.watch(on_stderr, lines.encode("ascii"))
+
+
+def _fetch_sound(git: Git, remote: Remote, names: list[str], on_stderr: Callable[[bytes], None]) -> dict[str, str]:
+    """Fetch these but for those that git refuses, found by halves; why not, by name."""
+    refused: dict[str, str] = {}
+    groups = [names[: len(names) // 2], names[len(names) // 2 :]]
+    for _ in range(_TRIES):
+        groups = [group for group in groups if group]
+        if not groups:
+            return refused
+        group = groups.pop(0)
+        answer = _fetch_names(git, remote, group, on_stderr)
+        if not answer.status:
+            continue
+        failure = _failed("fetch", answer, remote)
+        if not isinstance(failure, GitFailed) or _FSCK not in failure.stderr:
+            raise failure
+        if len(group) == 1:
+            refused[group[0]] = failure.message
+        else:
+            groups += [group[: len(group) // 2], group[len(group) // 2 :]]
+    refused |= {name: "too many runs there have objects that git refuses" for group in groups for name in group}
+    return refused
 
 
 def push(
@@ -157,7 +239,7 @@ def push(
     leases = [f"--force-with-lease={RUN_REFS}{name}:{oid}" for name, oid in (expected or {}).items()]
     outbox = f"{OUTBOX_REFS}{os.getpid()}-{os.urandom(4).hex()}/"
     staged = {name: oid for name, oid in commits.items() if oid}
-    _update(git, {f"{outbox}{name}": oid for name, oid in staged.items()})
+    _write(git, outbox, staged)
     try:
         process = git.start(
             *("-c", f"remote.{remote.name}.mirror=false") if remote.name != remote.url else (),
@@ -171,12 +253,13 @@ def push(
         )
         answer = process.watch(on_stderr)
     finally:
-        _update(git, dict.fromkeys(f"{outbox}{name}" for name in staged))
+        _write(git, outbox, dict.fromkeys(staged))
     told = _parse_pushed(answer.stdout)
     if answer.status and not any(ref.is_refused for ref in told):
-        raise _failed(("push",), answer.status, answer.stderr, remote)
-    names = [ref.ref.removeprefix(RUN_REFS) for ref in told if not ref.is_refused]
-    _update(git, {f"{remote.tracking}{name}": commits[name] for name in names if name in commits})
+        raise _failed("push", answer, remote)
+    # a host may tell of refs that nobody asked for
+    done = [name for ref in told if not ref.is_refused and (name := ref.ref.removeprefix(RUN_REFS)) in commits]
+    _track(git, remote, {name: commits[name] for name in done})
     return told
 
 
@@ -185,22 +268,29 @@ def try_push(git: Git, remote: Remote, name: str, commit: Oid) -> list[PushedRef
 
     `GitFailed` where the remote cannot be asked.
     """
-    args = ("push", "--dry-run", "--porcelain", "--no-verify", "--", remote.name, f"{commit}:{RUN_REFS}{name}")
-    answer = git.ask(*args)
+    answer = git.ask("push", "--dry-run", "--porcelain", "--no-verify", "--", remote.name, f"{commit}:{RUN_REFS}{name}")
     told = _parse_pushed(answer.stdout)
     if answer.status and not told:
-        raise _failed(args, answer.status, answer.stderr, remote)
+        raise _failed("push", answer, remote)
     return told
 
 
 def forget_tracked(git: Git, remote: Remote, names: Iterable[str]) -> None:
     """Forget that the remote has runs of these names."""
-    _update(git, {f"{remote.tracking}{name}": None for name in names})
+    _track(git, remote, dict.fromkeys(names))
 
 
-def _update(git: Git, refs: Mapping[str, Oid | None]) -> None:
+def _track(git: Git, remote: Remote, commits: Mapping[str, Oid | None]) -> None:
+    _write(git, remote.tracking, commits)
+    _write(git, remote.gone, dict.fromkeys(list_gone(git, remote).keys() & commits.keys()))
+
+
+def _write(git: Git, folder: str, commits: Mapping[str, Oid | None]) -> None:
     """Set or delete refs that can be had again; they are not worth a sync each."""
-    lines = [f"update {ref}\0{oid}\0\0" if oid else f"delete {ref}\0\0" for ref, oid in refs.items()]
+    lines = [
+        f"update {folder}{name}\0{commit}\0\0" if commit else f"delete {folder}{name}\0\0"
+        for name, commit in commits.items()
+    ]
     if lines:
         git.run("-c", "core.fsync=none", "update-ref", "--stdin", "-z", data="".join(lines).encode("ascii"))
 
@@ -228,9 +318,18 @@ def _parse_refs(listed: bytes, prefix: str) -> dict[str, Oid]:
     return found
 
 
+def hide_credentials(text: str) -> str:
+    """The text with the users and passwords of addresses in it made unreadable."""
+    return _CREDENTIALS.sub(lambda match: f"{match[1] or match[2]}<redacted>@", text)
+
+
 def _configured(git: Git, name: str) -> Remote:
-    answer = git.ask("remote", "get-url", "--", name)
-    return Remote(name, os.fsdecode(answer.stdout).rstrip("\n"), name)
+    url, push_url = (
+        os.fsdecode(git.ask("remote", "get-url", *options, "--", name).stdout).rstrip("\n")
+        for options in ((), ("--push",))
+    )
+    # a remote's name may have slashes, and that of another remote at its beginning
+    return Remote(name, url, name.replace("/", "%2F"), push_url)
 
 
 def _ask(git: Git, *args: str) -> str:
@@ -241,8 +340,23 @@ def _known(known: Sequence[str]) -> str:
     return f"There are: {', '.join(known)}." if known else "Add one: git remote add origin URL"
 
 
-def _failed(args: Sequence[str], status: int, stderr: bytes, remote: Remote) -> GitFailed:
-    del remote
-    return GitFailed(
-        args, status, stderr.decode("utf-8", "replace"), hint="Try what git says to it: git ls-remote REMOTE"
+def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
+    """Why the other side could not be asked: of git's words the first that say it, and no password in them."""
+    said = hide_credentials(answer.stderr.decode("utf-8", "replace"))
+    lines = [line.strip() for line in re.split(r"[\r\n]+", said)]
+    missing = next((line for line in lines if "couldn't find remote ref " in line), None)
+    if missing:
+        name = missing.rpartition(" ")[2].removeprefix(RUN_REFS)
+        return UnknownRun(
+            f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
+        )
+    reasons = [line for line in lines if line.startswith(_REASONS)]
+    telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
+    failure = GitFailed(
+        (command,),
+        answer.status,
+        next(iter(telling or reasons), said),
+        hint=f"Try what git says to it: git ls-remote {remote.label}",
     )
+    failure.stderr = said
+    return failure

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import GitxpError
 from gitxp.format import RUN_REFS, Oid, RefName, make_id
-from gitxp.git.remote import list_tracked, push
+from gitxp.git.remote import list_tracked, note_gone, push
 from gitxp.store.removed import note_removed
 from gitxp.store.trash import Doomed, Trashed, throw_away
 
@@ -155,6 +155,9 @@ def remove(
         )
         gone, refused = _remove_there(network, plan.remote, targets, said)
         targets = tuple(gone)
+        if plan.keep:  # or the next push would bring them back
+            kept_here = {target.there: target.commit for target in gone if target.there and target.ref}
+            note_gone(git, plan.remote, kept_here, ())
     if not plan.keep:
         trashed += _throw_away(git, [target for target in targets if target.ref], id_, now)
     kept = {one.name for one in refused}

@@ -67,7 +67,8 @@ def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: b
         yield from _sent_lines(pushed, visible(remote), dry_run=dry_run)
     yield from large_lines(pushed.large, quiet=quiet)
     yield from _kept_lines(pushed, visible(remote), dry_run=dry_run)
-    if not (quiet or pushed.made or pushed.moved or pushed.refused or plan.going or plan.gone or plan.newer):
+    told = (pushed.made, pushed.moved, pushed.refused, plan.going, plan.gone, plan.newer, plan.fetch_first)
+    if not quiet and not any(told):
         yield f"{visible(remote)} has everything." if plan.same else "There are no runs to push."
 
 
@@ -97,6 +98,9 @@ def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
             f"(gitxp push {where} RUN sends it all the same)"
         )
     for name in plan.fetch_first:
+        if dry_run:
+            yield f"{visible(name)} in {where} is not known here: a push would fetch it, and merge or rename what goes"
+            continue
         yield f"{visible(name)} in {where} has another history than yours, and nothing was sent for it: gitxp pull {where}"
     for going, words in pushed.refused:
         yield f"{visible(going.name)} was refused by {where}: {_cut(words)}"

@@ -8,10 +8,11 @@ from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gitxp.errors import SecretsFound
     from gitxp.exchange import CopiedLarge, Outgoing, Pulled, Pushed, RemoteOutline
+    from gitxp.format import Oid
     from gitxp.git.lfs import Pointer
     from gitxp.git.program import Git
     from gitxp.git.remote import Remote
@@ -39,11 +40,14 @@ class Sharing(Base):
     `said` is told what git and the other side say meanwhile, as bytes that may hold anything.
     """
 
-    def remote(self, name: str | None = None) -> Remote:
-        """The remote of this name or address; None: that of the current branch, else origin. Raises `UsageError`."""
+    def remote(self, name: str | None = None, *, to_push: bool = False) -> Remote:
+        """The remote of this name or address; None: that of the current branch, else origin. Raises `UsageError`.
+
+        `to_push`: where git would push to, if another one is configured for that.
+        """
         from gitxp.git.remote import find_remote
 
-        return find_remote(self._git_here(), name)
+        return find_remote(self._git_here(), name, to_push=to_push)
 
     def remotes(self) -> list[RemoteOutline]:
         """The configured remotes: how many runs each had when it was last asked, and how many would go there. Asks nobody."""
@@ -59,24 +63,43 @@ class Sharing(Base):
         """Bring the runs of a remote here: all of them, or those of these names there. One connection.
 
         New runs are made, known ones moved forward; those that were annotated here as well are merged. Runs that were
-        removed here stay away, unless they are named, or `runs_removed_here` is true. Raises `GitFailed` where the remote
-        cannot be asked; then nothing has changed.
+        removed here stay away, unless they are named, or `runs_removed_here` is true. Runs with objects that git refuses
+        are in the answer's `left`, and cost some connections more. Raises `UnknownRun` where a name is not there, and
+        `GitFailed` where the remote cannot be asked; then nothing has changed.
         """
-        from gitxp.exchange import Pulled
-        from gitxp.git.remote import fetch, list_tracked
+        from gitxp.exchange import Left, Pulled
+        from gitxp.git.remote import fetch, list_gone, list_tracked, note_gone
         from gitxp.sharing.archives import take_in_archives
         from gitxp.sharing.pull import take_in
+        from gitxp.store.removed import forget_removed
 
         before = list_tracked(self._git_here(), remote)
-        fetch(self._network(), remote, names or None, said)
+        refused = fetch(self._network(), remote, names or None, said)
         after = list_tracked(self.git, remote)
         there = {name: tip for name, tip in after.items() if name in names} if names else after
-        pulled = Pulled()
-        take_in_archives(self.git, self._reader(), there, pulled)
+        before_runs = Pulled()
+        take_in_archives(self.git, self._reader(), there, before_runs)
         wishes = self._wishes(names, everything=runs_removed_here)
-        take_in(self.git, self._reader(), there, self._index().names_of, wishes, pulled)
-        pulled.gone = sorted(before.keys() - after.keys())
+        pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
+        pulled.archives, pulled.left[:0] = before_runs.archives, before_runs.left
+        pulled.left += [Left(name, words) for name, words in refused.items()]
+        gone = {name: before[name] for name in before.keys() - after.keys()}
+        names_here = self._names_here(gone)
+        pulled.gone = sorted(set(names_here.values()))
+        back = list_gone(self.git, remote).keys() & after.keys()
+        note_gone(self.git, remote, {name: gone[name] for name in names_here}, back)
+        removed = self._wishes(()).removed
+        forget_removed(self.location.common_dir, self._index().names_of(removed) if removed else ())
         return pulled
+
+    def _names_here(self, tips: Mapping[str, Oid]) -> dict[str, str]:
+        """What the runs with these tips are called here, by name there; those that are not here are left out."""
+        from gitxp.store.runs import read_runs
+
+        reads = zip(tips, read_runs(self._reader(), list(tips.values())), strict=True)
+        ids = {name: read.record["id"] for name, read in reads if "id" in read.record}
+        names = self._index().names_of(ids.values())
+        return {name: names[id_] for name, id_ in ids.items() if id_ in names}
 
     def push(
         self,
@@ -95,71 +118,85 @@ class Sharing(Base):
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
         is told what will leave the machine. Where gitxp.yaml names a storage, large files are copied there first; `storing` is
         told its address, how many they are, and their bytes. A run that somebody removed there does not go unless it is named.
-        `verify=False` passes over the hook pre-push. What was refused is in the result. Raises `SecretsFound` where
-        something looks like a secret, unless `force_secrets`; `GitFailed` where the remote cannot be asked. Then nothing went.
+        `dry_run` sends, fetches and merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the
+        result. Raises `SecretsFound` where something looks like a secret, unless `force_secrets`; `GitFailed` where the
+        remote cannot be asked. Then nothing went.
         """
         from gitxp.exchange import Pushed
-        from gitxp.format import RUN_REFS
-        from gitxp.git import remote as network
-        from gitxp.sharing.push import sort_pushed
 
-        result = Pushed(self._plan(remote, names, said))
-        for attempt in range(_ATTEMPTS):
-            outgoing = result.outgoing
-            if not outgoing.going:
-                return result
-            if attempt == 0:
-                leaving = self._survey(remote, outgoing)
-                before(leaving)
-                if leaving.secrets and not force_secrets and not dry_run:
-                    raise _secrets_found(leaving)
-            if dry_run:
-                return result
-            if attempt == 0:
-                result.large = self._store_large(remote, outgoing, storing)
-            tips = {going.there: going.tip for going in outgoing.going}
-            options = () if verify else ("--no-verify",)
-            told = network.push(self._network(), remote, tips, said, options)
-            last, result = result, sort_pushed(outgoing, told, RUN_REFS)
-            result.made[:0], result.moved[:0], result.large = last.made, last.moved, last.large
-            if not any(_is_late(words) for _, words in result.refused):
-                break
-            # somebody pushed meanwhile
-            result.outgoing = self._plan(remote, [going.name for going, _ in result.refused], said)
+        result = Pushed(self._plan(remote, names, said, dry_run=dry_run))
+        if not result.outgoing.going:
+            return result
+        leaving = self._survey(remote, result.outgoing)
+        before(leaving)
+        if dry_run:
+            return result
+        if leaving.secrets and not force_secrets:
+            raise _secrets_found(leaving)
+        result.large = self._store_large(remote, result.outgoing, storing)
+        self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
-    def _plan(self, remote: Remote, names: Sequence[str], said: Said) -> Outgoing:
+    def _send(self, remote: Remote, outgoing: Outgoing, result: Pushed, said: Said, *, verify: bool) -> None:
+        """Send what is to go; where somebody else pushed meanwhile, what that changes is found out and sent again."""
+        from gitxp.format import RUN_REFS
+        from gitxp.git.remote import push
+        from gitxp.sharing.push import sort_pushed
+
+        options = () if verify else ("--no-verify",)
+        for attempt in range(_ATTEMPTS):
+            tips = {going.there: going.tip for going in outgoing.going}
+            told = sort_pushed(outgoing, push(self._network(), remote, tips, said, options), RUN_REFS)
+            result.made += told.made
+            result.moved += told.moved
+            late = [going.name for going, words in told.refused if _is_late(words) and attempt + 1 < _ATTEMPTS]
+            result.refused += [(going, words) for going, words in told.refused if going.name not in late]
+            if not late:
+                return
+            outgoing = self._plan(remote, late, said)
+            plan = result.outgoing
+            plan.going = [going for going in plan.going if going.name not in late] + outgoing.going
+            plan.merged += outgoing.merged
+            plan.newer += outgoing.newer
+            plan.fetch_first += outgoing.fetch_first
+            plan.same += outgoing.same
+            if not outgoing.going:
+                return
+
+    def _plan(self, remote: Remote, names: Sequence[str], said: Said, *, dry_run: bool = False) -> Outgoing:
         """What is to go; what went a separate way there is taken in first."""
         from gitxp.exchange import Pulled
         from gitxp.format import RUN_REFS
         from gitxp.git.refs import list_refs
-        from gitxp.git.remote import fetch, list_there, list_tracked
+        from gitxp.git.remote import fetch, list_gone, list_there, list_tracked
         from gitxp.sharing.archives import take_in_archives
         from gitxp.sharing.pull import take_in
         from gitxp.sharing.push import local_runs, plan_archives, plan_push
 
-        tracked = list_tracked(self._git_here(), remote)
-        there = list_there(self._network(), remote, said)
+        tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
+        there = list_there(self._network(), remote.receiver, said)
         merged: list[str] = []
-        for _ in range(_ATTEMPTS):
+        asked: set[str] = set()
+        while True:
             runs = local_runs(self._index().tips(), names)
             outgoing = plan_push(self.git, self._reader(), runs, there, tracked, even_gone=bool(names))
             if not names:
                 refs = list_refs(self.git).archives().items()
                 archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in refs}
                 plan_archives(self.git, self._reader(), archives, there, outgoing)
-            if not outgoing.fetch_first:
-                break
-            fetch(self._network(), remote, outgoing.fetch_first, said)
+            wanted = [name for name in outgoing.fetch_first if name not in asked]
+            if dry_run or not wanted:
+                outgoing.merged = merged
+                return outgoing
+            asked.update(wanted)
+            fetch(self._network(), remote.receiver, wanted, said)
             now = list_tracked(self.git, remote)
-            there |= {name: now[name] for name in outgoing.fetch_first if name in now}
-            mine = {name: there[name] for name in outgoing.fetch_first if name in there}
-            pulled = Pulled()
-            take_in_archives(self.git, self._reader(), mine, pulled)
-            take_in(self.git, self._reader(), mine, self._index().names_of, self._wishes(mine), pulled)
-            merged += pulled.merged
-        outgoing.merged = merged
-        return outgoing
+            there |= {name: now[name] for name in wanted if name in now}
+            mine = {name: there[name] for name in wanted if name in there}
+            take_in_archives(self.git, self._reader(), mine, Pulled())
+            wishes = self._wishes(())._replace(known_only=True)
+            taken = take_in(self.git, self._reader(), mine, self._index().names_of, wishes)
+            merged += [*taken.merged, *taken.updated]
 
     def fetch_large(
         self, runs: Sequence[Run], storing: Callable[[str, int, int], None] = _no_storing
@@ -234,10 +271,23 @@ class Sharing(Base):
 
         removed = () if everything else read_removed(self.location.common_dir)
         folded = {run.name: run.commit for run in self._index().tips() if run.is_folded}
-        return Wishes(frozenset(line.id for line in removed), frozenset(wanted), folded)
+        return Wishes(frozenset(line.id for line in removed), frozenset(wanted), folded=folded)
 
     def _network(self) -> Git:
         return self._git_here().networked(interactive=sys.stderr is not None and sys.stderr.isatty())
+
+
+# What git and hosts say of a ref that somebody else moved or made meanwhile.
+_LATE = (
+    "fetch first",
+    "non-fast-forward",
+    "stale info",
+    "failed to update ref",
+    "failed to lock",
+    "cannot lock ref",
+    "incorrect old value",
+    "reference already exists",
+)
 
 
 def _secrets_found(leaving: Leaving) -> SecretsFound:
@@ -253,4 +303,4 @@ def _secrets_found(leaving: Leaving) -> SecretsFound:
 
 def _is_late(words: str) -> bool:
     """Whether a ref was refused since the remote has newer commits of it than we know of."""
-    return any(reason in words for reason in ("fetch first", "non-fast-forward", "stale info", "failed to update ref"))
+    return any(reason in words for reason in _LATE)

@@ -74,13 +74,14 @@ def plan_push(
     plan = Outgoing()
     ids = _Ids(objects)
     given: dict[str, str | None] = {}
+    names_there = {name.lower(): name for name in there}  # names that differ by case alone are one
     for run in sorted(runs, key=lambda run: run.name != run.first_name):
         if run.tip == there.get(run.name):
             plan.same += 1
-            given[run.name] = run.id
+            given[run.name.lower()] = run.id
             continue
-        name, is_known = _find_name(run, there, given, ids)
-        given[name] = run.id
+        name, is_known = _find_name(run, there, names_there, given, ids)
+        given[name.lower()] = run.id
         if not is_known:
             plan.fetch_first.append(name)
         elif name not in there and name in tracked and not even_gone:
@@ -119,12 +120,15 @@ def _is_near(objects: Objects, old: Oid, new: Oid) -> bool:
     return False
 
 
-def _find_name(run: Local, there: Mapping[str, Oid], given: Mapping[str, str | None], ids: _Ids) -> tuple[str, bool]:
+def _find_name(
+    run: Local, there: Mapping[str, Oid], names_there: Mapping[str, str], given: Mapping[str, str | None], ids: _Ids
+) -> tuple[str, bool]:
     """Its name there: one that has it already, else the first that is free; and whether that can be told yet."""
-    name = run.first_name
+    name, tried = run.first_name, {run.first_name}
     for _ in range(_NAMES):
-        if name in given:
-            other = given[name]
+        name = names_there.get(name.lower(), name)
+        if name.lower() in given:
+            other = given[name.lower()]
         elif name not in there:
             return name, True
         elif not ids.is_known(there[name]):
@@ -133,7 +137,10 @@ def _find_name(run: Local, there: Mapping[str, Oid], given: Mapping[str, str | N
             other = ids.get(there[name])
         if other == run.id:
             return name, True
-        name = name_beside(name, run.id or run.tip, other or str(there.get(name, "")))
+        others = other or str(there.get(name, ""))
+        longer = name_beside(run.first_name, run.id or run.tip, others)
+        name = longer if longer not in tried else name_beside(name, run.id or run.tip, others)
+        tried.add(name)
     return name, False
 
 
@@ -174,6 +181,8 @@ def sort_pushed(outgoing: Outgoing, told: Sequence[PushedRef], prefix: str) -> P
             continue
         if ref.is_refused:
             result.refused.append((going, ref.words))
+        elif ref.flag == "=":  # somebody else brought the same meanwhile
+            outgoing.same += 1
         elif ref.flag == "*":
             result.made.append(going)
         else:

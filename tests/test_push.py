@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from run_factory import Factory
+from states import portrait
+from team import between, count_connections, hook, member, said
+
+if TYPE_CHECKING:
+    from team import Member
+
+pytest_plugins = ("team_fixtures",)
+
+
+def names(going: list[dict[str, str]]) -> list[str]:
+    """The names of what went."""
+    return [run["name"] for run in going]
+
+
+def test_what_goes(hub: Member, ada: Member) -> None:
+    """New runs go, known ones are moved forward, what is there stays; runs that are named go alone."""
+    for name in "abc":
+        ada.new(name)
+    pushed = ada.push("origin", "a")
+    assert names(pushed["created"]) == ["a"]
+    assert hub.names() == ["a"]
+    ada.run("tag", "a", "+good")
+    pushed = ada.push()
+    assert (names(pushed["created"]), names(pushed["updated"]), pushed["same"]) == (["b", "c"], ["a"], 0)
+    assert hub.tips() == ada.tips()
+    pushed = ada.push()
+    assert (pushed["created"], pushed["updated"], pushed["same"]) == ([], [], 3)
+    assert hub.say("for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags", "refs/gitxp") == "refs/heads/main"
+
+
+def test_the_base_travels_along(ada: Member, bob: Member) -> None:
+    """A commit that was never pushed comes with the run that stands on it; no branch moves."""
+    ada.write("README.md", "not pushed\n")
+    base = ada.commit("not pushed")
+    ada.write("new.py", "x = 1\n")
+    ada.new("r")
+    ada.push()
+    bob.pull()
+    assert bob.listed()["r"]["base"] == base
+    assert bob.blob("refs/experiments/r", "new.py") == b"x = 1\n"
+    assert bob.say("log", "-1", "--format=%s", base) == "not pushed"
+
+
+def test_a_dry_run_changes_nothing(hub: Member, ada: Member, bob: Member) -> None:
+    """It says what would go, and sends, fetches and merges nothing."""
+    ada.new("r")
+    ada.push()
+    bob.pull()
+    ada.run("tag", "r", "+a")
+    ada.push()
+    bob.run("tag", "r", "+b")
+    bob.new("other")
+    there, here = hub.tips(), bob.tips()
+    counted = count_connections(bob)
+    pushed = bob.push("--dry-run")
+    assert counted.take() == ["fetch"]
+    assert (names(pushed["going"]), pushed["unrelated"], pushed["dry_run"]) == (["other"], ["r"], True)
+    assert (hub.tips(), bob.tips()) == (there, here)
+    assert "1 run would go to origin: other" in said(bob.run("push", "-n"))
+
+
+def test_what_went_separate_ways_is_merged_first(hub: Member, ada: Member, bob: Member) -> None:
+    """A push of a run that somebody else annotated there brings that in, merges it, and sends the merge, never by force."""
+    hub.git("config", "receive.denyNonFastForwards", "true")
+    ada.new("r")
+    ada.push()
+    bob.pull()
+    ada.run("tag", "r", "+a")
+    bob.run("tag", "r", "+b")
+    ada.push()
+    counted = count_connections(bob)
+    pushed = bob.push()
+    assert (pushed["merged"], names(pushed["updated"])) == (["r"], ["r"])
+    assert counted.take() == ["fetch", "fetch", "push"]
+    assert ada.push()["merged"] == ["r"]  # what is new there came along
+    assert ada.tips() == bob.tips() == hub.tips()
+    assert sorted(ada.listed()["r"]["tags"]) == ["a", "b"]
+
+
+def test_a_push_brings_no_runs_of_others(hub: Member, ada: Member, bob: Member) -> None:
+    """Where the name is another's there, yours goes beside it; theirs does not come here by a push."""
+    ada.new("same")
+    ada.push()
+    mine = bob.new("same")
+    (sent,) = bob.push()["created"]
+    assert bob.names() == ["same"]
+    assert sent["there"].startswith("same-")
+    assert hub.tips() == {"same": ada.tips()["same"], sent["there"]: mine}
+    assert f"same would be {sent['there']} in" not in said(bob.run("push"))
+    bob.run("tag", "same", "+more")
+    assert bob.push()["updated"][0]["there"] == sent["there"]
+
+
+def test_two_connections(ada: Member) -> None:
+    """However many runs: one asks, one sends; where nothing is to go, one."""
+    Factory(ada.top).make_many(300)
+    counted = count_connections(ada)
+    assert len(ada.push()["created"]) == 300
+    assert counted.take() == ["fetch", "push"]
+    ada.push()
+    assert counted.take() == ["fetch"]
+
+
+def test_removed_there_is_not_brought_back(hub: Member, ada: Member) -> None:
+    """What somebody removed there does not go again, unless it is named."""
+    ada.new("a")
+    ada.new("b")
+    ada.push()
+    hub.git("update-ref", "-d", "refs/experiments/a")
+    assert ada.push()["gone"] == ["a"]
+    assert hub.names() == ["b"]
+    assert names(ada.push("origin", "a")["created"]) == ["a"]
+    hub.git("update-ref", "-d", "refs/experiments/a")
+    assert ada.pull()["gone"] == ["a"]  # a pull does not forget it
+    assert ada.push()["gone"] == ada.push()["gone"] == ["a"]
+    assert names(ada.push("origin", "a")["created"]) == ["a"]
+    assert ada.say("for-each-ref", "refs/gitxp/gone") == ""
+
+
+def test_what_somebody_brought_back_is_as_any_other(hub: Member, ada: Member, bob: Member) -> None:
+    """A run that is there again is no removed one any more."""
+    ada.new("a")
+    ada.push()
+    bob.pull()
+    hub.git("update-ref", "-d", "refs/experiments/a")
+    ada.pull()
+    bob.push("origin", "a")
+    ada.pull()
+    assert ada.say("for-each-ref", "refs/gitxp/gone") == ""
+    ada.run("tag", "a", "+x")
+    assert names(ada.push()["updated"]) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["update", "pre-receive"])
+def test_a_host_that_refuses_some(name: str, hub: Member, ada: Member) -> None:
+    """What a hook there refuses is told ref by ref with its words, exit status 1; with `update`, the others arrive."""
+    if name == "update":
+        hook(hub, name, 'case "$1" in *bad*) echo "bad names are not wanted" >&2; exit 1;; esac')
+    else:
+        hook(hub, name, 'while read old new ref; do case "$ref" in *bad*) exit 1;; esac; done')
+    for run in ("bad-1", "bad-2", "good"):
+        ada.new(run)
+    pushed = ada.push(status=1)
+    refused = {run["name"]: run["reason"] for run in pushed["refused"]}
+    assert {"bad-1", "bad-2"} <= refused.keys()
+    assert "hook declined" in refused["bad-1"]
+    if name == "update":
+        assert names(pushed["created"]) == hub.names() == ["good"]
+        done = ada.run("push")
+        assert done.status == 1
+        assert "remote: bad names are not wanted" in done.stderr
+        assert "bad-1 was refused by origin: [remote rejected] (hook declined)" in done.stderr
+    else:
+        assert refused.keys() == {"bad-1", "bad-2", "good"}
+    hub.git("config", "core.hooksPath", "/dev/null")
+    ada.push()
+    assert hub.names() == ["bad-1", "bad-2", "good"]
+
+
+def test_a_host_that_hides_runs(hub: Member, ada: Member) -> None:
+    """With transfer.hideRefs there, each run is refused and said so."""
+    hub.git("config", "transfer.hideRefs", "refs/experiments")
+    ada.new("a")
+    pushed = ada.push(status=1)
+    assert names(pushed["refused"]) == ["a"]
+    assert "hidden ref" in pushed["refused"][0]["reason"]
+
+
+CONFIGS = {
+    "mirror": {"remote.origin.mirror": "true", "remote.origin.fetch": "+refs/*:refs/*"},
+    "tags": {"push.followTags": "true"},
+    "default": {"push.default": "matching", "push.autoSetupRemote": "true"},
+    "push": {"remote.origin.push": "+refs/*:refs/*"},
+    "submodules": {"push.recurseSubmodules": "on-demand"},
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_only_runs_go(config: str, hub: Member, ada: Member, made: Factory) -> None:
+    """Whatever is configured, no branch and no tag goes, nothing is deleted there, and nothing of the user's changes here."""
+    made.make("theirs")
+    ada.write("README.md", "not pushed\n")
+    ada.commit()
+    ada.git("tag", "-a", "-m", "x", "v1")
+    ada.git("branch", "local")
+    ada.new("mine")
+    for key, value in CONFIGS[config].items():
+        ada.git("config", key, value)
+    before, there = portrait(ada), hub.say("for-each-ref", "refs/heads", "refs/tags")
+    assert names(ada.push()["created"]) == ["mine"]
+    assert hub.names() == ["mine", "theirs"]
+    assert hub.say("for-each-ref", "refs/heads", "refs/tags") == there
+    assert portrait(ada) == before
+
+
+def test_the_users_hook(ada: Member, hub: Member) -> None:
+    """pre-push runs, sees the runs, and may forbid the push; --no-verify passes over it."""
+    ada.new("a")
+    seen = ada.path("../seen")
+    hook(ada, "pre-push", f"cat >{seen}; echo not today >&2; exit 1")
+    done = ada.run("push")
+    assert done.status == 10, done.stderr
+    assert "Error: git push failed" in done.stderr
+    with open(seen, encoding="utf-8") as file:
+        assert "refs/experiments/a" in file.read()
+    assert hub.names() == []
+    assert "1 run new in origin: a" in said(ada.run("push", "--no-verify"))
+
+
+@pytest.mark.parametrize("how", ["new", "moved", "same"])
+def test_somebody_pushes_between_asking_and_sending(how: str, hub: Member, ada: Member, bob: Member) -> None:
+    """A ref that another made or moved meanwhile is looked at again; both end up there, whichever was first."""
+    ada.new("r")
+    if how == "new":
+        bob.new("r", "false")
+        arrives = bob.tips()["r"]
+    else:
+        ada.push()
+        bob.pull()
+        ada.run("tag", "r", "+a")
+        bob.run("tag", "r", "+b")
+        arrives = bob.tips()["r"] if how == "moved" else ada.tips()["r"]
+    someone = bob if how != "same" else ada
+    someone.git("push", "-q", hub.top, "refs/experiments/r:refs/heads/scratch")
+    between(ada, push=f"git -C {hub.top} update-ref refs/experiments/r {arrives}")
+    pushed = ada.push()
+    between(ada)
+    assert pushed["refused"] == []
+    assert len(hub.names()) == (2 if how == "new" else 1)
+    if how == "moved":
+        assert pushed["merged"] == ["r"]
+        assert sorted(ada.listed()["r"]["tags"]) == ["a", "b"]
+    bob.pull()
+    assert how == "same" or set(ada.tips().values()) <= set(bob.tips().values())
+
+
+def test_a_race_while_the_other_side_receives(hub: Member, ada: Member, bob: Member) -> None:
+    """A ref that moves there after it was advertised is refused once, and then merged and sent."""
+    ada.new("r")
+    ada.push()
+    bob.pull()
+    ada.run("tag", "r", "+a")
+    bob.run("tag", "r", "+b")
+    bob.git("push", "-q", hub.top, "refs/experiments/r:refs/heads/scratch")
+    once = hub.path("../once")
+    # a hook's own objects would be in quarantine: the ref is moved from outside of it
+    hook(
+        hub,
+        "pre-receive",
+        f"mkdir {once} 2>/dev/null && env -u GIT_QUARANTINE_PATH git update-ref refs/experiments/r refs/heads/scratch; exit 0",
+    )
+    pushed = ada.push()
+    assert (pushed["refused"], pushed["merged"], names(pushed["updated"])) == ([], ["r"], ["r"])
+    bob.pull()
+    assert sorted(bob.listed()["r"]["tags"]) == ["a", "b"]
+
+
+def test_two_at_once(hub: Member, ada: Member, bob: Member) -> None:
+    """Two people who push at the same moment both succeed, equal names and all."""
+    for someone in (ada, bob):
+        for number in range(3):
+            someone.new(f"r{number}")
+    processes = [someone.start("push") for someone in (ada, bob)]
+    for process in processes:
+        _, stderr = process.communicate(timeout=120)
+        assert process.returncode == 0, stderr
+    assert len(hub.names()) == 6
+    assert {*ada.tips().values(), *bob.tips().values()} == set(hub.tips().values())
+
+
+def test_an_interrupted_push_is_repeated(hub: Member, ada: Member) -> None:
+    """Killed while the other side receives, before or after the refs moved there: the next push sends what lacks."""
+    for number in range(3):
+        ada.new(f"r{number}")
+    for when in ("pre-receive", "post-receive"):
+        marker = ada.path(f"../{when}")
+        hook(hub, when, f"echo >{marker}; exec sleep 600")
+        process = ada.start("push")
+        while not os.path.exists(marker):
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        os.unlink(os.path.join(hub.top, "hooks", when))
+    ada.push()
+    assert hub.tips() == ada.tips()
+    assert ada.push()["same"] == 3
+
+
+def test_a_connection_that_breaks(hub: Member, ada: Member) -> None:
+    """A side that goes away while it receives is an error of git's, status 10; what arrived is found by the next push."""
+    ada.new("a")
+    hook(hub, "pre-receive", "kill -9 $(ps -o ppid= -p $PPID) $PPID")
+    done = ada.run("push")
+    assert done.status in {1, 10}
+    assert "Traceback" not in done.stderr
+    hub.git("config", "core.hooksPath", "/dev/null")
+    assert names(ada.push()["created"]) == ["a"]
+
+
+@pytest.mark.parametrize("address", ["path", "url", "relative"])
+def test_an_address_for_a_remote(address: str, hub: Member, ada: Member) -> None:
+    """A path or URL takes the place of a remote's name, and what is known of it is kept."""
+    ada.new("a")
+    word = {"path": hub.top, "url": f"file://{hub.top}", "relative": "../hub.git"}[address]
+    assert names(ada.push(word)["created"]) == ["a"]
+    hub.git("update-ref", "-d", "refs/experiments/a")
+    assert ada.push(word)["gone"] == ["a"]
+    assert ada.say("for-each-ref", "refs/gitxp/remotes/origin") == ""
+
+
+def test_other_places(hub: Member, ada: Member) -> None:
+    """Several remotes each know their own; a shallow clone and a linked worktree push as well."""
+    hub.git("clone", "-q", "--bare", hub.top, "../second.git")
+    ada.git("remote", "add", "second", "../second.git")
+    ada.new("a")
+    ada.push("second")
+    assert {remote["name"]: remote["unpushed"] for remote in ada.ask("remotes")} == {"origin": 1, "second": 0}
+    ada.git("worktree", "add", "-q", "../linked")
+    linked = type(ada)(ada.path("../linked"))
+    linked.new("b")
+    assert names(linked.push()["created"]) == ["a", "b"]
+    shallow = member(hub, hub.path("../shallow"), "--depth=1")
+    shallow.new("c")
+    assert names(shallow.push()["created"]) == ["c"]
+    assert hub.fsck() == ""
+
+
+def test_another_address_to_push_to(hub: Member, ada: Member) -> None:
+    """Where remote.<name>.pushurl is another address, that one is asked what it has."""
+    ada.new("a")
+    hub.git("clone", "-q", "--bare", hub.top, "../second.git")
+    second = type(hub)(hub.path("../second.git"))
+    ada.git("config", "remote.origin.pushurl", second.top)
+    assert names(ada.push()["created"]) == ["a"]
+    assert (second.tips(), hub.tips()) == (ada.tips(), {})
+    assert ada.push()["same"] == 1
+
+
+def test_unknown_runs_and_remotes(ada: Member) -> None:
+    """A word that is neither is said to be no run; nothing was sent."""
+    done = ada.run("push", "nothing")
+    assert done.status == 4
+    assert "There is no run 'nothing'" in done.stderr
+    assert ada.run("push", "origin", "nothing").status == 4
+    assert said(ada.run("push")) == "There are no runs to push.\n"
+
+
+def test_a_forged_history_is_told(hub: Member, ada: Member, made: Factory) -> None:
+    """Where the remote's run of this id has another history, nothing is overwritten on either side, exit status 1."""
+    tip = ada.new("r")
+    record = ada.record("r")
+    forged = made.make("r", id=record["id"])
+    pushed = ada.push(status=1)
+    assert pushed["unrelated"] == ["r"]
+    assert ada.tips() == {"r": tip}
+    assert hub.tips() == {"r": forged}
+    assert "r in origin has another history than yours, and nothing was sent for it" in ada.run("push").stderr
