@@ -24,6 +24,7 @@ ANNOTATIONS_FOLDER = f"{FOLDER}/annotations"
 # An edit is a line or a page of text; a run has a few. What is beyond is damage or malice.
 MAX_EDIT = 256 * 1024
 MAX_EDITS = 10_000
+MAX_EDITS_SIZE = 16 * 1024 * 1024  # of all edits of a run
 MAX_NOTE, MAX_TITLE, MAX_TAG, MAX_TAGS = 64 * 1024, 500, 200, 1000
 # The note that a run was started with, among the ids of notes.
 FIRST_NOTE = "record"
@@ -152,7 +153,7 @@ def check_edit(edit: Edit) -> None:
     for what, text in (("title", edit.title), ("group", edit.group)):
         if text is not None and (len(text) > MAX_TITLE or not _is_line(text)):
             raise UsageError(
-                f"The {what} {text[:60]!r} is more than one line of {MAX_TITLE} characters.",
+                f"The {what} {text[:60]!r} is not one line of at most {MAX_TITLE} characters that can be seen.",
                 hint=f"A {what} is one short line; long texts are notes: gitxp note RUN TEXT",
             )
     if edit.note is not None and not edit.note.strip():

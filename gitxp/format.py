@@ -273,13 +273,13 @@ def parse_time(text: str) -> float:
     except ValueError:
         moment = None
     # ISO 8601 has weeks and days of the year as well, and Python takes any character between day and hour
-    if moment is None or moment.tzinfo is None or (text[4], text[7], text[10], text[13]) not in _RFC_3339:
+    if moment is None or moment.tzinfo is None or text[4:14:3] not in _RFC_3339:
         msg = f"{text[:40]!r} is no time"
         raise FormatError(msg)
     return moment.timestamp()
 
 
-_RFC_3339 = {("-", "-", between, ":") for between in "Tt "}
+_RFC_3339 = {f"--{between}:" for between in "Tt "}  # characters 4, 7, 10 and 13
 
 
 def make_id(ns: int, random: bytes) -> str:

@@ -104,7 +104,7 @@ class Run:
 
 # Keys that the object for users has a meaning of its own for: a record cannot say them (docs/format.md).
 _SAID_HERE = frozenset(
-    "note notes ref in_archive commit problem environment series starred archived history".split(),
+    "note notes ref in_archive commit problem environment series starred archived history passed_over".split(),
 )
 
 

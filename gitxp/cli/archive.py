@@ -24,4 +24,4 @@ def archive_command(*, runs: Sequence[str], remove: bool) -> None:
       gitxp list --all
       gitxp archive run-a --remove
     """  # noqa: D301  (click wants the backspace itself)
-    annotate(runs, "shown again" if remove else "archived", archive=not remove)
+    annotate(runs, archive=not remove)

@@ -18,7 +18,10 @@ def edit_text(template: str, git: Git) -> str:
 
     The editor's command is split into words as a shell would split it, and no shell runs it.
     """
-    command = git.run("var", "GIT_EDITOR").decode("utf-8", "surrogateescape").strip()
+    answer = git.ask("var", "GIT_EDITOR")
+    command = answer.stdout.decode("utf-8", "surrogateescape").strip()
+    if answer.status or not command:
+        raise GitxpError("git knows of no editor that works here.", hint="Give the text itself: gitxp note RUN TEXT")
     with tempfile.TemporaryDirectory(prefix="gitxp-") as folder:
         path = os.path.join(folder, "NOTE.md")
         with open(path, "w", encoding="utf-8") as file:

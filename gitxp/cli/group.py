@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitxp.cli.annotating import annotate
+from gitxp.cli.annotating import is_run, tell
+from gitxp.cli.repository import open_repo
 from gitxp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,5 +30,12 @@ def group_command(*, words: Sequence[str], remove: bool) -> None:
         raise UsageError(
             "There is no run." if remove or not words else "There is no group.", hint="gitxp group RUN… GROUP"
         )
-    runs, group = (words, "") if remove else (words[:-1], words[-1])
-    annotate(runs, f"group {group}" if group else "no group", group=group)
+    runs, group = (words, "") if remove else (words[:-1], words[-1].strip())
+    if not group and not remove:
+        raise UsageError("The group has no name.", hint="To take runs out of their groups: gitxp group RUN… --remove")
+    with open_repo() as repo:
+        if not remove and is_run(repo, group):
+            raise UsageError(
+                f"{group!r} is a run, and the last word is the group.", hint=f"gitxp group {' '.join(words)} GROUP"
+            )
+        tell(repo.annotate(repo.get_all(runs), group=group))

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitxp.cli.annotating import tell
+from gitxp.cli.annotating import is_run, tell
 from gitxp.cli.editor import edit_text
 from gitxp.cli.repository import open_repo
-from gitxp.errors import GitxpError, UnknownRun, UsageError
+from gitxp.errors import GitxpError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from gitxp.repo import Repo
 
 _TEMPLATE = """
 # A note for {names}.
@@ -44,11 +42,11 @@ def note_command(*, words: Sequence[str], message: str | None, remove: Sequence[
         if remove:
             if len(words) > 1:
                 raise UsageError("Notes have their numbers in one run.", hint=f"gitxp note {words[0]} --remove 1")
-            tell(repo.annotate(repo.get_all(words), remove_notes=remove), "note removed")
+            tell(repo.annotate(repo.get_all(words), remove_notes=remove))
             return
         texts = words
         if message is None and len(words) > 1:
-            if _is_run(repo, words[-1]):
+            if is_run(repo, words[-1]):
                 raise UsageError(
                     f"{words[-1]!r} is a run, and the last word is the text of the note.",
                     hint="For several runs: gitxp note RUN… -m TEXT",
@@ -59,13 +57,4 @@ def note_command(*, words: Sequence[str], message: str | None, remove: Sequence[
             message = edit_text(_TEMPLATE.format(names=", ".join(run.name for run in runs)), repo.git)
             if not message:
                 raise GitxpError("The note is empty, so none was added.", hint="gitxp note RUN 'What you found out'")
-        tell(repo.annotate(runs, note=message), "note added")
-
-
-def _is_run(repo: Repo, text: str) -> bool:
-    try:
-        return repo.get(text).name == text
-    except UnknownRun:
-        return False
-    except GitxpError:
-        return True
+        tell(repo.annotate(runs, note=message))

@@ -34,7 +34,10 @@ def show_command(*, run: str, as_json: bool, history: bool, terminal: Terminal) 
         found = repo.get(run)
         about = repo.show(found)
         if history:
-            about["history"] = [edit.to_json(name) for name, edit in repo.history(found).edits.items()]
+            edits, said = repo.history(found)
+            about["history"] = [edit.to_json(name) for name, edit in edits.items()]
+            if said.problems:
+                about["passed_over"] = list(said.problems)
     if as_json:
         from gitxp.render.as_json import json_text
 

@@ -23,4 +23,4 @@ def star_command(*, runs: Sequence[str], remove: bool) -> None:
       gitxp star @
       gitxp star run-a run-b --remove
     """  # noqa: D301  (click wants the backspace itself)
-    annotate(runs, "no star" if remove else "star", star=not remove)
+    annotate(runs, star=not remove)

@@ -60,7 +60,7 @@ def tag_command(*, words: Sequence[str], as_json: bool, terminal: Terminal) -> N
         raise UsageError("There is no run to tag.", hint=f"Name it first: gitxp tag @ {_signed(added, removed)}")
     if both := [tag for tag in added if tag in removed]:
         raise UsageError(f"The tag {both[0]!r} is to be given and taken away.", hint="Say one of them.")
-    annotate(texts, _signed(added, removed), add_tags=added, remove_tags=removed)
+    annotate(texts, add_tags=added, remove_tags=removed)
 
 
 def _signed(added: Sequence[str], removed: Sequence[str]) -> str:

@@ -20,6 +20,6 @@ def title_command(*, run: str, text: str | None, remove: bool) -> None:
       gitxp title @ "Baseline with the new tokenizer"
       gitxp title calm-otter --remove
     """  # noqa: D301  (click wants the backspace itself)
-    if (text is None) is not remove:
-        raise UsageError("Give a title, or --remove, and not both.", hint="gitxp title RUN 'Baseline, long schedule'")
-    annotate([run], f"title {text}" if text else "no title", title=text or "")
+    if remove is bool(text and text.strip()):
+        raise UsageError("Give either a title or --remove.", hint="gitxp title RUN 'Baseline, long schedule'")
+    annotate([run], title=text or "")

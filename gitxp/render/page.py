@@ -80,7 +80,7 @@ def _history(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
         at = edit.get("at")
         when = time_text(at, now) if isinstance(at, str) else ""
         rows.append([Cell(when, "faint"), Cell(text_of(edit.get("by")).partition(" <")[0]), Cell(", ".join(words))])
-    return rows
+    return [*rows, *([Cell("-", "faint"), Cell(""), Cell(text_of(text))] for text in list_of(about.get("passed_over")))]
 
 
 def _said(key: str, value: Any) -> str:

@@ -32,7 +32,7 @@ class Annotating(Archiving):
         star: bool | None = None,
         archive: bool | None = None,
     ) -> list[Annotated]:
-        """Say something about runs, in a commit on top of each: the new commits, None where a run has nothing new in it.
+        """Say something about runs, in a commit on top of each: the commits and edits, None where a run has nothing new in it.
 
         An empty `title` or `group` takes it away; `remove_notes` are numbers from 1 on, in the order of `Run.notes`. What
         looks like a secret is `<redacted>`. A run of an archive gets a ref of its own again. Two clones may do so at once: `pull` and `git merge` bring both together.
@@ -48,6 +48,7 @@ class Annotating(Archiving):
         from gitxp.store.writer import find_identity
 
         identity = find_identity(self._git_here(), os.environ)
+        title, group = (None if text is None else text.strip() for text in (title, group))
         note, title, group = (None if text is None else redact_text(text) for text in (note, title, group))
         wish = Edit(
             format_time(time.time_ns()),

@@ -44,10 +44,11 @@ _FEW = 20  # refs that are asked for one by one, 2 ms each
 
 
 class Annotated(NamedTuple):
-    """A run and the commit that has the edit; None where the edit says what was so already."""
+    """A run, the commit that has the edit, and the edit as it was stored; both None where it says what was so already."""
 
     name: RunName
     commit: Oid | None
+    edit: Edit | None
 
 
 class History(NamedTuple):
@@ -89,7 +90,7 @@ def annotate(
     else:
         assert failure is not None
         raise failure
-    return [Annotated(run.name, done.get(run.name)) for run in runs]
+    return [Annotated(run.name, done.get(run.name), edits.get(run.name, (run, None))[1]) for run in runs]
 
 
 def _write(

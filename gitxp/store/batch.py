@@ -55,7 +55,7 @@ class NewCommit(NamedTuple):
 
 def message_of(record: Mapping[str, Any], name: str, what: str) -> bytes:
     """The message of a commit that says something about a run: `<name>: <what>` and the run's trailers."""
-    subject = command_line([f"{name}:", *what.split()]).replace("'", "")
+    subject = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in f"{name}: {what}")
     if len(subject) > _SUBJECT_WIDTH:
         subject = subject[: _SUBJECT_WIDTH - 1] + "…"
     trailers = [f"Gitxp-Run: {name}"]

@@ -17,6 +17,7 @@ from gitxp.annotations import (
     ANNOTATIONS_FOLDER,
     MAX_EDIT,
     MAX_EDITS,
+    MAX_EDITS_SIZE,
     Annotations,
     decode_edits,
     find_edit_name,
@@ -79,6 +80,7 @@ def read_edits(objects: Objects, entries: Sequence[Entry] | FormatError) -> dict
     if isinstance(entries, FormatError):
         return {"folder": entries}
     files: dict[str, bytes | FormatError] = {}
+    size = 0
     for entry in entries:
         name = find_edit_name(entry.path)
         if name is None or entry.mode != "100644":
@@ -87,9 +89,15 @@ def read_edits(objects: Objects, entries: Sequence[Entry] | FormatError) -> dict
             files["others"] = FormatError(f"a run has at most {MAX_EDITS:,}")
             break
         try:
-            files[name] = objects.read_blob(entry.oid, MAX_EDIT)
+            data = objects.read_blob(entry.oid, MAX_EDIT)
         except FormatError as error:
             files[name] = error
+            continue
+        size += len(data)
+        if size > MAX_EDITS_SIZE:
+            files["others"] = FormatError(f"those of a run have at most {MAX_EDITS_SIZE:,} bytes")
+            break
+        files[name] = data
     return files
 
 
