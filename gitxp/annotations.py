@@ -153,7 +153,7 @@ def check_edit(edit: Edit) -> None:
     for what, text in (("title", edit.title), ("group", edit.group)):
         if text is not None and (len(text) > MAX_TITLE or not _is_line(text)):
             raise UsageError(
-                f"The {what} {text[:60]!r} is more than one line of {MAX_TITLE} characters.",
+                f"The {what} {text[:60]!r} is not one line of at most {MAX_TITLE} characters that can be seen.",
                 hint=f"A {what} is one short line; long texts are notes: gitxp note RUN TEXT",
             )
     if edit.note is not None and not edit.note.strip():
