@@ -96,7 +96,19 @@ class Run:
 
 # Keys that the object for users has a meaning of its own for: a record cannot say them (docs/format.md).
 _SAID_HERE = frozenset(
-    {"note", "notes", "ref", "commit", "problem", "environment", "series", "starred", "archived", "history", "passed_over"}
+    {
+        "note",
+        "notes",
+        "ref",
+        "commit",
+        "problem",
+        "environment",
+        "series",
+        "starred",
+        "archived",
+        "history",
+        "passed_over",
+    }
 )
 
 

@@ -154,7 +154,7 @@ def test_names() -> None:
         ".gitxp/annotations/0000000001-000000000000.json",  # one letter too few
         ".gitxp/annotations/0000000001-00000000000il.json",  # i and l are not of the alphabet
         ".gitxp/annotations/0000000001-000000000000A.json",
-        ".gitxp/annotations/٠٠٠٠٠٠٠٠٠1-0000000000000.json",  # digits that are none of ASCII's
+        ".gitxp/annotations/\u0660000000001-0000000000000.json",  # digits that are none of ASCII's
         ".gitxp/annotations/0000000001-0000000000000.json\n",
         ".gitxp/annotations/0000000001-0000000000000.txt",
         ".gitxp/annotations/deep/0000000001-0000000000000.json",
@@ -302,7 +302,12 @@ def test_escape_sequences_of_strangers_are_neutral(factory: Factory, gitxp: Gitx
     said = raw(add_tags=[evil], note=evil, title=evil, group=evil, by=evil)
     factory.make("r", files={f".gitxp/annotations/{name(1)}.json": said, f".gitxp/annotations/{name(2)}.json": evil})
     shown = [["list", "--columns", "title,group,tags,notes"], ["show", "r", "--history"], ["tag"]]
-    shown += [["list", "--csv"], ["list", "--md", "--columns", "title,tags"], ["show", "r", "--history", "--json"], ["tag", "--json"]]
+    shown += [
+        ["list", "--csv"],
+        ["list", "--md", "--columns", "title,tags"],
+        ["show", "r", "--history", "--json"],
+        ["tag", "--json"],
+    ]
     for words in shown:
         answer = gitxp(*words, "--color=never")
         if "--csv" not in words:  # into a file goes what was recorded; a terminal gets it escaped
@@ -322,7 +327,9 @@ def test_history_tells_what_was_passed_over(factory: Factory, gitxp: Gitxp) -> N
 
 def test_a_record_cannot_say_what_edits_say(factory: Factory, here: Repo) -> None:
     """`starred`, `archived` and `history` of a record are nobody's: only edits give them."""
-    factory.make("r", raw=encode({**make_record("r"), "starred": True, "archived": True, "history": [1], "passed_over": []}))
+    factory.make(
+        "r", raw=encode({**make_record("r"), "starred": True, "archived": True, "history": [1], "passed_over": []})
+    )
     run = here.get("r")
     assert (run.starred, run.archived) == (False, False)
     assert not {"starred", "archived", "history", "passed_over"} & run.to_json().keys()

@@ -116,7 +116,9 @@ def _git(*args: str) -> str:
     return done.stdout.strip()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(count=st.integers(2, 4), said=st.lists(steps, min_size=2, max_size=9))
 def test_clones_converge(tmp_path: Path, count: int, said: list[tuple[int, str | dict[str, Any]]]) -> None:
     """Whatever the order of edits, pushes and pulls: the same commit, the same state, and every edit, everywhere."""
@@ -230,7 +232,8 @@ def test_annotated_here_while_it_ended_there(two: Two, here: Repo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "status"), [("lost", "completed"), ("failed", "failed"), ("completed", "completed"), ("running", "completed")]
+    ("other", "status"),
+    [("lost", "completed"), ("failed", "failed"), ("completed", "completed"), ("running", "completed")],
 )
 def test_of_two_ends_the_one_that_somebody_saw(two: Two, here: Repo, other: str, status: str) -> None:
     """`lost` gives way to a status that somebody knows; of two that are known, the later one counts."""
@@ -265,7 +268,8 @@ def test_merges_meet_merges(two: Two, here: Repo) -> None:
     base = two.start()
     third = FIRST.replace("000.json", "002.json")
     tips = [
-        two.commit(f"refs/tip-{n}", {path: edit(add_tags=[str(n)])}, base) for n, path in enumerate((FIRST, SECOND, third))
+        two.commit(f"refs/tip-{n}", {path: edit(add_tags=[str(n)])}, base)
+        for n, path in enumerate((FIRST, SECOND, third))
     ]
     left = two.merge(two.merge(tips[0], tips[1]), tips[2])
     right = two.merge(two.merge(tips[1], tips[2]), tips[0])
