@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitxp.errors import GitxpError, UnknownRun, UsageError
+from gitxp.errors import UnknownRun, UsageError
 from gitxp.git.program import Git
 from gitxp.repo import Repo
 from gitxp.store import annotate as writer
@@ -256,21 +256,6 @@ def test_another_edit_that_comes_between(factory: Factory, here: Repo, git: Any)
     annotate_after(here, other, runs, title="ours", add_tags=["b"])
     assert (here.get("r").record["title"], here.get("r").tags) == ("ours", ("a", "b"))
     assert git("rev-list", "--count", "--merges", "refs/experiments/r") == "0"
-
-
-def test_a_lock_that_stays_is_an_error(factory: Factory, here: Repo, repo: str, git: Any) -> None:
-    """Where a ref cannot be moved at all, git's words are told, and nothing is lost."""
-    tip = factory.make("r")
-    git("config", "--global", "core.filesRefLockTimeout", "0")
-    lock = f"{repo}/.git/refs/experiments/r.lock"
-    with open(lock, "w", encoding="utf-8"):
-        pass
-    try:
-        with pytest.raises(GitxpError):
-            Repo(repo).annotate([here.get("r")], star=True)
-    finally:
-        os.unlink(lock)
-    assert git("rev-parse", "refs/experiments/r") == tip
 
 
 def test_processes_at_once(factory: Factory, here: Repo, gitxp: Gitxp, git: Any) -> None:

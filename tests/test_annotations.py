@@ -154,7 +154,7 @@ def test_names() -> None:
         ".gitxp/annotations/0000000001-000000000000.json",  # one letter too few
         ".gitxp/annotations/0000000001-00000000000il.json",  # i and l are not of the alphabet
         ".gitxp/annotations/0000000001-000000000000A.json",
-        f".gitxp/annotations/{chr(0x660) * 9}1-0000000000000.json",  # digits that are none of ASCII's
+        ".gitxp/annotations/\u0660000000001-0000000000000.json",  # digits that are none of ASCII's
         ".gitxp/annotations/0000000001-0000000000000.json\n",
         ".gitxp/annotations/0000000001-0000000000000.txt",
         ".gitxp/annotations/deep/0000000001-0000000000000.json",

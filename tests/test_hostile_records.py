@@ -87,6 +87,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a time without a zone": ({"started_at": "2026-01-02T03:04:05"}, "'started_at' is no time"),
     "a time that is only a day": ({"started_at": "2026-01-02"}, "'started_at' is no time"),
     "a week": ({"started_at": "2026-W01-1T00:00:00Z"}, "'started_at' is no time"),
+    "a time without its marks": ({"started_at": "20260101T00Z"}, "'started_at' is no time"),
     "a deep number": ({"metrics": summary(nested(900))}, "'last' is no number"),
     "a deep format": ({"format": nested(900)}, "format is a list"),
     "a long format": ({"format": "1" * 100_000}, "format is a str"),
