@@ -141,3 +141,12 @@ def test_an_answer_into_a_pipe_is_not_mixed_with_progress(ada: Member) -> None:
         assert shown.process.stdout is not None
         assert len(json.loads(shown.process.stdout.read())["created"]) == 50
         assert b"Writing objects" in shown.seen
+
+
+def test_a_word_that_is_neither_remote_nor_run(ada: Member) -> None:
+    """Who mistypes a remote is not told of runs alone; the second word can be nothing but a run."""
+    ada.new("a")
+    done = ada.run("push", "orign")
+    assert done.status == 4
+    assert "There is no remote and no run 'orign'." in done.stderr
+    assert "There is no run 'b'." in ada.run("push", "origin", "b").stderr

@@ -11,6 +11,7 @@ from gitxp.cli.network import Listener
 from gitxp.cli.pull import split_words, tell_storing
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
+from gitxp.errors import UnknownRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gitxp.cli.terminal import Terminal
     from gitxp.git.remote import Remote
     from gitxp.leaving import Leaving
+    from gitxp.repo import Repo
 
 _WIDTH = 120  # where nothing limits a line
 
@@ -58,7 +60,7 @@ def push_command(
     with open_repo() as repo:
         name, texts = split_words(repo, words)
         remote = repo.remote(name, to_push=True)
-        runs = [repo.get(text).name for text in texts]
+        runs = _find_runs(repo, texts, is_first=name is None)
         before = _tell_leaving(remote, terminal.width, quiet=quiet)
         try:
             pushed = repo.push(
@@ -82,6 +84,18 @@ def push_command(
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     is_stuck = bool(pushed.outgoing.fetch_first) and not dry_run
     return 1 if pushed.refused or is_stuck or (pushed.large and pushed.large.failed) else 0
+
+
+def _find_runs(repo: Repo, texts: Sequence[str], *, is_first: bool) -> list[str]:
+    """The names of the runs that are meant; the first word may have been meant as a remote."""
+    try:
+        return [repo.get(text).name for text in texts]
+    except UnknownRun as error:
+        if not is_first or repr(texts[0]) not in error.message:
+            raise
+        raise UnknownRun(
+            f"There is no remote and no run {texts[0]!r}.", hint="'gitxp remotes' and 'gitxp list' show what there is."
+        ) from error
 
 
 def _tell_leaving(remote: Remote, width: int | None, *, quiet: bool) -> Callable[[Leaving], None]:
