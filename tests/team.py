@@ -13,6 +13,18 @@ from states import Lab, clone
 if TYPE_CHECKING:
     from states import Finished
 
+# What `gitxp pull --json` answers where nothing came.
+NOTHING: dict[str, list[Any]] = {
+    "archives": [],
+    "created": [],
+    "gone": [],
+    "left": [],
+    "merged": [],
+    "passed": [],
+    "renamed": [],
+    "updated": [],
+}
+
 
 class Member(Lab):
     """Somebody's clone."""

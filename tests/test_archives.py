@@ -14,7 +14,7 @@ from gitxp.format import Oid, RefName
 from gitxp.git.cat_file import CatFile
 from gitxp.git.packs import make_object, write_objects
 from gitxp.git.program import Git
-from gitxp.git.refs import find_ref, list_refs, run_ref
+from gitxp.git.refs import ARCHIVE_REFS, find_ref, list_refs, run_ref
 from gitxp.names import RunName
 from gitxp.store import archive_refs, archives
 from gitxp.store.archive_refs import archive_ref, take_in, take_out
@@ -440,8 +440,13 @@ def test_names_in_archives_are_found_whatever_the_case(repo: str, objects: CatFi
     fold(repo, objects)
     factory.commit("refs/experiments/@archive-2020-01", {"x": "tuned\t"}, parent=None)
     factory.commit("refs/experiments/@archive-2020-13", {"x": "tuned-3\t"}, parent=None)
-    assert find_archived(Git(repo), "tuned") == ["Tuned", "tuned-2"]
-    assert find_archived(Git(repo), "tuned", whole=True) == ["Tuned"]
-    assert find_archived(Git(repo), "tune.") == []
+    later = f"{ARCHIVE_REFS}2020-02"
+    factory.commit(later, {"runs.tsv": f"TUNED-9\t{'a' * 40}\nz\t{'b' * 40}\n"}, parent=None)
+    refs = [*list_refs(Git(repo)).archives(), f"{ARCHIVE_REFS}2020-13", "refs/experiments/tuned-4"]
+    assert sorted(find_archived(Git(repo), refs, "tuned")) == ["TUNED-9", "Tuned", "tuned-2"]
+    assert find_archived(Git(repo), refs, "tuned", whole=True) == ["Tuned"]
+    assert find_archived(Git(repo), refs, "tune.") == []
+    assert find_archived(Git(repo), refs, "z", whole=True) == ["z"]
+    assert find_archived(Git(repo), ["refs/experiments/tuned-4"], "tuned") == []
     assert RefName("refs/experiments/@archive-2020-13") not in list_refs(Git(repo)).archives()
     assert list_refs(Git(repo)).strange() == []

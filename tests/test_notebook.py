@@ -191,11 +191,11 @@ def test_parameters_for_another_language(lab: Lab) -> None:
 
 def test_no_secret_in_the_executed_copy(lab: Lab) -> None:
     """The kernel has the secret that the command was given; neither the cell that puts it in nor what is printed is kept with it."""
-    _write(lab, "work/secret.ipynb", ("code", "print('key', api_key, len(api_key))", ()))
+    _write(lab, "study/secret.ipynb", ("code", "print('key', api_key, len(api_key))", ()))
     lab.commit("another")
-    done = lab.run("run", "--name", "one", "work/secret.ipynb", "--api_key", "canary-77")
+    done = lab.run("run", "--name", "one", "study/secret.ipynb", "--api_key", "canary-77")
     assert done.stdout == b"key canary-77 9\n"
-    assert b"canary-77" not in lab.git("cat-file", "blob", "experiments/one:.gitxp/artifacts/work/secret.ipynb")
-    (injected, cell) = _kept(lab, "work/secret.ipynb")
+    assert b"canary-77" not in lab.git("cat-file", "blob", "experiments/one:.gitxp/artifacts/study/secret.ipynb")
+    (injected, cell) = _kept(lab, "study/secret.ipynb")
     assert "api_key = '<redacted>'" in "".join(injected["source"])
     assert cell["outputs"][0]["text"] == ["key <redacted> 9\n"]

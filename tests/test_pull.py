@@ -10,24 +10,13 @@ import pytest
 
 from run_factory import make_id, make_record
 from states import as_shell, kill_group
-from team import between, count_connections, member, said
+from team import NOTHING, between, count_connections, member, said
 
 if TYPE_CHECKING:
     from run_factory import Factory
     from team import Member
 
 pytest_plugins = ("team_fixtures",)
-
-NOTHING = {
-    "archives": [],
-    "created": [],
-    "gone": [],
-    "left": [],
-    "merged": [],
-    "passed": [],
-    "renamed": [],
-    "updated": [],
-}
 
 
 def test_new_moved_and_nothing(hub: Member, made: Factory, ada: Member) -> None:

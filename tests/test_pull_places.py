@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from states import make, portrait
-from team import Member, count_connections, member
+from team import NOTHING, Member, count_connections, member
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,17 +13,6 @@ if TYPE_CHECKING:
     from run_factory import Factory
 
 pytest_plugins = ("team_fixtures",)
-
-NOTHING = {
-    "archives": [],
-    "created": [],
-    "gone": [],
-    "left": [],
-    "merged": [],
-    "passed": [],
-    "renamed": [],
-    "updated": [],
-}
 
 
 CONFIGS = {

@@ -15,6 +15,7 @@ from gitxp.git.program import Git
 from gitxp.git.refs import find_ref
 from gitxp.names import RunName
 from gitxp.store import runs as store
+from gitxp.store.writer import Identity
 from run_factory import Factory, encode, make_id, make_record
 
 if TYPE_CHECKING:
@@ -352,3 +353,20 @@ def test_output(repo: str, objects: Objects) -> None:
     one = Oid(factory.make("one", files={".gitxp/output.log": data}))
     assert b"".join(store.read_output(objects, one)) == data
     assert list(store.read_output(objects, Oid(factory.make("two")))) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "environ", "guess", "author"),
+    [
+        ({}, {}, "root <root@vm.(none)>", "me <me@here>"),
+        ({"user.name": "Ada"}, {}, "Ada <ada@vm.(none)>", "Ada <me@here>"),
+        ({}, {"GIT_AUTHOR_NAME": "Ada"}, "Ada <ada@vm.(none)>", "Ada <me@here>"),
+        ({}, {}, "Ada <ada@vm.example.org>", "Ada <ada@vm.example.org>"),
+    ],
+)
+def test_an_address_that_git_would_refuse(
+    variables: dict[str, str], environ: dict[str, str], guess: str, author: str
+) -> None:
+    """What git guesses of a host without a domain gives way to user@host; a configured name stays, and so does an address."""
+    idents = {f"GIT_{role}_IDENT": f"{guess} 1700000000 +0000" for role in ("AUTHOR", "COMMITTER")}
+    assert Identity.of({**variables, **idents}, environ, "me", "here").author == author

@@ -26,7 +26,7 @@ from gitxp.recording.recorder import Task
 from gitxp.recording.relay import Streams
 from gitxp.recording.signals import Signals
 from gitxp.recording.wanted import Wanted
-from gitxp.store.archived_names import find_archived
+from gitxp.store.archived_names import ARCHIVES, find_archived
 from gitxp.store.writer import Identity, create, discard, find_user, prepare, taken
 
 TYPE_CHECKING = False
@@ -318,9 +318,11 @@ class _Writer:
     def create_named(self, name: RunName, common_dir: str) -> Oid:
         """With the name that the user gave. Raises `NameTaken`, also where the names differ by case alone."""
         with live_folders.NameLock(common_dir, name):
-            refs = self.git.run("for-each-ref", "--ignore-case", "--format=%(refname)", RUN_REFS + name)
-            others = [ref.removeprefix(RUN_REFS) for ref in refs.decode("ascii", "replace").split()]
-            others += find_archived(self.git, name, whole=True)
+            patterns = (RUN_REFS + name, ARCHIVES)
+            refs = self.git.run("for-each-ref", "--ignore-case", "--format=%(refname)", *patterns)
+            names = refs.decode("utf-8", "replace").split()
+            others = [ref.removeprefix(RUN_REFS) for ref in names]
+            others += find_archived(self.git, names, name, whole=True)
             for other in others + live_folders.names(common_dir):
                 if other != name and other.lower() == name.lower():
                     raise NameTaken(

@@ -22,7 +22,7 @@ from gitxp.recording.begin import Request
 from gitxp.recording.conclusion import conclude
 from gitxp.recording.kernel import find_notebook, find_shell
 from gitxp.recording.launch import Opening
-from gitxp.store.archived_names import find_archived
+from gitxp.store.archived_names import ARCHIVES, find_archived
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,9 +159,11 @@ def _free(surveyor: Surveyor, name: str) -> str:
     """The name, or the first of `name-2`, `name-3`, … that no run has."""
     check_name(name)
     surveyor.location()
-    found = surveyor.git.run("for-each-ref", "--ignore-case", "--format=%(refname)", f"{RUN_REFS}{name}*")
-    names = {ref.removeprefix(RUN_REFS).lower() for ref in found.decode("utf-8", "replace").split()}
-    names |= {other.lower() for other in find_archived(surveyor.git, name)}
+    patterns = (f"{RUN_REFS}{name}*", ARCHIVES)
+    refs = surveyor.git.run("for-each-ref", "--ignore-case", "--format=%(refname)", *patterns)
+    found = refs.decode("utf-8", "replace").split()
+    names = {ref.removeprefix(RUN_REFS).lower() for ref in found}
+    names |= {other.lower() for other in find_archived(surveyor.git, found, name)}
     candidate, number = name, 1
     while candidate.lower() in names:
         number += 1

@@ -32,13 +32,13 @@ class Rerunning(Reading, Restoring):
         `UsageError` where the changes fit nothing, where the command has a secret, which no record has, and where nothing
         tells the environment.
         """
-        from gitxp.restoring.branch import find_identity
         from gitxp.restoring.changes import changed_command
         from gitxp.restoring.plan import make_plan
         from gitxp.restoring.trust import is_own
+        from gitxp.store.writer import find_identity
 
-        git, (user, host) = self._git_here(), self._who()
-        own = is_own(git, run, find_identity(git, user, host), host)
+        git = self._git_here()
+        own = is_own(git, run, find_identity(git, os.environ), os.uname().nodename)
         return make_plan(run, changed_command(run, changes), self._recipe(run) if env else None, is_own=own)
 
     def rerun(

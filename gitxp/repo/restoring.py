@@ -52,10 +52,11 @@ class Restoring(Base):
 
         Nothing is checked out. Raises `UsageError` for a name that git does not allow, `GitxpError` for one that is taken.
         """
-        from gitxp.restoring.branch import find_identity, make_branch
+        from gitxp.restoring.branch import make_branch
+        from gitxp.store.writer import find_identity
 
         git = self._git_here()
-        return make_branch(git, run, name, find_identity(git, *self._who()))
+        return make_branch(git, run, name, find_identity(git, os.environ))
 
     def cat(self, run: Run, path: str, *, stored: bool = False) -> Iterator[bytes]:
         """The bytes of a file of a run, in pieces; `path` is seen from this folder.

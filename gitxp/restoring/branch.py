@@ -10,11 +10,11 @@ from gitxp.errors import GitxpError, UsageError
 from gitxp.format import command_line
 from gitxp.restoring.here import write_commit
 from gitxp.restoring.trees import check_files, find_base, snapshot_tree
-from gitxp.store.writer import Identity
 
 if TYPE_CHECKING:
     from gitxp.git.program import Git
     from gitxp.model import Run
+    from gitxp.store.writer import Identity
 
 _HEADS = "refs/heads/"
 _WIDTH = 72
@@ -51,13 +51,6 @@ def make_branch(git: Git, run: Run, name: str, identity: Identity) -> Branch:
         commit = write_commit(git, tree, ("-p", base) if base else (), _message(run), identity)
     git.run("update-ref", "-m", f"gitxp branch: from run {run.name}", ref, commit, "0" * len(commit))
     return Branch(ref, commit, base, is_new=commit != base)
-
-
-def find_identity(git: Git, user: str, host: str) -> Identity:
-    """Who git says that the user is; user@host where it does not know."""
-    lines = git.ask("var", "-l").stdout.decode("utf-8", "surrogateescape").split("\n")
-    variables = {key: value for key, equals, value in (line.partition("=") for line in lines) if equals}
-    return Identity.of(variables, os.environ, user, host)
 
 
 def _message(run: Run) -> str:

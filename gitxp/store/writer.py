@@ -60,6 +60,9 @@ class Identity(NamedTuple):
         for role in ("AUTHOR", "COMMITTER"):
             who, _, _ = variables.get(f"GIT_{role}_IDENT", "").rpartition("> ")
             name, _, email = who.partition("<")
+            if email.endswith(".(none)"):  # a guess at a host without a domain: git itself makes no commit with it
+                is_configured = "user.name" in variables or environ.get(f"GIT_{role}_NAME")
+                name, email = name if is_configured else "", ""
             name = name.strip() or _clean(user)
             people.append(f"{name} <{email.strip() or _clean(f'{user}@{host}')}>")
         dates = []
@@ -84,12 +87,9 @@ def find_user(environ: Mapping[str, str]) -> str:
 
 
 def find_identity(git: Git, environ: Mapping[str, str]) -> Identity:
-    """Who git would say that a commit made now is by; user@host where no identity is configured."""
-    variables = {}
-    for role in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-        answer = git.ask("var", role)
-        if not answer.status:
-            variables[role] = answer.stdout.decode("utf-8", "surrogateescape").strip()
+    """Who git says that a commit made now is by; user@host where no identity is configured."""
+    lines = git.ask("var", "-l").stdout.decode("utf-8", "surrogateescape").split("\n")
+    variables = {key: value for key, equals, value in (line.partition("=") for line in lines) if equals}
     return Identity.of(variables, environ, find_user(environ), os.uname().nodename)
 
 
