@@ -33,8 +33,8 @@ import sys, site, json
 user = []
 try:
     user = [site.getusersitepackages()]
-except Exception:
-    pass
+except (AttributeError, KeyError, OSError, TypeError):
+    pass  # old virtual environments have a site of their own; a user may have no home
 name = sys.implementation.name
 json.dump({
     "executable": sys.executable,
