@@ -148,5 +148,5 @@ def test_a_word_that_is_neither_remote_nor_run(ada: Member) -> None:
     ada.new("a")
     done = ada.run("push", "orign")
     assert done.status == 4
-    assert "There is no remote and no run 'orign'." in done.stderr
+    assert "There is no run 'orign', and no remote of that name." in done.stderr
     assert "There is no run 'b'." in ada.run("push", "origin", "b").stderr

@@ -94,7 +94,8 @@ def _find_runs(repo: Repo, texts: Sequence[str], *, is_first: bool) -> list[str]
         if not is_first or repr(texts[0]) not in error.message:
             raise
         raise UnknownRun(
-            f"There is no remote and no run {texts[0]!r}.", hint="'gitxp remotes' and 'gitxp list' show what there is."
+            f"There is no run {texts[0]!r}, and no remote of that name.",
+            hint="'gitxp remotes' and 'gitxp list' show what there is.",
         ) from error
 
 
