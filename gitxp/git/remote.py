@@ -49,7 +49,14 @@ _GENERIC = (
     "expected flush",
     "fetch-pack",
 )
-_REASONS = ("fatal: ", "error: ", "ssh: ", "kex_exchange", "Host key", "git@")
+_REASONS = re.compile(r"fatal: |error: |ssh: |kex_exchange|Host key|git@|\S+: Permission denied \(")
+# What is said where nobody could be asked, or nothing that was known or typed was right; and what helps.
+_REMEDIES = {
+    "terminal prompts disabled": "Nobody can be asked here: have a credential helper of git's keep it, or use a terminal",
+    "Authentication failed": "Another password may be kept by a credential helper of git's, or stand in the address",
+    "Host key verification failed": "ssh does not know this host, or knows another of its name; on a terminal it asks",
+    "Permission denied (": "ssh has no key that is let in; on a terminal it asks for passphrases and passwords",
+}
 _FSCK = "fsck error"
 _TRIES = 64  # connections that are made to find the runs that git refuses
 
@@ -350,13 +357,21 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         return UnknownRun(
             f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
         )
-    reasons = [line for line in lines if line.startswith(_REASONS)]
+    reasons = [line for line in lines if _REASONS.match(line)]
     telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
     failure = GitFailed(
         (command,),
         answer.status,
         next(iter(telling or reasons), said),
-        hint=f"Try what git says to it: git ls-remote {remote.label}",
+        hint=_hint(lines, remote),
     )
     failure.stderr = said
     return failure
+
+
+def _hint(lines: Iterable[str], remote: Remote) -> str:
+    said = "\n".join(lines)
+    remedy = next(
+        (f"{remedy}. Try it" for words, remedy in _REMEDIES.items() if words in said), "Try what git says to it"
+    )
+    return f"{remedy}: git ls-remote {remote.label}"

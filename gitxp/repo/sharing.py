@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     from gitxp.exchange import CopiedLarge, Outgoing, Pulled, Pushed, RemoteOutline
     from gitxp.format import Oid
     from gitxp.git.lfs import Pointer
-    from gitxp.git.program import Git
     from gitxp.git.remote import Remote
     from gitxp.leaving import Leaving
     from gitxp.model import Run
@@ -272,9 +269,6 @@ class Sharing(Base):
         removed = () if everything else read_removed(self.location.common_dir)
         folded = {run.name: run.commit for run in self._index().tips() if run.is_folded}
         return Wishes(frozenset(line.id for line in removed), frozenset(wanted), folded=folded)
-
-    def _network(self) -> Git:
-        return self._git_here().networked(interactive=sys.stderr is not None and sys.stderr.isatty())
 
 
 # What git and hosts say of a ref that somebody else moved or made meanwhile.
