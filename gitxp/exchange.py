@@ -37,7 +37,7 @@ class Pulled:
 
 
 class CopiedLarge(NamedTuple):
-    """Large files between this repository and the storage at `address`: how many were copied and were there already.
+    """Large files between this repository and a storage or remote, `address`: how many were copied and were there already.
 
     `failed` are those that could not be copied: the sha256 of each, and why.
     """
@@ -77,7 +77,9 @@ class Outgoing:
 class Pushed:
     """What came of a push: runs by their names here; `refused` with the words of the other side.
 
-    `large` is what came of their large files, where gitxp.yaml names a storage for them.
+    `large` is what came of their large files, where gitxp.yaml names a storage for them; `lacks_lfs` says that they are
+    there alone, since the remote has no LFS. Without a storage, `unsent` counts those that stayed here, since git-lfs
+    was not asked to upload them.
     """
 
     outgoing: Outgoing
@@ -85,6 +87,8 @@ class Pushed:
     moved: list[Going] = field(default_factory=list)
     refused: list[tuple[Going, str]] = field(default_factory=list)
     large: CopiedLarge | None = None
+    lacks_lfs: bool = False
+    unsent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

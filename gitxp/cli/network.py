@@ -14,7 +14,7 @@ from gitxp.render.safe import visible
 _PROGRESS = re.compile(
     r"(remote: )?[A-Z][a-z]+ (objects|deltas|data|references|refs|LFS objects|LFS)\b.*:|remote: Total \d"
 )
-_WORTH = ("remote: ", "warning: ", "hint: ", "Locking support", "Unable to", "batch ")
+_WORTH = ("remote: ", "warning: ", "hint: ", "Locking support", "Unable to")
 _LONGEST = 2000
 _SLUGGISH = "\033[K"  # to the end of the line: what a longer one left
 

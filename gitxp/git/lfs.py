@@ -56,7 +56,7 @@ class MissingContent(GitxpError):
     def __init__(self, what: str, pointer: Pointer) -> None:
         super().__init__(
             f"The content of {what} is not here: it is the large object {pointer.oid[:12]}, {pointer.size:,} bytes.",
-            hint="Fetch it from where its run came from: gitxp pull --large RUN, or git lfs fetch.",
+            hint="Bring it from the storage or the remote: gitxp pull --large RUN",
         )
         self.pointer = pointer
 

@@ -9,12 +9,14 @@ session of its own, in which ssh, whose prompt no variable of git's turns off, f
 
 from __future__ import annotations
 
+import copy
 import os
 import shlex
 import shutil
 import sys
 import tempfile
 
+from gitxp.git.lfs_remote import SKIP_UPLOAD
 from gitxp.git.program import Git
 
 # Objects from elsewhere are looked at before they are kept.
@@ -42,6 +44,12 @@ class Network:
             del self.git.environ[_PROMPT]
             self.git.environ.update({key: value for key, value in os.environ.items() if key == _PROMPT})
         self.git.settings = tuple(settings)
+
+    def without_upload(self) -> Git:
+        """The same git, but for git-lfs: that uploads nothing from its hook, and the user's other hooks run."""
+        git = copy.copy(self.git)
+        git.environ = {**git.environ, **SKIP_UPLOAD}
+        return git
 
     def close(self) -> None:
         """Forget what was typed. It may be closed twice."""

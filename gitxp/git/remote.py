@@ -12,8 +12,9 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import GitFailed, UnknownRun, UsageError
+from gitxp.errors import GitFailed, NoLfs, UnknownRun, UsageError
 from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.lfs_remote import find_refusal
 from gitxp.git.refs import is_archive
 from gitxp.names import check_name, is_name
 
@@ -39,6 +40,8 @@ _FETCH = (
 )
 # Tracking refs can be had again, so that only objects are synced.
 _UNSYNCED = ("-c", "core.fsync=loose-object,pack,-reference")
+# A run edits nothing that somebody may have locked, and git-lfs would ask for each ref.
+_UNLOCKED = ("-c", "lfs.locksverify=false")
 # What an address may have before its host; of ssh the user alone is no secret.
 _CREDENTIALS = re.compile(r"(?i)(https?://)[^/@\s]+@|([a-z][a-z0-9+.-]*://)[^/@\s:]*:[^/@\s]*@")
 # Lines of git's that say why, before or after one that only says that it did not work.
@@ -49,7 +52,9 @@ _GENERIC = (
     "expected flush",
     "fetch-pack",
 )
-_REASONS = re.compile(r"fatal: |error: |ssh: |kex_exchange|Host key|git@|\S+: Permission denied \(")
+_REASONS = re.compile(
+    r"batch (?:request|response): |fatal: |error: |ssh: |kex_exchange|Host key|git@|\S+: Permission denied \("
+)
 # What is said where nobody could be asked, or nothing that was known or typed was right; and what helps.
 _REMEDIES = {
     "terminal prompts disabled": "Nobody can be asked here: have a credential helper of git's keep it, or use a terminal",
@@ -250,6 +255,7 @@ def push(
     try:
         process = git.start(
             *("-c", f"remote.{remote.name}.mirror=false") if remote.name != remote.url else (),
+            *_UNLOCKED,
             *("push", "--porcelain", "--progress", "--no-follow-tags", "--recurse-submodules=no"),
             *options,
             *leases,
@@ -357,6 +363,9 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         return UnknownRun(
             f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
         )
+    refusal = find_refusal(said) if command == "push" else None
+    if refusal is not None:
+        return NoLfs(remote.label, answer.status, said, refusal)
     reasons = [line for line in lines if _REASONS.match(line)]
     telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
     failure = GitFailed(

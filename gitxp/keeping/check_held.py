@@ -42,7 +42,7 @@ def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder])
         runs = list(dict.fromkeys(holders[pointer.file.first].name for pointer in missing))
         yield Finding(
             *("lfs-missing", WARNING, f"Large files of {some(runs)} are not here: {some(names_of(missing))}."),
-            "If they were pushed: git lfs fetch REMOTE refs/experiments/RUN. Else only the machine that made them has them.",
+            "If they were pushed: gitxp pull --large RUN. Else only the machine that made them has them.",
         )
     present = {sha256: size for sha256, size in sizes.items() if size is not None}
     if present and not _keeps_recent(patient):

@@ -95,11 +95,14 @@ class Base:
 
     def _network(self) -> Git:
         """Git that talks to other machines: where a person is at a terminal, it asks them for passwords."""
+        return self._connected().git
+
+    def _connected(self) -> Network:
         if self._talking is None:
             from gitxp.git.network import Network, is_person_here
 
             self._talking = Network(self._git_here(), interactive=is_person_here())
-        return self._talking.git
+        return self._talking
 
     def _reader(self, expected: int = 1) -> Objects:
         from gitxp.git.objects import open_objects

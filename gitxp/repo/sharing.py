@@ -114,10 +114,12 @@ class Sharing(Base):
 
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
         is told what will leave the machine. Where gitxp.yaml names a storage, large files are copied there first; `storing` is
-        told its address, how many they are, and their bytes. A run that somebody removed there does not go unless it is named.
+        told its address, how many they are, and their bytes. Where git-lfs has its hook in this clone, it uploads them to the
+        remote as well; if that has no LFS, the storage is enough. A run that somebody removed there does not go unless it is named.
         `dry_run` sends, fetches and merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the
-        result. Raises `SecretsFound` where something looks like a secret, unless `force_secrets`; `GitFailed` where the
-        remote cannot be asked. Then nothing went.
+        result. Raises `SecretsFound` where something looks like a secret, unless `force_secrets`; `NoLfs` where git-lfs is to
+        upload large files to a remote without LFS, and no storage is named; `GitFailed` where the remote cannot be asked.
+        Then nothing went.
         """
         from gitxp.exchange import Pushed
 
@@ -131,19 +133,31 @@ class Sharing(Base):
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
         result.large = self._store_large(remote, result.outgoing, storing)
+        if result.large is None:
+            result.unsent = self._count_unsent(remote, result.outgoing, verify=verify)
         self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
     def _send(self, remote: Remote, outgoing: Outgoing, result: Pushed, said: Said, *, verify: bool) -> None:
         """Send what is to go; where somebody else pushed meanwhile, what that changes is found out and sent again."""
+        from gitxp.errors import NoLfs
         from gitxp.format import RUN_REFS
         from gitxp.git.remote import push
         from gitxp.sharing.push import sort_pushed
 
         options = () if verify else ("--no-verify",)
+        git = self._network()
         for attempt in range(_ATTEMPTS):
             tips = {going.there: going.tip for going in outgoing.going}
-            told = sort_pushed(outgoing, push(self._network(), remote, tips, said, options), RUN_REFS)
+            try:
+                refs = push(git, remote, tips, said, options)
+            except NoLfs:
+                if result.large is None or result.lacks_lfs:
+                    raise
+                result.lacks_lfs = True
+                git = self._connected().without_upload()
+                refs = push(git, remote, tips, said, options)
+            told = sort_pushed(outgoing, refs, RUN_REFS)
             result.made += told.made
             result.moved += told.moved
             late = [going.name for going, words in told.refused if _is_late(words) and attempt + 1 < _ATTEMPTS]
@@ -196,32 +210,79 @@ class Sharing(Base):
             merged += [*taken.merged, *taken.updated]
 
     def fetch_large(
-        self, runs: Sequence[Run], storing: Callable[[str, int, int], None] = _no_storing
-    ) -> CopiedLarge | None:
-        """Bring the large files of runs here that are not, from the storage that gitxp.yaml names; None where it names none.
+        self,
+        runs: Sequence[Run],
+        storing: Callable[[str, int, int], None] = _no_storing,
+        *,
+        remote: Remote | None = None,
+        said: Said = _nothing,
+    ) -> list[CopiedLarge]:
+        """Bring the large files of runs here that are not: from the storage that gitxp.yaml names, the rest from a remote.
 
-        `storing` is told its address, how many they are, and their bytes. Raises `ConfigError` for an address that is not
+        What came of each place that was asked; empty where there is neither a storage nor git-lfs, which asks the remote.
+        `storing` is told the place, how many they are, and their bytes. Raises `ConfigError` for an address that is not
         allowed, `GitxpError` where the storage cannot be opened.
         """
         from gitxp.git.large_files import find_pointers
+        from gitxp.git.lfs_remote import has_program
         from gitxp.sharing.store import download
 
         store = self._large_store()
-        found = {pointer for run in runs for pointer in find_pointers(self.git, run.commit).values()}
-        return self._exchange_large(download, [p for p in found if store.find(p) is None], storing)
+        found = {run.commit: find_pointers(self.git, run.commit).values() for run in runs}
+        missing = {pointer for pointers in found.values() for pointer in pointers if store.find(pointer) is None}
+        stored = self._exchange_large(download, missing, storing)
+        left = {pointer for pointer in missing if store.find(pointer) is None}
+        if remote is None or not has_program(self.git) or (stored and not left):
+            return [stored] if stored else []
+        wanted = [(commit, [p for p in pointers if p in left]) for commit, pointers in found.items()]
+        fetched = self._fetch_from_remote(remote, [item for item in wanted if item[1]], storing, said)
+        # of what neither has, the one that was asked last tells why
+        return [stored._replace(failed=()), fetched] if stored else [fetched]
+
+    def _fetch_from_remote(
+        self,
+        remote: Remote,
+        wanted: Sequence[tuple[str, Sequence[Pointer]]],
+        storing: Callable[[str, int, int], None],
+        said: Said,
+    ) -> CopiedLarge:
+        from gitxp.exchange import CopiedLarge
+        from gitxp.git.lfs_remote import fetch_objects
+        from gitxp.git.remote import hide_credentials
+
+        pointers = {pointer for _, some in wanted for pointer in some}
+        if not pointers:
+            return CopiedLarge(remote.label, 0, 0)
+        storing(remote.label, len(pointers), sum(pointer.size for pointer in pointers))
+        failed = fetch_objects(self._network(), self._large_store(), remote, wanted, said)
+        reasons = tuple((pointer.oid, hide_credentials(reason)) for pointer, reason in failed)
+        return CopiedLarge(remote.label, len(pointers) - len(reasons), 0, reasons)
 
     def _store_large(
         self, remote: Remote, outgoing: Outgoing, storing: Callable[[str, int, int], None]
     ) -> CopiedLarge | None:
-        from gitxp.git.large_files import reachable_pointers
-        from gitxp.git.remote import list_tips_there
         from gitxp.sharing.store import upload
 
         if not self.config.storage:
             return None
+        return self._exchange_large(upload, self._outgoing_pointers(remote, outgoing), storing)
+
+    def _count_unsent(self, remote: Remote, outgoing: Outgoing, *, verify: bool) -> int:
+        """How many large files stay here, since git-lfs has no hook in this clone, or is passed over."""
+        from gitxp.git.lfs_remote import SKIP_UPLOAD, has_hook
+
+        git = self._network()
+        if verify and has_hook(git) and not git.environ.keys() & SKIP_UPLOAD.keys():
+            return 0
+        store = self._large_store()
+        return sum(store.find(pointer) is not None for pointer in self._outgoing_pointers(remote, outgoing))
+
+    def _outgoing_pointers(self, remote: Remote, outgoing: Outgoing) -> set[Pointer]:
+        from gitxp.git.large_files import reachable_pointers
+        from gitxp.git.remote import list_tips_there
+
         tips = [going.tip for going in outgoing.going]
-        pointers = reachable_pointers(self.git, tips, list_tips_there(self.git, remote))
-        return self._exchange_large(upload, pointers, storing)
+        return reachable_pointers(self.git, tips, list_tips_there(self.git, remote))
 
     def _exchange_large(
         self, copy: Callable[..., Copied], pointers: Collection[Pointer], storing: Callable[[str, int, int], None]

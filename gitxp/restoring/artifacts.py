@@ -114,7 +114,7 @@ def read_artifact(objects: Objects, artifact: Artifact, large_files: LargeFiles 
         if chunks is None:
             raise GitxpError(
                 f"{artifact.path} is a large file, and its bytes are not in this clone.",
-                hint="Get them: gitxp pull --large RUN from the storage, git lfs fetch from the remote.",
+                hint="Bring them from the storage or the remote: gitxp pull --large RUN",
             )
         return chunks
     return objects.stream_blob(artifact.oid)
