@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitxp.errors import ConfigError
-from gitxp.git.lfs import Pointer, Store
+from gitxp.git.lfs import Store
+from gitxp.pointer import Pointer
 from gitxp.sharing import places
 from gitxp.sharing.places import Folder, open_place, parse_address
 from gitxp.sharing.store import Progress, download, name_of, upload

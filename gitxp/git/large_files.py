@@ -9,15 +9,17 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.git.lfs import MAX_POINTER, MIN_POINTER, DamagedContent, MissingContent, clone, decode_pointer, write_all
+from gitxp.git.lfs import DamagedContent, MissingContent, clone, write_all
 from gitxp.git.snapshot_files import read_blobs
+from gitxp.pointer import MAX_POINTER, MIN_POINTER, decode_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gitxp.git.lfs import Pointer, Store
+    from gitxp.git.lfs import Store
     from gitxp.git.objects import Entry, Objects
     from gitxp.git.program import Git
+    from gitxp.pointer import Pointer
 
 _LINK_MODE = "120000"
 _AT_ONCE = 2_000  # blobs, of at most 1 KB each

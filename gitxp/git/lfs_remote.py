@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from gitxp.git.lfs import Pointer, Store
+    from gitxp.git.lfs import Store
     from gitxp.git.program import Git
     from gitxp.git.remote import Remote
+    from gitxp.pointer import Pointer
 
 SKIP_UPLOAD = {"GIT_LFS_SKIP_PUSH": "1"}
 _AT_ONCE = 200  # commits in one command

@@ -114,7 +114,7 @@ class Restoring(Base):
 
     def _large_bytes(self, data: bytes) -> Iterator[bytes] | None:
         """The bytes of the large file that a pointer stands for; None where they are not here."""
-        from gitxp.git.lfs import decode_pointer
+        from gitxp.pointer import decode_pointer
 
         pointer = decode_pointer(data)
         store = self._large_store()

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from gitxp.errors import SecretsFound
     from gitxp.exchange import CopiedLarge, Outgoing, Pulled, Pushed, RemoteOutline
     from gitxp.format import Oid
-    from gitxp.git.lfs import Pointer
     from gitxp.git.remote import Remote
     from gitxp.leaving import Leaving
     from gitxp.model import Run
+    from gitxp.pointer import Pointer
     from gitxp.sharing.pull import Wishes
     from gitxp.sharing.store import Copied
 

@@ -17,7 +17,8 @@ from gitxp.git.lfs import DamagedContent, Incoming, MissingContent, write_all
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gitxp.git.lfs import Pointer, Store
+    from gitxp.git.lfs import Store
+    from gitxp.pointer import Pointer
     from gitxp.sharing.places import Place
 
 WORKERS = 4
