@@ -3,8 +3,9 @@
 Where a person is at a terminal, git and ssh ask there for passwords, passphrases and unknown hosts. A command of gitxp
 makes more than one connection, and a person wants to type a password once: over HTTP git keeps what was typed, in memory,
 by its own credential-cache behind a socket that only the user can open, until the command ends. The user's own helpers
-and askpass programs come first. Without a person nothing may wait for an answer: git does not prompt, and it gets a
-session of its own, in which ssh, whose prompt no variable of git's turns off, finds no terminal to ask on.
+and askpass programs come first. Without a person nothing may wait for an answer: git does not prompt, and where there is a
+terminal all the same, it gets a session of its own, in which ssh, whose prompt no variable of git's turns off, does not
+find that. Else it stays in the group of processes that gitxp is in, and ends with it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,15 @@ def is_person_here() -> bool:
     return any(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
+def _has_terminal() -> bool:
+    """Whether there is a terminal that a program could open, though no stream of ours leads there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 class Network:
     """`git` talks to other machines; `close` forgets what a person typed for it."""
 
@@ -37,7 +47,7 @@ class Network:
         self._typed: str | None = None
         settings = [setting for setting in git.settings if not setting.startswith("core.hooksPath=")]
         settings += _DISTRUST
-        self.git = Git(git.directory, environ=git.environ, own_session=not interactive)
+        self.git = Git(git.directory, environ=git.environ, own_session=not interactive and _has_terminal())
         if interactive:
             self._typed = tempfile.mkdtemp(prefix="gitxp-")
             settings.append(f"credential.helper=cache --timeout={_LONGEST} --socket={shlex.quote(self._socket)}")
