@@ -103,7 +103,7 @@ def _tell_leaving(remote: Remote, width: int | None, *, quiet: bool) -> Callable
     """What says, before anything goes, what will leave the machine, and what of it looks like a secret."""
 
     def tell(leaving: Leaving) -> None:
-        from gitxp.capture.secrets import redact_url
+        from gitxp.capture.secrets.redaction import redact_url
         from gitxp.render.leaving import leaving_lines, secret_lines
 
         lines = [] if quiet else leaving_lines(leaving, remote.label, redact_url(remote.url), width or _WIDTH)

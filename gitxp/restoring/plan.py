@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.secrets import REDACTED
+from gitxp.capture.secrets.redaction import REDACTED
 from gitxp.errors import FormatError, UsageError
 from gitxp.restoring.links import is_inside
 

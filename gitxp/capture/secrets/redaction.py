@@ -11,7 +11,7 @@ No such list is complete. It is for what people do every day; the place for a se
 
 from __future__ import annotations
 
-from gitxp.capture.secret_names import is_plural, is_secret, is_switch
+from gitxp.capture.secrets.names import is_plural, is_secret, is_switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def redact_url(url: str) -> str:
     """An address without password, without the user where that may be a token, and without tokens in its query."""
     if not (_has_shape_hint(url) or _has_hint(url, _NAME_HINTS)):
         return url
-    from gitxp.capture.secret_shapes import redact_shapes
+    from gitxp.capture.secrets.shapes import redact_shapes
 
     return redact_shapes(url)
 
@@ -86,12 +86,12 @@ def redact_text(text: str) -> str:
     is_named = _has_hint(text, _NAME_HINTS)
     if not is_named and (len(text) < _LEAST_SHAPE or not _has_shape_hint(text)):
         return text
-    from gitxp.capture.secret_shapes import redact_shapes
+    from gitxp.capture.secrets.shapes import redact_shapes
 
     text = redact_shapes(text)
     if not is_named:
         return text
-    from gitxp.capture.secret_prose import redact_assignments
+    from gitxp.capture.secrets.prose import redact_assignments
 
     return redact_assignments(text)
 
@@ -100,7 +100,7 @@ def redact_source(text: str) -> str:
     """A program's text without tokens of known shapes, and without the string literals that are given to secret names."""
     if not (_has_shape_hint(text) or _has_hint(text, _NAME_HINTS)):
         return text
-    from gitxp.capture.secret_shapes import redact_code
+    from gitxp.capture.secrets.shapes import redact_code
 
     return redact_code(text)
 
@@ -119,7 +119,7 @@ def _redact_word(word: str) -> str:
             return f"{name}={_redact_word(text)}"
     if not _has_shape_hint(word) and not any(c in word for c in "=: "):  # src/tokenizer.py
         return word
-    from gitxp.capture.secret_shapes import redact_line
+    from gitxp.capture.secrets.shapes import redact_line
 
     return redact_line(word)
 

@@ -43,7 +43,7 @@ def read_lfs_oid(path: str) -> str | None:
 
 def read_dvc_md5(path: str) -> str | None:
     """The hash that the `.dvc` file beside a file or folder has of it (`.dir` at its end for a folder); None without one."""
-    from gitxp.capture.documents import DocumentError, read_document
+    from gitxp.capture.params.documents import DocumentError, read_document
 
     place = path.rstrip("/") + ".dvc"
     if not os.path.isfile(place):

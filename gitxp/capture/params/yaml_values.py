@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gitxp.capture.documents import MAX_DEPTH, MAX_NODES, DocumentError, on_repeated, short
-from gitxp.capture.scalars import is_null, scalar
+from gitxp.capture.params.documents import MAX_DEPTH, MAX_NODES, DocumentError, on_repeated, short
+from gitxp.capture.params.scalars import is_null, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

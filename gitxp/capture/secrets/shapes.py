@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from gitxp.capture.secret_names import is_secret
+from gitxp.capture.secrets.names import is_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import os
 
 from gitxp.capture.asking import ask, which
 from gitxp.capture.kept import MustAsk, keep, load_kept
-from gitxp.capture.launchers import is_python
+from gitxp.capture.params.launchers import is_python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from gitxp.capture.asking import ask, which
+from gitxp.capture.environment.system_files import field, names_in, place, read_start
 from gitxp.capture.kept import MustAsk, facts_of, keep, load_kept
-from gitxp.capture.system_files import field, names_in, place, read_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import os
 import stat
 import time
 
+from gitxp.capture.environment.system_files import names_in
 from gitxp.capture.kept import MustAsk, keep, load_kept
-from gitxp.capture.system_files import names_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _is_variant(name: str) -> bool:
 
 def _digest(path: str) -> str:
     """In hexadecimal; empty for what cannot be read."""
-    from gitxp.capture.hashing import hash_file, make_buffer
+    from gitxp.capture.data.hashing import hash_file, make_buffer
 
     try:
         return hash_file(os.fsencode(path), make_buffer(), follow=True).digest.hex()
@@ -90,6 +90,6 @@ def _facts(about: os.stat_result) -> tuple[int, ...]:
 
 
 def _is_old(about: os.stat_result, looked: int) -> bool:
-    from gitxp.capture.stat_cache import is_trusted
+    from gitxp.capture.data.stat_cache import is_trusted
 
     return is_trusted((about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino), looked, time.time_ns())

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import time
 
+from gitxp.capture.environment.packages import linked_folder
 from gitxp.capture.kept import MustAsk, facts_of, keep, load_kept
-from gitxp.capture.packages import linked_folder
-from gitxp.capture.secrets import redact_text
+from gitxp.capture.secrets.redaction import redact_text
 from gitxp.git.program import Git
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from gitxp.capture.packages import Package
+    from gitxp.capture.environment.packages import Package
 
 _NOUN = "sources-redacted"  # what an older gitxp kept may hold a secret
 _TEXTS = ("url", "vcs", "commit", "revision", "hash", "subdirectory")

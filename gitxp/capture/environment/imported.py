@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gitxp.capture.packages import normalise
+from gitxp.capture.environment.packages import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

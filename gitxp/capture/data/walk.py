@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
-from gitxp.capture.hashing import Facts, facts_of
+from gitxp.capture.data.hashing import Facts, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -18,13 +18,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitxp.capture.documents import DocumentError, flatten
-from gitxp.capture.params import within_limits
+from gitxp.capture.params.command import within_limits
+from gitxp.capture.params.documents import DocumentError, flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gitxp.capture.params import Params, Sources
+    from gitxp.capture.params.command import Params, Sources
 
 OPTION, API, ARGV, ENV, HYDRA, CONFIG, NOTEBOOK = "option", "api", "argv", "env", "hydra", "config:", "notebook"
 PARSERS = frozenset({"argparse", "click", "typer", "absl", "fire"})

@@ -8,7 +8,7 @@ no text that could be a secret (true, none, a small number) is shown all the sam
 
 from __future__ import annotations
 
-from gitxp.capture.scalars import is_number
+from gitxp.capture.params.scalars import is_number
 
 _STRONG = frozenset(
     "secret secrets password passwords passwd passphrase passcode credential credentials cred creds cookie cookies bearer "

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import os
 
-from gitxp.capture.launchers import program_arguments
-from gitxp.capture.scalars import Scalar, is_number, value
+from gitxp.capture.params.launchers import program_arguments
+from gitxp.capture.params.scalars import Scalar, is_number, value
 from gitxp.errors import UsageError
 
 TYPE_CHECKING = False
@@ -253,7 +253,7 @@ def _config_files(command: Sequence[str], arguments: _Arguments) -> list[str]:
 
 
 def _add_config(path: str, cwd: str, found: Params, origins: Sources, warnings: list[str]) -> None:
-    from gitxp.capture.documents import DocumentError, flatten, read_document
+    from gitxp.capture.params.documents import DocumentError, flatten, read_document
 
     remarks: list[str] = []
     try:

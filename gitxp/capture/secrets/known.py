@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.secret_shapes import has_token
-from gitxp.capture.secrets import REDACTED, redact_command, redact_value
+from gitxp.capture.secrets.redaction import REDACTED, redact_command, redact_value
+from gitxp.capture.secrets.shapes import has_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gitxp.capture.needles import Needles
+    from gitxp.capture.secrets.needles import Needles
 
 _LEAST = 6  # characters: "abc" would be found anywhere
 _MOST = 500

@@ -14,7 +14,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.scalars import Scalar, plain
+from gitxp.capture.params.scalars import Scalar, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,7 +99,7 @@ def decode_yaml(data: bytes, remarks: list[str] | None = None) -> Any:
     A key that stands twice in one map is an error. With `remarks`, which gets a clause for it, the last one counts, as
     it does for most programs that read such files.
     """
-    from gitxp.capture.yaml_values import build
+    from gitxp.capture.params.yaml_values import build
 
     return build(_text(data), remarks)
 

@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from gitxp.capture.hash_threads import Cancelled, Watch, hash_items
-from gitxp.capture.hashing import FileHash
-from gitxp.capture.manifests import Manifest, reuse
-from gitxp.capture.secrets import redact_path
-from gitxp.capture.stat_cache import UNTRUSTED, Answer, Cache, Writer, is_trusted
-from gitxp.capture.walk import FILE, LINK, UNLISTED, Item, Listing, Walk, scan
+from gitxp.capture.data.hash_threads import Cancelled, Watch, hash_items
+from gitxp.capture.data.hashing import FileHash
+from gitxp.capture.data.manifests import Manifest, reuse
+from gitxp.capture.data.stat_cache import UNTRUSTED, Answer, Cache, Writer, is_trusted
+from gitxp.capture.data.walk import FILE, LINK, UNLISTED, Item, Listing, Walk, scan
+from gitxp.capture.secrets.redaction import redact_path
 from gitxp.format import DATA_FOLDER, data_path
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import xxhash
 
 if TYPE_CHECKING:
-    from gitxp.capture.stat_cache import Answer
+    from gitxp.capture.data.stat_cache import Answer
 
 MAX_FILES = 100_000
 

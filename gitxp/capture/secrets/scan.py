@@ -16,9 +16,9 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.capture.secret_names import is_secret
-from gitxp.capture.secret_shapes import IN_ADDRESSES, REDACTED, WEBHOOKS, find_tokens, redact_line
-from gitxp.capture.secret_values import is_given, is_opaque, is_password_of_address, is_token
+from gitxp.capture.secrets.names import is_secret
+from gitxp.capture.secrets.shapes import IN_ADDRESSES, REDACTED, WEBHOOKS, find_tokens, redact_line
+from gitxp.capture.secrets.values import is_given, is_opaque, is_password_of_address, is_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -115,7 +115,7 @@ def _line_starts(text: str) -> list[int]:
 
 
 def _spans(text: str, lower: str, starts: list[int], path: str) -> Iterator[_Span]:
-    from gitxp.capture.secret_plugins import find_known
+    from gitxp.capture.secrets.plugins import find_known
 
     yield from _private_keys(text)
     is_code = os.path.splitext(path)[1].lower() in _CODE

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from gitxp.capture.secrets import redact_value
+from gitxp.capture.secrets.redaction import redact_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.secret_values import is_opaque
+from gitxp.capture.secrets.values import is_opaque
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from gitxp.capture.secrets import redact_url
-from gitxp.capture.system_files import field, place, read_start
+from gitxp.capture.environment.system_files import field, place, read_start
+from gitxp.capture.secrets.redaction import redact_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import xxhash
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gitxp.capture.hashing import Facts
+    from gitxp.capture.data.hashing import Facts
 
 _MAGIC = b"gitxp data 1\n\0\0\0"
 _HEAD = struct.Struct("<16s16s16sqqqQ")  # magic, stats, answer, size, files, length and xxh3-64 of the body

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from gitxp.capture.hashing import FileHash, hash_file, make_buffer
-from gitxp.capture.walk import FILE, LINK, Item
+from gitxp.capture.data.hashing import FileHash, hash_file, make_buffer
+from gitxp.capture.data.walk import FILE, LINK, Item
 
 if TYPE_CHECKING:
     import mmap

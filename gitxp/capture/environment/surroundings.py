@@ -8,13 +8,13 @@ runs.
 
 from __future__ import annotations
 
-from gitxp.capture.gpus import gpus
-from gitxp.capture.interpreter import TIMEOUT, find_interpreter
-from gitxp.capture.machine import machine
-from gitxp.capture.packages import conda, find_packages
-from gitxp.capture.project_files import project_files
-from gitxp.capture.sources import sources
-from gitxp.capture.variables import variables
+from gitxp.capture.environment.gpus import gpus
+from gitxp.capture.environment.interpreter import TIMEOUT, find_interpreter
+from gitxp.capture.environment.machine import machine
+from gitxp.capture.environment.packages import conda, find_packages
+from gitxp.capture.environment.project_files import project_files
+from gitxp.capture.environment.sources import sources
+from gitxp.capture.environment.variables import variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

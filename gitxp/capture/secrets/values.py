@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from gitxp.capture.secret_names import is_secret, leaves_doubt, words_of
+from gitxp.capture.secrets.names import is_secret, leaves_doubt, words_of
 
 _LEAST_PASSWORD, _LEAST_KEY, _LEAST_DOUBTFUL = 6, 12, 16
 _MOST = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitxp.capture.system_files import names_in, read_start
+from gitxp.capture.environment.system_files import names_in, read_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

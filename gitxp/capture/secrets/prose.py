@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
-from gitxp.capture.secret_names import is_secret, leaves_doubt, tells_of_what
-from gitxp.capture.secret_shapes import REDACTED, SCHEMES
+from gitxp.capture.secrets.names import is_secret, leaves_doubt, tells_of_what
+from gitxp.capture.secrets.shapes import REDACTED, SCHEMES
 
 # A value goes on over commas and the like, since a password may have them, but not into the next `name=`.
 _VALUE = r"""("[^"\n]*"|'[^'\n]*'|(?:[^\s,;&"']|[,;&](?![\s"']|[A-Za-z_][\w.-]*[:=]|$)|["'](?=[^\s,;&"'\])}]))+)"""
