@@ -122,7 +122,7 @@ def _facts(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
         "changes": _changes(about) if base or about.get("changes") or about.get("snapshot") is False else "",
         "left out": _skipped(about.get("skipped")),
         "submodules": some([_submodule(item) for item in mappings_of(about.get("submodules"))], ", "),
-        "by": text_of("@".join(where)),
+        "by": text_of("@".join(where)) + (" (not made here)" if about.get("own") is False else ""),
         "group": text_of(about.get("group")),
         "tags": some([text_of(tag) for tag in list_of(about.get("tags"))], ", "),
         **{f"note {i}" if i > 1 else "note": text_of(n) for i, n in enumerate(list_of(about.get("notes")), 1)},

@@ -64,11 +64,13 @@ class Reading(Base):
     def show(self, run: Run) -> dict[str, Any]:
         """The record, with `ref`, `commit`, `tags`, `notes`, and `environment` and `series` (names of metrics with a series).
 
+        `own` tells whether it was made here by this user, or trusted by them: what `rerun` executes without asking.
         Of a run that is running here, `metrics` and `series` are those of what it logged so far.
         An environment that cannot be read is left out, and `problem` says why. Raises `FormatError` where the record
         itself cannot be read.
         """
         from gitxp.errors import FormatError
+        from gitxp.store.own import is_own
         from gitxp.store.runs import list_series, read_environment
 
         if run.problem:
@@ -78,6 +80,7 @@ class Reading(Base):
             )
         live = self._live_points(run)
         shown = _with_points(run, live).to_json()
+        shown["own"] = is_own(self._git_here(), self.location.common_dir, run.commit)
         try:
             shown["environment"] = read_environment(self._reader(), run.commit)
             shown["series"] = sorted({*list_series(self._reader(), run.commit), *live})

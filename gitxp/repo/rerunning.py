@@ -34,12 +34,17 @@ class Rerunning(Reading, Restoring):
         """
         from gitxp.restoring.changes import changed_command
         from gitxp.restoring.plan import make_plan
-        from gitxp.restoring.trust import is_own
-        from gitxp.store.writer import find_identity
+        from gitxp.restoring.requirements import find_own_folders
+        from gitxp.store.own import is_own
+        from gitxp.store.runs import read_environment
 
-        git = self._git_here()
-        own = is_own(git, run, find_identity(git, os.environ), os.uname().nodename)
-        return make_plan(run, changed_command(run, changes), self._recipe(run) if env else None, is_own=own)
+        return make_plan(
+            run,
+            changed_command(run, changes),
+            self._recipe(run) if env else None,
+            find_own_folders(read_environment(self._reader(), run.commit), self._tops()),
+            is_own=is_own(self._git_here(), self.location.common_dir, run.commit),
+        )
 
     def rerun(
         self,
@@ -57,8 +62,8 @@ class Rerunning(Reading, Restoring):
     ) -> Rerun:
         """Run the command of a run again on its snapshot, in a worktree beside the repository, and record that as a run.
 
-        Its record names the other as `parent_run`. For `changes` and `env`, see `plan_rerun`. A run that is not the user's
-        own is executed with `trust` only, else this is a `UsageError`. The worktree is taken away when the command has
+        Its record names the other as `parent_run`. For `changes` and `env`, see `plan_rerun`. A run that was not made here is
+        executed with `trust` only, which is remembered; else this is a `UsageError`. The worktree is taken away when the command has
         ended, unless files are left in it that no run has, or with `keep`. `on_ready` is told before the command starts;
         for `on_start` and what else holds, see `run`.
         """
@@ -114,13 +119,22 @@ class Rerunning(Reading, Restoring):
         return Reproduction(run.name, again.name, tuple(findings), done.place)
 
     def _trusted(self, run: Run, changes: Sequence[str], *, env: bool, trust: bool) -> Plan:
+        from gitxp.store.own import TRUSTED, note_own
+
         plan = self.plan_rerun(run, changes, env=env)
-        if not plan.is_own and not trust:
+        if plan.is_own:
+            return plan
+        if not trust:
             raise UsageError(
-                f"{run.name} is not your own run of this machine, and running it executes what is in it.",
+                f"{run.name} was not made here, as far as is known, and running it executes what is in it.",
                 hint=f"Look at it (gitxp show {run.name}), and if you trust it: --trust",
             )
+        note_own(self.location.common_dir, run.commit, TRUSTED)
         return plan
+
+    def _tops(self) -> list[str]:
+        """The folders that the user's working tree may be known by."""
+        return [*filter(None, [self.location.toplevel]), self.location.common_dir.removesuffix("/.git")]
 
     def _rerun(
         self,
@@ -182,7 +196,6 @@ class Rerunning(Reading, Restoring):
         from gitxp.restoring.links import Links, link_data, make_folder
         from gitxp.restoring.rebuilding import rebuild
         from gitxp.restoring.requirements import find_own_packages
-        from gitxp.store.runs import read_environment
 
         toplevel, place = self.location.toplevel, restored.path
         links = Links() if toplevel is None else link_data(Git(toplevel), plan.run, place, plan.program)
@@ -191,10 +204,8 @@ class Rerunning(Reading, Restoring):
         environment = None
         if plan.recipe is not None:
             environment = rebuild(plan.recipe, os.path.join(self.location.common_dir, "gitxp", "envs"), place)
-        tops = [*filter(None, [toplevel]), self.location.common_dir.removesuffix("/.git")]
-        recorded = read_environment(self._reader(), plan.run.commit)
         notices = [*restored.notices, *(f"a submodule, left empty: {path}" for path in restored.submodules)]
-        own = find_own_packages(recorded, tops, place)
+        own = find_own_packages(plan.own_folders, place)
         return Prepared(plan, name, place, links, environment, tuple(own), tuple(notices))
 
     def _execute(self, prepared: Prepared, metrics_from: Sequence[str], on_start: Callable[[Started], None]) -> Outcome:
