@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.format import make_id
 from gitxp.git.contents import check_objects
+from gitxp.git.outbox import clear_left
 from gitxp.git.refs import Change, change_refs
 from gitxp.keeping.lfs_trash import TakenOut, delete, list_taken_out, take_out
 from gitxp.keeping.pointers import lfs_folder
@@ -116,6 +117,7 @@ def collect(git: Git, common_dir: str, plan: GcPlan, now: float) -> Collected:
     change_refs(git, plan.kept, "gitxp: gc")
     freed = sum(delete(common_dir, taken) for taken in plan.expired_large)
     freed += sum(_remove(path) for path in plan.caches)
+    clear_left(git)
     git.run("pack-refs", "--all")
     return Collected(id_, tuple(trashed), large, plan.expired, _count_unreachable(git, plan.expired), freed)
 
