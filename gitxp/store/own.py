@@ -1,4 +1,4 @@
-"""Which commits of runs were made here, and which the user has said that they trust: a list that no fetch can write.
+"""Which commits of runs were made here, and what the user has said that they trust: a list that no fetch can write.
 
 What a record or a commit says of who made it, anybody can write. So whoever makes a commit of a run on this machine
 appends it to `<git common dir>/gitxp/own/<user id>`, which neither a remote nor a clone has. Each user of a shared
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
 
 MADE, TRUSTED = "made", "trusted"
+_STORAGE = "storage"
 _ANNOTATIONS = b"annotations"
 _MOST = 20_000  # commits of one run that are looked for in the list; a run has at most 10,000 edits
 _OIDS = (40, 64)
@@ -25,6 +26,20 @@ _OIDS = (40, 64)
 
 def note_own(common_dir: str, commit: Oid, how: str = MADE) -> None:
     """Append a commit of a run to this user's list. What cannot be written is a run that is asked about, and no error."""
+    _append(common_dir, how, commit)
+
+
+def note_storage(common_dir: str, address: str) -> None:
+    """Append the address of a storage, printable, that the user allowed to be used from this repository."""
+    _append(common_dir, _STORAGE, address)
+
+
+def is_known_storage(common_dir: str, address: str) -> bool:
+    """Whether this user allowed the storage at this address before."""
+    return (_STORAGE, address) in _read(common_dir)
+
+
+def _append(common_dir: str, kind: str, value: str) -> None:
     path = _path(common_dir)
     try:
         try:
@@ -33,7 +48,7 @@ def note_own(common_dir: str, commit: Oid, how: str = MADE) -> None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             fd = _open(path)
         try:
-            os.write(fd, f"{how} {commit}\n".encode("ascii"))
+            os.write(fd, f"{kind} {value}\n".encode("utf-8", "surrogateescape"))
         finally:
             os.close(fd)
     except OSError:
@@ -56,16 +71,20 @@ def note_finished(git: Git, common_dir: str, start: Oid | None, below: Oid, comm
 
 def read_own(common_dir: str) -> frozenset[Oid]:
     """The commits in this user's list; none where there is no list, or it belongs to somebody else."""
+    return frozenset(Oid(oid) for how, oid in _read(common_dir) if how in {MADE, TRUSTED} and len(oid) in _OIDS)
+
+
+def _read(common_dir: str) -> set[tuple[str, str]]:
     try:
         fd = os.open(_path(common_dir), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with open(fd, "rb") as file:
             if os.fstat(fd).st_uid != os.geteuid():
-                return frozenset()
+                return set()
             data = file.read()
     except OSError:
-        return frozenset()
-    words = (line.partition(" ") for line in data.decode("ascii", "replace").split("\n"))
-    return frozenset(Oid(oid) for how, _, oid in words if how in {MADE, TRUSTED} and len(oid) in _OIDS)
+        return set()
+    words = (line.partition(" ") for line in data.decode("utf-8", "surrogateescape").split("\n"))
+    return {(kind, value) for kind, space, value in words if space}
 
 
 def is_own(git: Git, common_dir: str, tip: Oid) -> bool:
