@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gitxp.restoring.plan import Plan
     from gitxp.restoring.requirements import Recipe
     from gitxp.restoring.verdict import Finding, Reproduction
+    from gitxp.store.doing import Doing
 
 
 class Rerunning(Reading, Restoring):
@@ -150,10 +151,9 @@ class Rerunning(Reading, Restoring):
         from gitxp.repo.rerun import Rerun
         from gitxp.restoring.checkout import remove_worktree
         from gitxp.restoring.leftovers import find_leftovers
+        from gitxp.store.doing import Doing
 
         chosen = check_name(name) if name is not None else make_name(os.urandom(8))
-        restored = self._restore_for(plan, chosen, to)
-        place = restored.path
         has_begun = False
 
         def begin(started: Started) -> None:
@@ -162,33 +162,37 @@ class Rerunning(Reading, Restoring):
             if on_start is not None:
                 on_start(started)
 
-        try:
-            prepared = self._prepare(plan, chosen, restored)
-            if on_ready is not None:
-                on_ready(prepared)
-            outcome = self._execute(prepared, metrics_from, begin)
-        except BaseException:
-            if not has_begun:
+        with Doing(self.location.common_dir, what="rerun") as note:
+            restored = self._restore_for(plan, chosen, to, note)
+            place = restored.path
+            try:
+                prepared = self._prepare(plan, chosen, restored)
+                links = prepared.links
+                note.say(is_complete=True, name=chosen, links=links.links, copies=links.copies)
+                if on_ready is not None:
+                    on_ready(prepared)
+                outcome = self._execute(prepared, metrics_from, begin)
+            except BaseException:
+                if not has_begun:
+                    remove_worktree(self.git, place)
+                raise
+            if keep or outcome.ending.status is None:
+                return Rerun(outcome, place)
+            left = find_leftovers(Git(place), links, self._stored(outcome.name) or set(), self.location.toplevel)
+            if left:
+                return Rerun(outcome, place, tuple(left))
+            try:
                 remove_worktree(self.git, place)
-            raise
-        if keep or outcome.ending.status is None:
-            return Rerun(outcome, place)
-        outputs = self.get(outcome.name).record.get("outputs", ())
-        stored = {item["path"] for item in outputs if item.get("stored")}
-        left = find_leftovers(Git(place), prepared.links, stored, self.location.toplevel)
-        if left:
-            return Rerun(outcome, place, tuple(left))
-        try:
-            remove_worktree(self.git, place)
-        except GitFailed:
-            return Rerun(outcome, place)
-        return Rerun(outcome, None)
+            except GitFailed:
+                return Rerun(outcome, place)
+            return Rerun(outcome, None)
 
-    def _restore_for(self, plan: Plan, name: str, to: str | os.PathLike[str] | None) -> Restored:
+    def _restore_for(self, plan: Plan, name: str, to: str | os.PathLike[str] | None, note: Doing) -> Restored:
         from gitxp.restoring.checkout import default_place, restore
 
         place = os.path.abspath(to) if to is not None else default_place(self.location, name)
-        return self._with_large(plan.run, restore(self._git_here(), plan.run, os.path.realpath(place)))
+        restored = restore(self._git_here(), plan.run, os.path.realpath(place), doing=note)
+        return self._with_large(plan.run, restored)
 
     def _prepare(self, plan: Plan, name: str, restored: Restored) -> Prepared:
         """Bring to the folder what the command needs besides."""
