@@ -16,6 +16,7 @@ from test_run_crash import _kill_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from team import Member
 
@@ -139,6 +140,44 @@ def test_a_kill_at_a_random_moment(name: str, full: Member) -> None:
     assert done.status == 0, done.stderr
     mended(full)
     assert held(full) >= objects
+
+
+def test_a_restore_onto_the_working_tree(full: Member) -> None:
+    """Wherever `restore --here` was killed, undo brings the files back as they were, where any was touched."""
+    chance = random.Random("here")  # noqa: S311
+    full.write("code/model.py", "mine\n")
+    full.write("only-here.txt", "mine\n")
+    for _ in range(TRIES):
+        before = {path: full.read(path) for path in ("code/model.py", "only-here.txt", "new-3.txt")}
+        kept = full.say("for-each-ref", "refs/gitxp/undo")
+        kill_within(full, chance.uniform(0.1, 0.8), "restore", "one", "--here")
+        mended(full)
+        if full.say("for-each-ref", "refs/gitxp/undo") != kept:
+            done = full.run("undo")
+            assert done.status == 0, done.stderr
+        assert {path: full.read(path) for path in before} == before
+
+
+def test_where_no_note_can_be_written(full: Member) -> None:
+    """A restore works all the same."""
+    full.write(".git/gitxp/doing", "in the way")
+    assert full.run("restore", "one", "--plain", "--to", "../there").status == 0
+
+
+def test_folders_of_a_moment(full: Member, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that nobody wrote to for a day are told, and taken away by gc; others' and younger ones stay."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    names = ("gitxp-scratch-old", "gitxp-scratch-new", "gitxp-old")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index").write_bytes(b"")
+        if name.endswith("old"):
+            for path in (tmp_path / name / "index", tmp_path / name):
+                os.utime(path, (time.time() - 100_000,) * 2)
+    (found,) = [one for one in full.ask("doctor") if one["id"] == "left-scratch"]
+    assert "gitxp-scratch-old" in found["what"]
+    assert full.run("gc", "--yes").status == 0
+    assert [(tmp_path / name).exists() for name in names] == [False, True, True]
 
 
 def test_a_rerun_that_was_killed_keeps_what_it_wrote(full: Member) -> None:

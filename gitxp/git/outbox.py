@@ -6,6 +6,7 @@ from those that somebody still needs: who gets the lock alone may delete all of 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ class Outbox:
 
     def __enter__(self) -> Self:
         self._lock = _open_lock(find_common_dir(self._git))
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        with contextlib.suppress(OSError):  # a file system without locks: there nobody gets it alone either
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
         os.set_inheritable(self._lock, True)  # a git that outlives us goes on sending
         return self
 

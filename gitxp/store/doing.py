@@ -35,7 +35,10 @@ class Unfinished:
 
 
 class Doing:
-    """A note of ours, as long as it is entered; `facts` are what JSON can say."""
+    """A note of ours, as long as it is entered; `facts` are what JSON can say.
+
+    Where none can be written or locked (a repository that may only be read, a file system without locks) there is none.
+    """
 
     def __init__(self, common_dir: str, **facts: Any) -> None:
         self._folder = _folder(common_dir)
@@ -44,21 +47,29 @@ class Doing:
         self._fd = -1
 
     def __enter__(self) -> Self:
-        os.makedirs(self._folder, exist_ok=True)
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        self.say()
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            self.say()
+        except OSError:
+            self._forget()
         return self
 
     def say(self, **facts: Any) -> None:
         """Add facts, or change them. Only the first line counts: a kill in the middle leaves the old ones or the new."""
         self._facts |= facts
-        data = json.dumps(self._facts, sort_keys=True).encode("ascii") + b"\n"
-        os.pwrite(self._fd, data, 0)
+        if self._fd >= 0:
+            os.pwrite(self._fd, json.dumps(self._facts, sort_keys=True).encode("ascii") + b"\n", 0)
 
     def __exit__(self, *_: object) -> None:
-        os.unlink(self._path)
-        os.close(self._fd)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._fd >= 0:
+            os.unlink(self._path)
+            os.close(self._fd)
+            self._fd = -1
 
 
 def list_left_notes(common_dir: str) -> Iterator[tuple[str, dict[str, Any]]]:
