@@ -52,7 +52,6 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _WORDS = {"true": True, "false": False, "none": None, "null": None, "nan": math.nan, "inf": math.inf}
-_JOINED = re.compile(r"[\w.]+(?:[-/+*][\w.]+)+")  # a name with signs in it that are operators elsewhere
 _MOST_CONDITIONS = 500
 _MAX_INT = 1 << 63
 
@@ -61,13 +60,13 @@ T = TypeVar("T")
 
 def parse_where(text: str, names: Names, now: float) -> Condition:
     """The condition that a text states; times are seen at `now` (unix seconds). Raises `QueryError`."""
-    source = read_source(text)
+    source = read_source(text, names.has)
     return _guarded(lambda: _Parser(source, names, now).condition(source.tree))
 
 
 def parse_operand(text: str, names: Names, now: float) -> Key | Arithmetic:
     """The value of runs that a text names: a key, or arithmetic with keys. Raises `QueryError`."""
-    source = read_source(text)
+    source = read_source(text, names.has)
     operand = _guarded(lambda: _Parser(source, names, now).operand(source.tree))
     if isinstance(operand, Const):
         source.fail("This is a value, and not the name of one.", source.tree)
@@ -172,9 +171,6 @@ class _Parser:
                 return self._source.fail("This is no value.", node, hint)
 
     def _arithmetic(self, node: ast.BinOp) -> Operand:
-        text = self._source.part(node)
-        if _JOINED.fullmatch(text) and (key := self._find(text, node)):
-            return key  # train/loss, weight-decay
         operator = _ARITHMETIC.get(type(node.op))
         if operator is None:
             self._source.fail("This is no value.", node)

@@ -84,6 +84,13 @@ class Names(NamedTuple):
             raise UsageError(f"{name!r} is a parameter and a metric.", hint=f"Say {param.title} or {metric.title}.")
         return param or metric
 
+    def has(self, name: str) -> bool:
+        """Whether a name means something, or two things."""
+        try:
+            return self.find(name) is not None
+        except UsageError:
+            return True
+
     def find_in(self, kind: str, name: str) -> Key | None:
         """What `kind["name"]` means, `kind` being one of `KINDS`; of packages, data and outputs any name is sound."""
         if kind == "params":

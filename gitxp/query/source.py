@@ -1,7 +1,8 @@
 """The text of an expression before Python's parser sees it, and errors that point into it.
 
 Two things are not Python's: `~` and `!~` between two operands (matches, does not match, as in awk and SQL), and names that
-are its keywords (`params.lambda`). Both are put in other words of the same length, so that every position stays where it is.
+are none there (`params.lambda`, `train/loss`). Both are put in other words of the same length, so that every position
+stays where it is, and a name is read from where it stands.
 """
 
 from __future__ import annotations
@@ -9,13 +10,20 @@ from __future__ import annotations
 import ast
 import io
 import keyword
+import re
 import tokenize
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from gitxp.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _MOST = 10_000  # characters
-_OURS = frozenset({"and", "or", "not", "in", "is", "True", "False", "None"})
+_BETWEEN = frozenset({"and", "or", "not", "in", "is"})
+_KEYWORDS = frozenset(keyword.kwlist) - _BETWEEN - {"True", "False", "None"}
+_SIGNS = "-/+*"
+_JOINED = re.compile(r"[\w.]+(?:[-/+*][\w.]+)+")
 _OPERANDS = frozenset({tokenize.NAME, tokenize.NUMBER, tokenize.STRING})
 _SHOWN = 60  # characters of a long expression on either side of the place that is pointed at
 _HELP = "'gitxp list --help' has examples."
@@ -76,8 +84,8 @@ def fail(message: str, text: str, first: int, last: int, hint: str | None = None
     raise QueryError(f"{message}\n  {line}\n  {' ' * gap}{'^' * marks}", hint=hint or _HELP)
 
 
-def read_source(text: str) -> Source:
-    """The text parsed as Python's grammar has it. Raises `QueryError` for what is no expression."""
+def read_source(text: str, is_key: Callable[[str], bool]) -> Source:
+    """The text parsed as Python's grammar has it; `is_key` tells of `train/loss` whether it is a name. Raises `QueryError`."""
     text = "".join(" " if c.isspace() else c for c in text).strip()
     if not text:
         raise QueryError("The expression is empty.", hint=_HELP)
@@ -86,7 +94,7 @@ def read_source(text: str) -> Source:
     if "\0" in text or not _is_utf8(text):
         raise QueryError("The expression is no text.", hint=_HELP)
     try:
-        tree = ast.parse(_in_python(text), mode="eval").body
+        tree = ast.parse(_in_python(text, is_key), mode="eval").body
     except SyntaxError as error:
         at = max(0, min((error.offset or 1) - 1, len(text) - 1))
         if "unterminated string" in str(error.msg):
@@ -105,30 +113,43 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _in_python(text: str) -> str:
-    """The text with `~` between operands as `@`, `!~` as `//`, and keywords as names of their length."""
+def _in_python(text: str, is_key: Callable[[str], bool]) -> str:
+    """The text with `~` between operands as `@`, `!~` as `//`, and names that are none in Python as some of their length."""
     characters = list(text)
     previous = None
+    end = 0  # of the last name that was replaced
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             at = token.start[1]
+            if at < end or not token.string.strip():
+                continue
             ends_operand = previous is not None and (previous.type in _OPERANDS or previous.string in {")", "]"})
             if token.string in {"@", "//"}:
                 fail(f"There is no {token.string!r} here.", text, at, at + len(token.string))
-            if token.type == tokenize.NAME and keyword.iskeyword(token.string) and token.string not in _OURS:
-                characters[at : token.end[1]] = "_" * len(token.string)
-            if token.string == "~" and previous is not None and previous.string == "!":
+            if token.type == tokenize.NAME:
+                end = _end_of_name(text, at, is_key) or (token.end[1] if token.string in _KEYWORDS else at)
+                characters[at:end] = "_" * (end - at)
+            elif token.string == "~" and previous is not None and previous.string == "!":
                 characters[at - 1 : at + 1] = "//"
             elif token.string == "~" and ends_operand:
                 characters[at] = "@"
-            if token.string.strip():
-                previous = token if token.string not in _OURS - {"True", "False", "None"} else None
+            previous = token if token.string not in _BETWEEN else None
     except (tokenize.TokenError, SyntaxError) as error:
         place = error.args[1] if len(error.args) > 1 else (1, len(text))
         at = place[1] if isinstance(error, tokenize.TokenError) else (error.offset or 1) - 1
         at = max(0, min(at, len(text) - 1))
         fail("A bracket or a quote is missing.", text, at, at + 1)
     return "".join(characters)
+
+
+def _end_of_name(text: str, at: int, is_key: Callable[[str], bool]) -> int | None:
+    """Where a name ends that begins here and has signs in it that are operators elsewhere: train/loss, weight-decay."""
+    match = _JOINED.match(text, at)
+    while match is not None:
+        if is_key(match[0]):
+            return match.end()
+        match = _JOINED.match(text, at, max(match[0].rfind(sign) for sign in _SIGNS) + at)
+    return None
 
 
 def _hint_for(text: str, at: int) -> str | None:
