@@ -25,6 +25,7 @@ _KEYWORDS = frozenset(keyword.kwlist) - _BETWEEN - {"True", "False", "None"}
 _SIGNS = "-/+*"
 _JOINED = re.compile(r"[\w.]+(?:[-/+*][\w.]+)+")
 _OPERANDS = frozenset({tokenize.NAME, tokenize.NUMBER, tokenize.STRING})
+_UNBALANCED = ("unterminated", "never closed", "unmatched", "does not match", "EOF")  # in what Python's parser says
 _SHOWN = 60  # characters of a long expression on either side of the place that is pointed at
 _HELP = "'gitxp list --help' has examples."
 # What people write who come from other languages, and how it is said here.
@@ -97,8 +98,8 @@ def read_source(text: str, is_key: Callable[[str], bool]) -> Source:
         tree = ast.parse(_in_python(text, is_key), mode="eval").body
     except SyntaxError as error:
         at = max(0, min((error.offset or 1) - 1, len(text) - 1))
-        if "unterminated string" in str(error.msg):
-            fail("A quote is missing.", text, at, at + 1)
+        if any(word in (error.msg or "") for word in _UNBALANCED):
+            fail("A bracket or a quote is missing.", text, at, at + 1)
         fail("This cannot be understood.", text, at, at + 1, _hint_for(text, at))
     except (ValueError, RecursionError, MemoryError):
         raise QueryError("The expression is nested too deep.", hint=_HELP) from None
@@ -134,11 +135,8 @@ def _in_python(text: str, is_key: Callable[[str], bool]) -> str:
             elif token.string == "~" and ends_operand:
                 characters[at] = "@"
             previous = token if token.string not in _BETWEEN else None
-    except (tokenize.TokenError, SyntaxError) as error:
-        place = error.args[1] if len(error.args) > 1 else (1, len(text))
-        at = place[1] if isinstance(error, tokenize.TokenError) else (error.offset or 1) - 1
-        at = max(0, min(at, len(text) - 1))
-        fail("A bracket or a quote is missing.", text, at, at + 1)
+    except (tokenize.TokenError, SyntaxError):
+        pass  # a bracket or a quote is missing: Python's parser says where
     return "".join(characters)
 
 
