@@ -27,27 +27,31 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitxp.annotations import Annotations, Note
-from gitxp.errors import FormatError
+from gitxp.errors import FormatError, UsageError
 from gitxp.format import Oid, RefName, parse_time
 from gitxp.git.refs import list_refs, run_ref
 from gitxp.model import Page, Run
 from gitxp.names import RunName
-from gitxp.query import archived
+from gitxp.query import archived, facts
+from gitxp.query.search import EnvironmentsWanted, Question, read_environments, search
 from gitxp.store.runs import make_run, read_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
     from gitxp.git.refs import Listing
+    from gitxp.query.facts import Facts
+    from gitxp.query.fields import Names
+    from gitxp.query.search import Found
 
 # Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 3
+SCHEMA = 4
 _TABLES = """
-CREATE TABLE records (commit_id TEXT PRIMARY KEY, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
+CREATE TABLE records (number INTEGER PRIMARY KEY, commit_id TEXT NOT NULL UNIQUE, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
 CREATE INDEX records_by_id ON records (id);
-CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL, hidden INTEGER NOT NULL, archive TEXT) WITHOUT ROWID;
+CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL, hidden INTEGER NOT NULL, archive TEXT, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX refs_by_archive ON refs (archive);
 CREATE INDEX refs_by_time ON refs (started DESC, name);
 CREATE INDEX shown_by_time ON refs (started DESC, name) WHERE hidden = 0;
@@ -66,6 +70,8 @@ _AHEAD = 86_400
 _PATIENCE = 2.0
 # Rows in one transaction while the index is built: what a kill in the middle can cost.
 _CHUNK = 1000
+# So many commits are worth opening the object database in process.
+_MANY = 100
 # What sqlite calls an error of the file's content: SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB.
 _DAMAGE = {1, 11, 26}
 # Above every character that a name, an id or a commit may have.
@@ -82,6 +88,14 @@ class Tip(NamedTuple):
     commit: Oid
     id: str | None
     is_folded: bool
+
+
+class Asked(NamedTuple):
+    """What is asked of runs: an expression (None: all of them), an order, and whether archived ones count."""
+
+    where: str | None = None
+    order: str | None = None
+    archived: bool = False
 
 
 class _Damaged(sqlite3.DatabaseError):
@@ -188,6 +202,47 @@ class Index:
 
         return self._query(select)
 
+    def search(self, asked: Asked, limit: int | None = None) -> Page:
+        """The runs that an expression means, in the order that is asked for, at most `limit` of them; `UsageError`."""
+
+        def select(database: sqlite3.Connection, question: Question) -> Page:
+            found = search(database, question)
+            shown = [run for run in found if question.archived or not run.is_archived]
+            sql = f"{_ROWS} WHERE refs.name = ?"
+            runs = (_decode_row(*database.execute(sql, (run.name,)).fetchone()) for run in shown[:limit])
+            strange = json.loads(_get_fact(database, "strange") or "[]")
+            return Page(tuple(runs), len(shown), tuple(map(RefName, strange)), len(found) - len(shown))
+
+        return self._ask(asked, select)
+
+    def values(self, asked: Asked, wanted: Sequence[str]) -> list[Found]:
+        """The runs that are meant, each with the values of these keys or arithmetic with them; `UsageError`."""
+
+        def select(database: sqlite3.Connection, question: Question) -> list[Found]:
+            found = search(database, question, wanted)
+            return [run for run in found if question.archived or not run.is_archived]
+
+        return self._ask(asked, select)
+
+    def keys(self) -> Names:
+        """The names of the parameters and metrics that runs have."""
+        return self._query(facts.read_names)
+
+    def _ask(self, asked: Asked, select: Callable[[sqlite3.Connection, Question], T]) -> T:
+        """What `select` makes of the tables; a question that cannot be understood costs nothing that was brought up to date."""
+        question = Question(self._clock(), self._latest(), *asked)
+
+        def answer(database: sqlite3.Connection) -> T | UsageError:
+            try:
+                return select(database, question)
+            except UsageError as error:
+                return error
+
+        result = self._query(answer)
+        if isinstance(result, UsageError):
+            raise result
+        return result
+
     def _latest(self) -> float:
         """The last moment at which a run may say that it began, as unix time."""
         return self._clock() + _AHEAD
@@ -242,6 +297,16 @@ class Index:
                 os.unlink(f"{self._path}{end}")
 
     def _answer(self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._answer_known(database, listing, select)
+        except EnvironmentsWanted:
+            with contextlib.closing(self._open_objects(_MANY)) as objects, _transaction(database, "BEGIN IMMEDIATE"):
+                read_environments(database, objects)
+            return self._answer_known(database, listing, select)
+
+    def _answer_known(
+        self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]
+    ) -> T:
         digest = hashlib.blake2b(listing.raw, digest_size=16).hexdigest()
         with _transaction(database, "BEGIN"):
             if _get_fact(database, "digest") == digest:
@@ -274,16 +339,17 @@ class Index:
         rows = self._read(missing)
         while chunk := list(islice(rows, _CHUNK)):
             with _transaction(database, "BEGIN IMMEDIATE"):
-                database.executemany(_INSERT, chunk)
+                _keep(database, chunk)
 
-    def _read(self, commits: list[Oid]) -> Iterator[Row]:
+    def _read(self, commits: list[Oid]) -> Iterator[tuple[Row, Facts]]:
         latest = self._latest()
         with contextlib.closing(self._open_objects(len(commits))) as objects:
             for commit, record, problem, said, raw in read_runs(objects, commits):
                 kept = json.dumps(record).encode("ascii") if raw is None else raw
                 id_ = record.get("id", "").lower()
                 started = _time_of(record, objects, commit, latest)
-                yield commit, id_ if id_.isascii() else None, started, kept, problem, _encode_said(said)
+                row = commit, id_ if id_.isascii() else None, started, kept, problem, _encode_said(said)
+                yield row, facts.facts_of(make_run(RunName(""), RefName(""), commit, record, problem, said))
 
     def _read_lists(self, archives: Mapping[RefName, Oid]) -> archived.Lists:
         if not archives:
@@ -303,9 +369,9 @@ class Index:
         """Show the runs of archives where no ref of their own does, and forget records that nothing leads to any more."""
         missing = archived.show_all(database)
         if missing:
-            database.executemany(_INSERT, list(self._read(_leave_out_known(database, missing))))
+            _keep(database, self._read(_leave_out_known(database, missing)))
             archived.show_all(database)
-        database.execute("DELETE FROM records WHERE commit_id NOT IN (SELECT commit_id FROM refs)")
+        _forget(database, "1")
 
     def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
         """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
@@ -315,21 +381,40 @@ class Index:
         database.executemany("DELETE FROM refs WHERE name = ?", gone)
         put = (
             "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started, "
-            "coalesce(json_extract(said, '$.archived'), 0), NULL FROM records WHERE commit_id = ?"
+            "coalesce(json_extract(said, '$.archived'), 0), NULL, number FROM records WHERE commit_id = ?"
         )
         if database.executemany(put, changed).rowcount < len(changed):
             # another process, to whom the refs looked otherwise, forgot a record after we had seen it
             missing = _leave_out_known(database, (commit for _, commit in changed))
-            database.executemany(_INSERT, list(self._read(missing)))
+            _keep(database, self._read(missing))
             database.executemany(put, changed)
         archived.show_again(database, (name for (name,) in gone))
-        old = [(before[name],) for (name,) in [*gone, *((name,) for name, _ in changed)] if name in before]
-        database.executemany(
-            "DELETE FROM records WHERE commit_id = ? AND commit_id NOT IN (SELECT commit_id FROM refs)", old
-        )
+        for name in [*(name for (name,) in gone), *(name for name, _ in changed)]:
+            if name in before:
+                _forget(database, "commit_id = ?", before[name])
 
 
-_INSERT = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT OR IGNORE INTO records (commit_id, id, started, record, problem, said) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+def _keep(database: sqlite3.Connection, rows: Iterable[tuple[Row, Facts]]) -> None:
+    """Put records into the tables, and what is asked of them."""
+    keeper = facts.Keeper(database)
+    for row, found in rows:
+        cursor = database.execute(_INSERT, row)
+        if cursor.rowcount:  # else another process was quicker
+            assert cursor.lastrowid is not None
+            keeper.keep(cursor.lastrowid, found)
+
+
+def _forget(database: sqlite3.Connection, which: str, *values: str) -> None:
+    """Take those records out of the tables that no ref leads to any more."""
+    sql = f"FROM records WHERE {which} AND commit_id NOT IN (SELECT commit_id FROM refs)"
+    rows = database.execute(f"SELECT number, commit_id, record, problem {sql}", values).fetchall()
+    for number, commit, record, problem in rows:
+        run = _decode_row("", commit, None, record, problem, None)
+        facts.forget(database, number, facts.facts_of(run))
+    database.execute(f"DELETE {sql}", values)
 
 
 def _encode_said(said: Annotations | None) -> str | None:
@@ -388,7 +473,7 @@ def _make_tables(database: sqlite3.Connection) -> None:
             return
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             database.execute(f'DROP TABLE "{name}"')
-        for statement in (_TABLES + archived.TABLES).split("\n"):
+        for statement in (_TABLES + archived.TABLES + facts.TABLES).split("\n"):
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {SCHEMA}")
 

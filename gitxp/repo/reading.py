@@ -29,22 +29,34 @@ _FEW = 20  # runs that are looked for one by one
 class Reading(Base):
     """Runs as they are."""
 
-    def page(self, limit: int | None = None, *, archived: bool = False) -> Page:
+    def page(
+        self, limit: int | None = None, *, archived: bool = False, where: str | None = None, sort: str | None = None
+    ) -> Page:
         """The newest runs, at most `limit` of them (None: all), and how many there are in all.
 
-        Runs that were archived are among them only with `archived`.
-        A run that is running here has the metrics that it logged so far, unless there are hundreds of thousands of points.
+        `where` is an expression, `metrics.loss < 0.5 and params.opt == "adam"`, which takes those of which it is true;
+        `sort` is an order, `metrics.loss,-started`, in place of the newest first. Raises `UsageError` for what cannot be
+        understood, with the place. Runs that were archived are among them only with `archived`.
+        A run that is running here has the metrics that it logged so far, unless there are hundreds of thousands of
+        points; an expression sees those that were committed.
         """
-        page = self._index().newest(limit, archived=archived)
+        if where is None and sort is None:
+            page = self._index().newest(limit, archived=archived)
+        else:
+            from gitxp.query.index import Asked
+
+            page = self._index().search(Asked(where, sort, archived), limit)
         if not any(run.status == RUNNING for run in page.runs):
             return page
         from dataclasses import replace
 
         return replace(page, runs=tuple(_with_points(run, self._live_points(run, _QUICK)) for run in page.runs))
 
-    def runs(self, limit: int | None = None, *, archived: bool = False) -> list[Run]:
-        """The newest runs, at most `limit` of them (None: all), newest first; archived ones only with `archived`."""
-        return list(self.page(limit, archived=archived).runs)
+    def runs(
+        self, limit: int | None = None, *, archived: bool = False, where: str | None = None, sort: str | None = None
+    ) -> list[Run]:
+        """The runs of `page`: at most `limit` of them (None: all), newest first unless `sort` says otherwise."""
+        return list(self.page(limit, archived=archived, where=where, sort=sort).runs)
 
     def get(self, text: str) -> Run:
         """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.
