@@ -41,7 +41,7 @@ FLOORS = {
     "web": 8,
     "integrations": 8,
 }
-FOUNDATION = {"annotations", "errors", "exchange", "format", "leaving", "light", "model", "names", "series"}
+FOUNDATION = {"annotations", "csignal", "errors", "exchange", "format", "leaving", "light", "model", "names", "series"}
 # What stands lower and is none of their business all the same.
 STRANGERS = {
     "render": {"git"},

@@ -11,7 +11,7 @@ import os
 import sys
 import termios
 
-from gitxp.recording.csignal import signal
+from gitxp.csignal import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
