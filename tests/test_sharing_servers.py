@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -141,14 +141,15 @@ def test_ssh(ada: Member, bob: Member, hub: Member) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = [f"ListenAddress=127.0.0.1:{port}", f"HostKey={folder}/host", f"AuthorizedKeysFile={folder}/authorized"]
-    options += ["StrictModes=no", "PidFile=none", "UsePAM=no", "PasswordAuthentication=no"]
+    options += ["StrictModes=no", "PidFile=none", "PasswordAuthentication=no"]
+    options += [f"UsePAM={'yes' if os.geteuid() == 0 else 'no'}"]  # without, a root whose password is locked stays out
     arguments = [argument for option in options for argument in ("-o", option)]
     server = subprocess.Popen([SSHD, "-D", "-e", "-f", "/dev/null", *arguments], stderr=subprocess.PIPE)
     try:
         assert server.stderr is not None
         assert b"listening" in server.stderr.readline()
         client = f"ssh -F /dev/null -i {folder}/user -o StrictHostKeyChecking=no -o UserKnownHostsFile={folder}/known"
-        address = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{hub.top}"
+        address = f"ssh://{pwd.getpwuid(os.getuid()).pw_name}@127.0.0.1:{port}{hub.top}"
         for someone in (ada, bob):
             someone.git("remote", "set-url", "origin", address)
             someone.git("config", "core.sshCommand", client)
