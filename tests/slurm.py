@@ -12,12 +12,12 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
 _PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 _NODES = ("n1", "n2")
-_PATIENCE = 60.0
+_PATIENCE = 150.0  # it looks at time limits every half minute
 # Each node has more processors than there are, so that an array runs at once. The plugins are those that need no cgroups.
 _CONFIGURATION = """
 ClusterName=loop
@@ -45,9 +45,12 @@ ReturnToService=2
 KillWait=5
 SwitchType=switch/none
 MpiDefault=none
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=24
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=24
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=2 PreemptMode=OFF
 """
 
 
@@ -81,9 +84,8 @@ class Slurm:
         until(lambda: not self.states(job))
 
 
-def until(is_so: object) -> None:
+def until(is_so: Callable[[], object]) -> None:
     """Wait for something that another process brings about."""
-    assert callable(is_so)
     end = time.monotonic() + _PATIENCE
     while not is_so():
         assert time.monotonic() < end, "it did not come about"

@@ -139,25 +139,35 @@ def test_killed_for_good(slurm: Slurm, lab: Lab) -> None:
     assert lab.output("r") == b"ready\n"
 
 
-@pytest.mark.parametrize("how", ["requeue", "limit"])
+@pytest.mark.parametrize("how", ["requeue", "preemption", "limit"])
 def test_put_back_into_the_queue(how: str, slurm: Slurm, lab: Lab) -> None:
     """The second start goes on from the checkpoint of the first, as a run of its own in the same group."""
     text = SCRIPTS["long.sh"].replace("--steps 20", "--steps 600")
     lab.write("long.sh", text.replace("#SBATCH --time=04:00:00", "#SBATCH --time=2").replace("@120", "@115"))
     options = ["--signal=B:USR1@1"] if how != "limit" else []
+    if how == "preemption":  # only where there is no room for both
+        options.append("--ntasks=48")
     job = slurm.submit(lab.top, *options, "long.sh")
     until(lambda: "step 3" in log(lab, f"long-{job}"))
-    if how == "requeue":
-        slurm.ask("scontrol", "requeue", job)
+    match how:
+        case "requeue":
+            slurm.ask("scontrol", "requeue", job)
+        case "preemption":
+            slurm.submit(lab.top, "--partition=urgent", "--ntasks=48", "--output=logs/urgent.out", "--wrap=true")
     first, second = f"long-{job}-0", f"long-{job}-1"
     until(lambda: lab.names() == [first] and lab.record(first)["status"] != "running")
     record = lab.record(first)
     assert (record["status"], record["exit_code"]) == ("failed", 75), log(lab, f"long-{job}")
-    slurm.ask("scontrol", "update", f"jobid={job}", "starttime=now", check=False)  # Slurm waits two minutes by itself
-    until(lambda: second in lab.names() and lab.record(second)["status"] == "running")
-    until(lambda: log(lab, f"long-{job}").rpartition(second)[2].count("step") > 3)
+
+    def is_at_it_again() -> bool:
+        if slurm.ask("squeue", "--noheader", "--format=%r", "--job", job, check=False) == "BeginTime":  # two minutes
+            slurm.ask("scontrol", "update", f"jobid={job}", "starttime=now", check=False)
+        return "step" in log(lab, f"long-{job}").partition(f"{second}: snapshot")[2]
+
+    until(is_at_it_again)
     slurm.ask("scancel", job)
     until(lambda: lab.record(second)["status"] != "running")
     steps = [int(number) for number in re.findall(rb"step (\d+)", lab.output(first) + lab.output(second))]
     assert steps == list(range(1, len(steps) + 1))
+    assert b"step" in lab.output(second)
     assert lab.record(second)["group"] == record["group"] == f"long-{job}"
