@@ -79,6 +79,7 @@ def test_quiet(hub: Member, made: Factory, ada: Member) -> None:
         "remote: closed",
         "remote: error: hook declined to update refs/experiments/c",
         "c was refused by origin: [remote rejected] (hook declined)",
+        "Hint: Runs need a host that lets you make and move refs/experiments/*; origin does not, or not these.",
     ]
 
 

@@ -43,6 +43,7 @@ FLOORS = {
 }
 FOUNDATION = {
     "annotations",
+    "csignal",
     "direction",
     "errors",
     "exchange",

@@ -105,6 +105,7 @@ def test_arguments(line: str, expected: dict[str, Any]) -> None:
         "deepspeed --num_gpus 2 train.py",
         "mpirun -np 4 -x FOO python train.py",
         "srun -n 4 --gres=gpu:1 python train.py",
+        "srun --nodes 2 --ntasks-per-node 4 --cpu-bind none -l --kill-on-bad-exit torchrun --nnodes=2 train.py",
         "coverage run --source pkg -m pkg.train",
     ],
 )

@@ -49,8 +49,10 @@ _GENERIC = (
     "expected flush",
     "fetch-pack",
 )
-_REASONS = ("fatal: ", "error: ", "ssh: ", "kex_exchange", "Host key", "git@")
+# Hosts behind ssh say theirs in capitals (gitolite: FATAL, GitHub and GitLab: ERROR).
+_REASONS = ("fatal: ", "error: ", "FATAL: ", "ERROR: ", "remote: ERROR: ", "ssh: ", "kex_exchange", "Host key", "git@")
 _FSCK = "fsck error"
+_TRIALS = {"push": "push --dry-run"}  # who may read may not write everywhere
 _TRIES = 64  # connections that are made to find the runs that git refuses
 
 
@@ -355,7 +357,7 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         (command,),
         answer.status,
         next(iter(telling or reasons), said),
-        hint=f"Try what git says to it: git ls-remote {remote.label}",
+        hint=f"Try what git says to it: git {_TRIALS.get(command, 'ls-remote')} {remote.label}",
     )
     failure.stderr = said
     return failure

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Each has two arguments of some hundred bytes on git's command line, which has room for some megabytes.
 _AT_A_TIME = 2000
+_CHANGED = "it is not there, or was changed since it was pushed or pulled last"
 _SHOWN = 5
 
 
@@ -67,6 +68,11 @@ class Refused:
 
     name: RunName
     reason: str
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the run there is another than the one that was to be deleted, and not the host that said no."""
+        return self.reason == _CHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,5 +197,5 @@ def _remove_there(
 def _reason(words: str) -> str:
     """The reason of git for people: `stale info` is a ref that is not what it was known to be."""
     if "stale info" in words:
-        return "it is not there, or was changed since it was pushed or pulled last"
+        return _CHANGED
     return words.rpartition("(")[2].rstrip(")") or words

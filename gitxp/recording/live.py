@@ -12,7 +12,7 @@ import time
 from gitxp.errors import FormatError, GitxpError
 from gitxp.format import decode_json, encode_json
 from gitxp.names import is_name
-from gitxp.recording.posix import sync, try_lock, wait_lock
+from gitxp.recording.posix import NO_LOCKS, sync, try_lock, wait_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,6 +189,12 @@ def create(common_dir: str) -> Live:
         with open(os.path.join(path, _RESERVE), "wb") as file:
             file.write(b" " * _RESERVED)
     except OSError as error:
+        if error.errno in NO_LOCKS:
+            _remove_tree(path)
+            raise GitxpError(
+                f"gitxp cannot lock a file in {folder}: {error.strerror}.",
+                hint="Work in a clone on a file system with locks, or have this one mounted with them (Lustre: -o flock).",
+            ) from error
         raise GitxpError(
             f"gitxp cannot write to {folder}: {error.strerror}.",
             hint="It keeps its runs in the repository's own folder: make that writable, or work in a clone.",
@@ -249,7 +255,7 @@ def find_abandoned(common_dir: str, host: str) -> Iterator[Live]:
             if entry.startswith(".gone-") or (entry.startswith(".new-") and _is_old(path)):
                 _remove_tree(path)
             continue
-        if not try_lock(lock) or not _is_same(lock, os.path.join(path, _LOCK)):
+        if not is_free(lock) or not _is_same(lock, os.path.join(path, _LOCK)):
             os.close(lock)
             continue
         live = Live(path, lock)
@@ -259,6 +265,16 @@ def find_abandoned(common_dir: str, host: str) -> Iterator[Live]:
             yield live
         else:
             os.close(lock)
+
+
+def is_free(lock: int) -> bool:
+    """Take the lock, if nobody has it; where this machine knows no locks it cannot tell, and leaves the run alone."""
+    try:
+        return try_lock(lock)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return False
+        raise
 
 
 def _is_left(live: Live, host: str) -> bool:

@@ -15,9 +15,9 @@ import os
 import select
 import time
 
+from gitxp.csignal import signal
 from gitxp.format import format_time
 from gitxp.recording.conclusion import conclude
-from gitxp.recording.csignal import signal
 from gitxp.recording.output import OutputLog
 from gitxp.recording.posix import signal_group, spawn
 from gitxp.recording.relay import Relay
@@ -43,6 +43,7 @@ _TICK = 5.0  # seconds between two syncs of what was logged: what a power cut ma
 _PARTNER = 0.05  # a signal to the whole group reaches both processes within this many seconds
 _QUIET = 0.2  # after the command's end: how long to wait for more from others who hold its output open
 _DRAIN = 2.0  # … and how long at the most
+_REACTION = 0.2  # nobody answers the command's end within so many seconds: what comes by then was sent before it
 _LOOK = 0.25  # how often to look whether we have come to the foreground
 _KEEP_READY = 1.0  # how long the process that is to write the last commit waits for a short command
 _FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
@@ -249,8 +250,7 @@ class Recorder:
         elif number == signal.SIGCONT:
             self._resume()
         elif number in PASSED_ON:
-            if self.is_over:
-                self._impatient = True
+            self._impatient = self._impatient or self._is_answer()
             self._match(number, from_front=from_front)
 
     def _match(self, number: int, *, from_front: bool) -> None:
@@ -327,9 +327,13 @@ class Recorder:
 
     def _is_impatient(self) -> bool:
         """Whether the user pressed Ctrl-C since the command's end: what takes long is left out then."""
-        if not self._impatient:
-            self._impatient = any(number in PASSED_ON for number in self.signals.take())
+        if not self._impatient and any(number in PASSED_ON for number in self.signals.take()):
+            self._impatient = self._is_answer()
         return self._impatient
+
+    def _is_answer(self) -> bool:
+        """Whether a signal of now is somebody's answer to the command's end, and not what ended it or came along."""
+        return self.is_over and time.monotonic() - self._over_since > _REACTION
 
 
 def _exists(pid: int) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NAMED = 5  # names in one line; the others are counted
 _LONGEST = 300
+_BY_HOST = "[remote rejected]"  # how git says that it was not git here that refused
 
 
 def pulled_lines(pulled: Pulled, remote: str, *, quiet: bool = False) -> Iterator[str]:
@@ -104,6 +105,8 @@ def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
         yield f"{visible(name)} in {where} has another history than yours, and nothing was sent for it: gitxp pull {where}"
     for going, words in pushed.refused:
         yield f"{visible(going.name)} was refused by {where}: {_cut(words)}"
+    if any(_BY_HOST in words for _, words in pushed.refused):
+        yield f"Hint: Runs need a host that lets you make and move refs/experiments/*; {where} does not, or not these."
 
 
 def pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:

@@ -254,13 +254,13 @@ def _read_on(reader: OutputReader, live: str, *, follow: bool) -> Iterator[bytes
 
 def _is_abandoned(live: str) -> bool:
     """Whether the recorder is gone: its lock is free."""
-    from gitxp.recording.posix import try_lock
+    from gitxp.recording.live import is_free
 
     try:
         lock = os.open(os.path.join(live, "lock"), os.O_RDWR)
     except OSError:
         return False  # the folder is going away, or is not ours to look into
     try:
-        return try_lock(lock)
+        return is_free(lock)
     finally:
         os.close(lock)

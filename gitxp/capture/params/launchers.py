@@ -116,8 +116,16 @@ _LAUNCHERS = {
     "mpiexec": _MPI,
     "srun": Launcher(
         values=_set(
-            "-n -N -c -p -A -J -t -w -x -q -G -o -e -i -D --mem --time --partition --account --job-name --gres"
-        ),
+            "-A --account -b --begin -c --cpus-per-task -C --constraint -d --dependency -D --chdir -e --error -G --gpus "
+            "-i --input -J --job-name -L --licenses -m --distribution -M --clusters -n --ntasks -N --nodes -o --output "
+            "-p --partition -q --qos -r --relative -S --core-spec -t --time -T --threads -w --nodelist -W --wait "
+            "-x --exclude --comment --container --cores-per-socket --cpu-bind --cpu-freq --cpus-per-gpu --epilog --export "
+            "--gpu-bind --gpu-freq --gpus-per-node --gpus-per-socket --gpus-per-task --gres --gres-flags --het-group "
+            "--hint --jobid --mail-type --mail-user --mem --mem-bind --mem-per-cpu --mem-per-gpu "
+            "--mincpus --mpi --ntasks-per-core --ntasks-per-gpu --ntasks-per-node --ntasks-per-socket --priority "
+            "--profile --prolog --reservation --signal --sockets-per-node --switches --task-epilog --task-prolog "
+            "--thread-spec --threads-per-core --time-min --tmp --wckey"
+        )
     ),
 }
 
