@@ -36,7 +36,9 @@ FLOORS = {
     "restoring": 5,
     "keeping": 5,
     "current": 6,
+    "frames": 6,
     "repo": 7,
+    "api": 8,
     "cli": 8,
     "web": 8,
     "integrations": 8,
@@ -78,6 +80,7 @@ HOMES = {
     "detect_secrets": "capture",
 }
 HOMES |= dict.fromkeys(("fsspec", "sshfs"), "sharing")
+HOMES |= dict.fromkeys(("pandas", "polars", "pyarrow"), "frames")
 HOMES |= dict.fromkeys(("IPython", "nbclient", "nbformat", "jupyter_client"), "integrations")
 # The probe's own package, as it is called in the user's Python, and the user's module of this name, which it hands on to.
 HOMES |= dict.fromkeys(("_gitxp_probe", "sitecustomize"), "capture")

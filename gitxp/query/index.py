@@ -27,7 +27,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitxp.annotations import Annotations, Note
-from gitxp.errors import FormatError, UsageError
+from gitxp.errors import FormatError, UnknownRun, UsageError
 from gitxp.format import Oid, RefName, parse_time
 from gitxp.git.refs import list_refs, run_ref
 from gitxp.model import Page, Run
@@ -223,6 +223,20 @@ class Index:
             return [run for run in found if question.archived or not run.is_archived]
 
         return self._ask(asked, select)
+
+    def read(self, names: Sequence[RunName]) -> list[Run]:
+        """The runs of exactly these names, in their order. `UnknownRun` where one is gone."""
+
+        def select(database: sqlite3.Connection) -> list[Run | None]:
+            rows = (database.execute(f"{_ROWS} WHERE refs.name = ?", (name,)).fetchone() for name in names)
+            return [None if row is None else _decode_row(*row) for row in rows]
+
+        runs = self._query(select)
+        found = [run for run in runs if run is not None]
+        if len(found) < len(names):
+            gone = names[runs.index(None)]
+            raise UnknownRun(f"There is no run {gone!r} any more.", hint="It was removed meanwhile: gitxp trash")
+        return found
 
     def keys(self) -> Names:
         """The names of the parameters and metrics that runs have."""
