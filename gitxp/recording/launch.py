@@ -123,9 +123,9 @@ class Opening:
             snapshot = _capture(git, survey, self.live, config, is_wanted=request.snapshot)
             user, host = find_user(os.environ), os.uname().nodename
             identity = Identity.of(survey.variables, os.environ, user, host)
-            self.record = _record(
-                request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version}, cwd
-            )
+            self.facts.began_ns = now = time.time_ns()
+            by = {"user": user, "host": host, "gitxp_version": version}
+            self.record = _record(request, survey, snapshot, by, cwd, now)
             if params:
                 self.record |= {"params": redact_params(params), "param_sources": sources}
             tree = snapshot.tree if snapshot is not None else location.head_tree
@@ -243,9 +243,10 @@ def _place(survey: Survey, live: Live, config: Config) -> Place:
     return Place(store, config.large.max_total_size, cache, live.path)
 
 
-def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dict[str, str], cwd: str) -> Record:
+def _record(
+    request: Request, survey: Survey, snapshot: Snapshot | None, by: dict[str, str], cwd: str, now: int
+) -> Record:
     location = survey.location
-    now = time.time_ns()
     record: Record = {
         "format": FORMAT,
         "id": make_id(now, os.urandom(10)),
