@@ -23,7 +23,7 @@ _LISTED = 100
 
 
 class Limits(NamedTuple):
-    """What an untracked file must keep to; sizes in bytes, globs as in `secret_files.is_likely_secret`."""
+    """What an untracked file must keep to; sizes in bytes, globs as in `secrets.files.is_likely_secret`."""
 
     max_file_size: int = 50 * 1024 * 1024
     max_total_size: int = 500 * 1024 * 1024

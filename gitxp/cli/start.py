@@ -130,10 +130,10 @@ def start(arguments: Mapping[str, Any]) -> int:
     """Run the command; the exit status, unless the command died by a signal: then so does this process."""
 
     def run() -> Outcome:
-        from gitxp.repo import Repo
+        from gitxp.repo.running import Running  # of all that Repo can do
 
         note = "\n\n".join(arguments.get("note") or ()) or None
-        return Repo(".").run(**{**arguments, "note": note}, on_start=tell_start)
+        return Running(".").run(**{**arguments, "note": note}, on_start=tell_start)
 
     return recorded(run)
 
