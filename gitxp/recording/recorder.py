@@ -16,7 +16,6 @@ import select
 import time
 
 from gitxp.format import format_time
-from gitxp.recording.conclusion import conclude
 from gitxp.recording.csignal import signal
 from gitxp.recording.output import OutputLog
 from gitxp.recording.posix import signal_group, spawn
@@ -100,6 +99,7 @@ class Recorder:
         self.relay.command_pid = self.pid
         self._tell(f"pid {self.pid}")
         self.task.facts.start(self.task.live)
+        _import_the_end()
         if not self.is_over:
             self._watch()
         return self.conclude()
@@ -112,6 +112,7 @@ class Recorder:
         self.is_over = bool(self.ended)
         self.relay.take_terminal()
         self.task.facts.start(self.task.live)
+        _import_the_end()
         if not self.is_over:
             self._reap()
             self._watch()
@@ -303,6 +304,8 @@ class Recorder:
 
         Where the last commit could not be written, the live folder stays, and a later command tries again.
         """
+        from gitxp.recording.conclusion import conclude
+
         self.relay.finish()
         self.relay.give_terminal_back()
         task = self.task
@@ -324,6 +327,12 @@ class Recorder:
         if not self._impatient:
             self._impatient = any(number in PASSED_ON for number in self.signals.take())
         return self._impatient
+
+
+def _import_the_end() -> None:
+    """Import what every end of a run needs: while the command runs it delays nothing, and gitxp may be upgraded meanwhile."""
+    import gitxp.recording.conclusion
+    import gitxp.recording.logged  # noqa: F401
 
 
 def _exists(pid: int) -> bool:
