@@ -37,8 +37,9 @@ _FETCH = (
     "--no-auto-maintenance",
     "--refmap=",
 )
-# Tracking refs can be had again, so that only objects are synced.
-_UNSYNCED = ("-c", "core.fsync=loose-object,pack,-reference")
+# Tracking refs can be had again: only objects are synced, and no reflog, which takes git as long as the ref, is begun.
+_NO_REFLOG = ("-c", "core.logAllRefUpdates=false")
+_PASSING = ("-c", "core.fsync=loose-object,pack,-reference", *_NO_REFLOG)
 # What an address may have before its host; of ssh the user alone is no secret.
 _CREDENTIALS = re.compile(r"(?i)(https?://)[^/@\s]+@|([a-z][a-z0-9+.-]*://)[^/@\s:]*:[^/@\s]*@")
 # Lines of git's that say why, before or after one that only says that it did not work.
@@ -180,7 +181,7 @@ def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Call
         answer = _fetch_names(git, remote, wanted, on_stderr)
     else:
         refspec = f"+{RUN_REFS}*:{remote.tracking}*"
-        answer = git.start(*_UNSYNCED, "fetch", *_FETCH, "--prune", "--", remote.name, refspec).watch(on_stderr)
+        answer = git.start(*_PASSING, "fetch", *_FETCH, "--prune", "--", remote.name, refspec).watch(on_stderr)
     if not answer.status:
         return {}
     if _FSCK not in answer.stderr.decode("utf-8", "replace"):
@@ -196,7 +197,7 @@ def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Call
 
 def _fetch_names(git: Git, remote: Remote, names: Iterable[str], on_stderr: Callable[[bytes], None]) -> Answer:
     lines = "".join(f"+{RUN_REFS}{name}:{remote.tracking}{name}\n" for name in names)
-    process = git.start(*_UNSYNCED, "fetch", *_FETCH, "--no-prune", "--stdin", "--", remote.name, stdin=True)
+    process = git.start(*_PASSING, "fetch", *_FETCH, "--no-prune", "--stdin", "--", remote.name, stdin=True)
     return process.watch(on_stderr, lines.encode("ascii"))
 
 
@@ -292,7 +293,7 @@ def _write(git: Git, folder: str, commits: Mapping[str, Oid | None]) -> None:
         for name, commit in commits.items()
     ]
     if lines:
-        git.run("-c", "core.fsync=none", "update-ref", "--stdin", "-z", data="".join(lines).encode("ascii"))
+        git.run("-c", "core.fsync=none", *_NO_REFLOG, "update-ref", "--stdin", "-z", data="".join(lines).encode("ascii"))
 
 
 def _parse_pushed(stdout: bytes) -> list[PushedRef]:

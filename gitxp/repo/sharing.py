@@ -77,10 +77,11 @@ class Sharing(Base):
         refused = fetch(self._network(), remote, names or None, said)
         after = list_tracked(self.git, remote)
         there = {name: tip for name, tip in after.items() if name in names} if names else after
+        objects = self._reader(sum(tip != before.get(name) for name, tip in there.items()))
         before_runs = Pulled()
-        take_in_archives(self.git, self._reader(), there, before_runs)
+        take_in_archives(self.git, objects, there, before_runs)
         wishes = self._wishes(names, everything=runs_removed_here)
-        pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
+        pulled = take_in(self.git, objects, there, self._index().names_of, wishes)
         pulled.archives, pulled.left[:0] = before_runs.archives, before_runs.left
         pulled.left += [Left(name, words) for name, words in refused.items()]
         gone = {name: before[name] for name in before.keys() - after.keys()}
@@ -96,6 +97,8 @@ class Sharing(Base):
         """What the runs with these tips are called here, by name there; those that are not here are left out."""
         from gitxp.store.runs import read_runs
 
+        if not tips:
+            return {}
         reads = zip(tips, read_runs(self._reader(), list(tips.values())), strict=True)
         ids = {name: read.record["id"] for name, read in reads if "id" in read.record}
         names = self._index().names_of(ids.values())
@@ -178,12 +181,13 @@ class Sharing(Base):
         merged: list[str] = []
         asked: set[str] = set()
         while True:
-            runs = local_runs(self._index().tips(), names)
-            outgoing = plan_push(self.git, self._reader(), runs, there, tracked, even_gone=bool(names))
+            runs = list(local_runs(self._index().tips(), names))
+            objects = self._reader(sum(run.tip != there.get(run.name, run.tip) for run in runs))
+            outgoing = plan_push(self.git, objects, runs, there, tracked, even_gone=bool(names))
             if not names:
                 refs = list_refs(self.git).archives().items()
                 archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in refs}
-                plan_archives(self.git, self._reader(), archives, there, outgoing)
+                plan_archives(self.git, objects, archives, there, outgoing)
             wanted = [name for name in outgoing.fetch_first if name not in asked]
             if dry_run or not wanted:
                 outgoing.merged = merged
@@ -193,9 +197,10 @@ class Sharing(Base):
             now = list_tracked(self.git, remote)
             there |= {name: now[name] for name in wanted if name in now}
             mine = {name: there[name] for name in wanted if name in there}
-            take_in_archives(self.git, self._reader(), mine, Pulled())
+            objects = self._reader(len(mine))
+            take_in_archives(self.git, objects, mine, Pulled())
             wishes = self._wishes(())._replace(known_only=True)
-            taken = take_in(self.git, self._reader(), mine, self._index().names_of, wishes)
+            taken = take_in(self.git, objects, mine, self._index().names_of, wishes)
             merged += [*taken.merged, *taken.updated]
 
     def fetch_large(

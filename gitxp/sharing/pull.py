@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import FormatError, GitFailed
 from gitxp.exchange import Left, Pulled
 from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.history import contains
 from gitxp.git.refs import is_archive, list_refs
 from gitxp.names import RunName, name_beside
 from gitxp.store.batch import write_commits
@@ -133,10 +134,10 @@ def _plan_new(
     id_, here, taken = among
     mine = here.get(RunName(name))
     if id_ == tip and mine is not None:
-        if not git.ask("merge-base", "--is-ancestor", mine, tip).status:
+        if contains(git, objects, tip, mine):
             plan.moves[RunName(name)] = (tip, mine)
             return
-        if not git.ask("merge-base", "--is-ancestor", tip, mine).status:
+        if contains(git, objects, mine, tip):
             return
     chosen = _choose_name(objects, name, id_, taken)
     if chosen is None:
