@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import os
 import struct
 import subprocess
@@ -117,6 +118,17 @@ def test_hostile_records(case: str, made: Factory, ada: Member) -> None:
     assert "bad of origin was not taken in: " in done.stderr
     assert all(line.isprintable() and len(line) < 500 for line in done.stderr.splitlines())
     assert ada.names() == ["good"]
+
+
+def test_many_large_records(made: Factory, ada: Member) -> None:
+    """Records are looked at one by one: many large ones take no more memory than one."""
+    params = {f"k{number}": 1 for number in range(80_000)}
+    for number in range(40):
+        made.make(f"r{number}", params=params)
+    limit = 200 << 20  # each takes 8 MB
+    done = ada.run("pull", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+    assert done.stderr.startswith("40 runs new: ")
+    assert done.status == 0
 
 
 def test_twenty_thousand_refs(hub: Member, made: Factory, ada: Member) -> None:
