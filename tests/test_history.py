@@ -20,6 +20,7 @@ from gitxp.git.program import Git
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gitxp.git.program import Answer
     from run_factory import Factory
     from team import Member
 
@@ -33,9 +34,8 @@ class Asked(Git):
         super().__init__(directory)
         self.asked: list[tuple[str, ...]] = []
 
-    def ask(  # noqa: D102
-        self, *args: str, data: bytes = b"", index: str | None = None
-    ) -> object:  # type: ignore[override]
+    def ask(self, *args: str, data: bytes = b"", index: str | None = None) -> Answer:
+        """As git, after a note of it."""
         self.asked.append(args)
         return super().ask(*args, data=data, index=index)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import os
+import resource
 import struct
 import subprocess
 import zlib

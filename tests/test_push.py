@@ -81,7 +81,8 @@ def test_what_went_separate_ways_is_merged_first(hub: Member, ada: Member, bob: 
     pushed = bob.push()
     assert (pushed["merged"], names(pushed["updated"])) == (["r"], ["r"])
     assert counted.take() == ["fetch", "fetch", "push"]
-    assert ada.push()["merged"] == ["r"]  # what is new there came along
+    pushed = ada.push()
+    assert (pushed["merged"], pushed["received"]) == ([], ["r"])  # what is new there came along
     assert ada.tips() == bob.tips() == hub.tips()
     assert sorted(ada.listed()["r"]["tags"]) == ["a", "b"]
 
@@ -345,6 +346,58 @@ def test_another_address_to_push_to(hub: Member, ada: Member) -> None:
     assert ada.push()["same"] == 1
 
 
+def test_the_fork_of_somebody_else(hub: Member, ada: Member) -> None:
+    """What an address to push to lacks and the one to fetch from has was not removed there: it goes, and is told as going there."""
+    ada.new("a")
+    ada.push()
+    hub.git("init", "-q", "--bare", "../fork.git")
+    fork = type(hub)(hub.path("../fork.git"))
+    ada.git("config", "remote.origin.pushurl", fork.top)
+    assert ada.ask("remotes")[0]["unpushed"] == 1
+    done = ada.run("push")
+    assert "1 run new in origin: a" in done.stderr
+    assert f", to origin ({fork.top})" in done.stderr
+    assert fork.tips() == ada.tips()
+    assert ada.ask("remotes")[0]["unpushed"] == 0
+    fork.git("update-ref", "-d", "refs/experiments/a")
+    assert ada.push()["gone"] == ["a"]
+
+
+def test_several_addresses_to_push_to(hub: Member, ada: Member) -> None:
+    """Each is asked what it lacks, also where the first has all; one that cannot be reached keeps nothing from the others."""
+    second, third = (type(hub)(hub.path(f"../{name}.git")) for name in ("second", "third"))
+    hub.git("init", "-q", "--bare", second.top)
+    for address in (hub.top, third.top, second.top):
+        ada.git("config", "--add", "remote.origin.pushurl", address)
+    ada.new("a")
+    pushed = ada.push(status=10)
+    assert [part["to"] for part in (pushed, *pushed["others"])] == [hub.top, third.top, second.top]
+    assert [names(part["created"]) for part in (pushed, *pushed["others"])] == [["a"], [], ["a"]]
+    assert "does not appear to be a git repository" in pushed["others"][0]["error"]
+    hub.git("init", "-q", "--bare", third.top)
+    assert ada.ask("remotes")[0]["unpushed"] == 1
+    done = ada.run("push")
+    assert f"{hub.top} has everything.\n" in done.stderr
+    assert f"1 run new in {third.top}: a\n" in done.stderr
+    assert third.tips() == second.tips() == hub.tips() == ada.tips()
+    assert ada.ask("remotes")[0]["unpushed"] == 0
+
+
+@pytest.mark.parametrize("key", ["branch.main.pushRemote", "remote.pushDefault"])
+def test_where_git_is_told_to_push(key: str, hub: Member, ada: Member) -> None:
+    """An address in git's configuration counts as for git, and a name that is none is not passed over for origin."""
+    hub.git("clone", "-q", "--bare", hub.top, "../second.git")
+    second = type(hub)(hub.path("../second.git"))
+    ada.new("a")
+    ada.git("config", key, "nowhere")
+    done = ada.run("push")
+    assert (done.status, hub.tips()) == (2, {})
+    assert f"{key} is 'nowhere', and there is no such remote" in done.stderr
+    ada.git("config", key, second.top)
+    assert names(ada.push()["created"]) == ["a"]
+    assert (second.tips(), hub.tips()) == (ada.tips(), {})
+
+
 def test_unknown_runs_and_remotes(ada: Member) -> None:
     """A word that is neither is said to be no run; nothing was sent."""
     done = ada.run("push", "nothing")
@@ -363,4 +416,4 @@ def test_a_forged_history_is_told(hub: Member, ada: Member, made: Factory) -> No
     assert pushed["unrelated"] == ["r"]
     assert ada.tips() == {"r": tip}
     assert hub.tips() == {"r": forged}
-    assert "r in origin has another history than yours, and nothing was sent for it" in ada.run("push").stderr
+    assert "r in origin has another history than yours, and nothing was sent for it (r begins" in ada.run("push").stderr

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
-from gitxp.git.remote import hide_credentials
+from gitxp.git.addresses import hide_credentials
 from gitxp.render.safe import visible
 
 _PROGRESS = re.compile(

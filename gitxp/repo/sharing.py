@@ -30,6 +30,10 @@ def _nothing(_: object) -> None:
     """Tell nobody."""
 
 
+def _say_nothing(_leaving: Leaving, _remote: Remote) -> None:
+    """Tell nobody."""
+
+
 def _no_storing(_address: str, _count: int, _size: int) -> None:
     """Tell nobody."""
 
@@ -54,8 +58,16 @@ class Sharing(Base):
         from gitxp.git.remote import list_remotes, list_tracked
         from gitxp.sharing.outline import outline
 
-        tips = [(run.name, run.commit) for run in self._index().tips() if not run.is_folded]
-        return [outline(remote, list_tracked(self.git, remote), tips) for remote in list_remotes(self._git_here())]
+        tips = [run.commit for run in self._index().tips() if not run.is_folded]
+        return [
+            outline(
+                remote,
+                len(list_tracked(self.git, remote)),
+                [set(list_tracked(self.git, receiver).values()) for receiver in remote.receivers],
+                tips,
+            )
+            for remote in list_remotes(self._git_here())
+        ]
 
     def pull(
         self, remote: Remote, names: Collection[str] = (), *, runs_removed_here: bool = False, said: Said = _nothing
@@ -110,7 +122,7 @@ class Sharing(Base):
         names: Sequence[str] = (),
         *,
         said: Said = _nothing,
-        before: Callable[[Leaving], None] = _nothing,
+        before: Callable[[Leaving, Remote], None] = _say_nothing,
         dry_run: bool = False,
         verify: bool = True,
         force_secrets: bool = False,
@@ -119,19 +131,58 @@ class Sharing(Base):
         """Bring runs to a remote: all of them, or those of these names.
 
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
-        is told what will leave the machine. Where gitxp.yaml names a storage, large files are copied there first; `storing` is
+        is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied there first; `storing` is
         told its address, how many they are, and their bytes. A run that somebody removed there does not go unless it is named.
         `dry_run` sends, fetches and merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the
         result. Raises `SecretsFound` where something looks like a secret, unless `force_secrets`; `GitFailed` where the
-        remote cannot be asked. Then nothing went.
+        remote cannot be asked. Then nothing went. Where git would push to several addresses, each is asked and told by
+        itself, the result has what came of the `others`, and an `error` in place of what one of them raised.
         """
+        from gitxp.errors import GitxpError
+        from gitxp.exchange import Outgoing, Pushed
+
+        receivers = remote.receivers
+        parts = []
+        for receiver in receivers:
+            try:
+                part = self._push_to(
+                    receiver,
+                    names,
+                    said=said,
+                    before=before,
+                    dry_run=dry_run,
+                    verify=verify,
+                    force_secrets=force_secrets,
+                    storing=storing,
+                )
+            except GitxpError as error:
+                if len(receivers) == 1:
+                    raise
+                part = Pushed(Outgoing(), error=error)
+            part.to = receiver.label
+            parts.append(part)
+        parts[0].others = parts[1:]
+        return parts[0]
+
+    def _push_to(
+        self,
+        remote: Remote,
+        names: Sequence[str],
+        *,
+        said: Said,
+        before: Callable[[Leaving, Remote], None],
+        dry_run: bool,
+        verify: bool,
+        force_secrets: bool,
+        storing: Callable[[str, int, int], None],
+    ) -> Pushed:
         from gitxp.exchange import Pushed
 
         result = Pushed(self._plan(remote, names, said, dry_run=dry_run))
         if not result.outgoing.going:
             return result
         leaving = self._survey(remote, result.outgoing)
-        before(leaving)
+        before(leaving, remote)
         if dry_run:
             return result
         if leaving.secrets and not force_secrets:
@@ -160,6 +211,8 @@ class Sharing(Base):
             plan = result.outgoing
             plan.going = [going for going in plan.going if going.name not in late] + outgoing.going
             plan.merged += outgoing.merged
+            plan.received += outgoing.received
+            plan.reasons |= outgoing.reasons
             plan.newer += outgoing.newer
             plan.fetch_first += outgoing.fetch_first
             plan.same += outgoing.same
@@ -177,8 +230,10 @@ class Sharing(Base):
         from gitxp.sharing.push import local_runs, plan_archives, plan_push
 
         tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
-        there = list_there(self._network(), remote.receiver, said)
+        there, branches = list_there(self._network(), remote, said)
         merged: list[str] = []
+        received: list[str] = []
+        reasons: dict[str, str] = {}
         asked: set[str] = set()
         while True:
             runs = list(local_runs(self._index().tips(), names))
@@ -190,10 +245,11 @@ class Sharing(Base):
                 plan_archives(self.git, objects, archives, there, outgoing)
             wanted = [name for name in outgoing.fetch_first if name not in asked]
             if dry_run or not wanted:
-                outgoing.merged = merged
+                outgoing.merged, outgoing.received, outgoing.reasons = merged, received, reasons
+                outgoing.there = [*there.values(), *branches]
                 return outgoing
             asked.update(wanted)
-            fetch(self._network(), remote.receiver, wanted, said)
+            fetch(self._network(), remote, wanted, said)
             now = list_tracked(self.git, remote)
             there |= {name: now[name] for name in wanted if name in now}
             mine = {name: there[name] for name in wanted if name in there}
@@ -201,7 +257,9 @@ class Sharing(Base):
             take_in_archives(self.git, objects, mine, Pulled())
             wishes = self._wishes(())._replace(known_only=True)
             taken = take_in(self.git, objects, mine, self._index().names_of, wishes)
-            merged += [*taken.merged, *taken.updated]
+            merged += taken.merged
+            received += taken.updated
+            reasons |= {left.name: left.reason for left in taken.left}
 
     def fetch_large(
         self, runs: Sequence[Run], storing: Callable[[str, int, int], None] = _no_storing
@@ -222,13 +280,12 @@ class Sharing(Base):
         self, remote: Remote, outgoing: Outgoing, storing: Callable[[str, int, int], None]
     ) -> CopiedLarge | None:
         from gitxp.git.large_files import reachable_pointers
-        from gitxp.git.remote import list_tips_there
         from gitxp.sharing.store import upload
 
         if not self.config.storage:
             return None
         tips = [going.tip for going in outgoing.going]
-        pointers = reachable_pointers(self.git, tips, list_tips_there(self.git, remote))
+        pointers = reachable_pointers(self.git, tips, self._tips_there(remote, outgoing))
         return self._exchange_large(upload, pointers, storing)
 
     def _exchange_large(
@@ -259,7 +316,6 @@ class Sharing(Base):
         return CopiedLarge(address, len(done.copied), len(done.there), failed)
 
     def _survey(self, remote: Remote, outgoing: Outgoing) -> Leaving:
-        from gitxp.git.remote import list_tips_there
         from gitxp.sharing.leaving import Names, survey_leaving
         from gitxp.store.runs import read_runs
 
@@ -268,7 +324,13 @@ class Sharing(Base):
         runs = [(g.name, g.tip, read.record.get("base")) for g, read in zip(outgoing.going, reads, strict=True)]
         limits = self.config.snapshot
         names = Names(limits.secrets, limits.allow)
-        return survey_leaving(self.git, self._reader(), runs, list_tips_there(self.git, remote), names=names)
+        return survey_leaving(self.git, self._reader(), runs, self._tips_there(remote, outgoing), names=names)
+
+    def _tips_there(self, remote: Remote, outgoing: Outgoing) -> list[Oid]:
+        """The commits that a remote has, some of which may not be here."""
+        from gitxp.git.remote import list_branches_there
+
+        return list(dict.fromkeys([*outgoing.there, *list_branches_there(self.git, remote)]))
 
     def _wishes(self, wanted: Collection[str], *, everything: bool = False) -> Wishes:
         from gitxp.sharing.pull import Wishes
