@@ -207,14 +207,20 @@ def test_the_users_hook(ada: Member, hub: Member) -> None:
     """pre-push runs, sees the runs, and may forbid the push; --no-verify passes over it."""
     ada.new("a")
     seen = ada.path("../seen")
-    hook(ada, "pre-push", f"cat >{seen}; echo not today >&2; exit 1")
-    done = ada.run("push")
+    hook(ada, "pre-push", f"cat >{seen}; printf 'not \\033[31mtoday\\n' >&2; exit 1")
+    done = ada.run("push", "-q")
     assert done.status == 10, done.stderr
-    assert "Error: git push failed" in done.stderr
+    words, error, hint = done.stderr.splitlines()
+    assert words == r"not \x1b[31mtoday"
+    assert error == "Error: git push failed: the hook pre-push refused it."
+    assert "--no-verify" in hint
     with open(seen, encoding="utf-8") as file:
         assert "refs/experiments/a" in file.read()
     assert hub.names() == []
     assert "1 run new in origin: a" in said(ada.run("push", "--no-verify"))
+    hook(ada, "pre-push", "echo all is well")
+    ada.new("b")
+    assert said(ada.run("push")) == "all is well\n1 run new in origin: b\n"
 
 
 @pytest.mark.parametrize("how", ["new", "moved", "same"])

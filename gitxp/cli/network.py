@@ -1,6 +1,7 @@
 """What git and the other side say while runs travel: progress on a terminal, the other side's words everywhere.
 
 What comes from there is made safe. git's own lines about each ref are left out: the command says the same in fewer.
+What is neither is of the user's hook pre-push.
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ _PROGRESS = re.compile(
     r"(remote: )?[A-Z][a-z]+ (objects|deltas|data|references|refs|LFS objects|LFS)\b.*:|remote: Total \d"
 )
 _WORTH = ("remote: ", "warning: ", "hint: ", "Locking support", "Unable to", "batch ")
+# What git itself says beside progress, of refs and of what went wrong: the command's own lines and its error tell it.
+_OF_GIT = re.compile(
+    r"To |From |Everything up-to-date|Pushing to |Delta compression |Total \d|fatal: |error: |(   | [*+=!t-] )[\[0-9a-f]"
+)
 _LONGEST = 2000
 _SLUGGISH = "\033[K"  # to the end of the line: what a longer one left
 
 
 class Listener:
-    """Takes git's stderr as it comes. `quiet` leaves out all but what the other side says."""
+    """Takes git's stderr as it comes. `quiet` leaves out all but what the other side and, `with_hook`, the user's hook say."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, with_hook: bool = False) -> None:
         self._is_terminal = not quiet and sys.stderr.isatty()
+        self._with_hook = with_hook
         self._rest = b""
         self._is_open = False
 
@@ -40,6 +46,9 @@ class Listener:
         self._show(rest.decode("utf-8", "replace"))
         self._end_line()
 
+    def _is_worth(self, text: str) -> bool:
+        return text.startswith(_WORTH) or (self._with_hook and _OF_GIT.match(text) is None)
+
     def _end_line(self) -> None:
         if self._is_open:
             sys.stderr.write("\n")
@@ -48,7 +57,7 @@ class Listener:
     def _show(self, line: str) -> None:
         text = hide_credentials(line.rstrip("\r\n").rstrip()[:_LONGEST])
         is_progress = _PROGRESS.match(text) is not None
-        if not text or (is_progress and not self._is_terminal) or not (is_progress or text.startswith(_WORTH)):
+        if not text or (is_progress and not self._is_terminal) or not (is_progress or self._is_worth(text)):
             return
         if is_progress:
             is_last = line.endswith("\n")

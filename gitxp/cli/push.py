@@ -57,7 +57,7 @@ def push_command(
       gitxp push origin calm-otter-7k3q
       gitxp push --dry-run
     """  # noqa: D301  (click wants the backspace itself)
-    listener = Listener(quiet=quiet)
+    listener = Listener(quiet=quiet, with_hook=True)
     with open_repo() as repo:
         name, texts = split_words(repo, words)
         remote = repo.remote(name, to_push=True)

@@ -50,6 +50,10 @@ _GENERIC = (
 )
 _REASONS = ("fatal: ", "error: ", "git: ", "ssh: ", "kex_exchange", "Host key", "git@")
 _FSCK = "fsck error"
+_NONE = "Add one: git remote add origin URL"
+_OF_PORCELAIN = re.compile(rb"(?m)^(To .*|Done|[ *+=!t-]\t.*)\n")
+_UNSENT = "error: failed to push some refs to "
+_UNVERIFIED = "Its own words are above. 'gitxp push --no-verify' passes over it."
 _TRIES = 64  # connections that are made to find the runs that git refuses
 
 
@@ -139,10 +143,7 @@ def find_remote(git: Git, name: str | None, *, to_push: bool = False) -> Remote:
     for choice in ("origin", *(known if len(known) == 1 else ())):
         if choice in known:
             return _configured(git, choice)
-    raise UsageError(
-        "There are several remotes." if known else "This repository has no remote.",
-        hint=_known(known) if known else "Add one: git remote add origin URL",
-    )
+    raise UsageError("There are several remotes." if known else "This repository has no remote.", hint=_known(known))
 
 
 def _find_chosen(git: Git, known: Sequence[str], *, to_push: bool) -> Remote | None:
@@ -290,6 +291,7 @@ def push(
         answer = process.watch(on_stderr)
     finally:
         _write(git, outbox, dict.fromkeys(staged))
+    on_stderr(_OF_PORCELAIN.sub(b"", answer.stdout))  # the hook pre-push has git's stdout, too
     told = _parse_pushed(answer.stdout)
     if answer.status and not any(ref.is_refused for ref in told):
         raise _failed("push", answer, remote)
@@ -373,7 +375,7 @@ def _ask(git: Git, *args: str) -> str:
 
 
 def _known(known: Sequence[str]) -> str:
-    return f"There are: {', '.join(known)}." if known else "Add one: git remote add origin URL"
+    return f"There are: {', '.join(known)}." if known else _NONE
 
 
 def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
@@ -386,13 +388,14 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         return UnknownRun(
             f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
         )
-    reasons = [line for line in lines if line.startswith(_REASONS)]
+    reasons = [line for line in lines if line.startswith(_REASONS) and not line.startswith(_UNSENT)]
     telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
-    failure = GitFailed(
-        (command,),
-        answer.status,
-        next(iter(telling or reasons), said),
-        hint=f"Try what git says to it: git ls-remote {remote.label}",
-    )
+    if not reasons and any(line.startswith(_UNSENT) for line in lines):
+        # nothing else makes git stop before it asks the other side for a single ref
+        words, hint = "the hook pre-push refused it", _UNVERIFIED
+    else:
+        words = next(iter(telling or reasons), said)
+        hint = f"Try what git says to it: git ls-remote {remote.label}"
+    failure = GitFailed((command,), answer.status, words, hint=hint)
     failure.stderr = said
     return failure
