@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import struct
 import subprocess
 import zlib
@@ -126,7 +125,7 @@ def test_many_large_records(made: Factory, ada: Member) -> None:
     for number in range(40):
         made.make(f"r{number}", params=params)
     limit = 200 << 20  # each takes 8 MB
-    done = ada.run("pull", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+    done = ada.run("pull", prepare=f"resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))")
     assert done.stderr.startswith("40 runs new: ")
     assert done.status == 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 
 from gitxp.git.addresses import hide_credentials
 from gitxp.render.safe import visible
@@ -22,6 +23,8 @@ _OF_GIT = re.compile(
 )
 _LONGEST = 2000
 _SLUGGISH = "\033[K"  # to the end of the line: what a longer one left
+_SILENCE = 1.0  # seconds that people like to wait before they are told what for
+_PAUSE = 0.1  # seconds between two such lines
 
 
 class Listener:
@@ -32,6 +35,8 @@ class Listener:
         self._with_hook = with_hook
         self._rest = b""
         self._is_open = False
+        self._is_passing = False
+        self._due = time.monotonic() + _SILENCE
 
     def __call__(self, chunk: bytes) -> None:
         """Show what is worth it of these bytes; an unfinished line waits for its end."""
@@ -40,11 +45,29 @@ class Listener:
         for line in lines:
             self._show(line.decode("utf-8", "replace"))
 
+    def tell(self, what: str) -> None:
+        """Show what gitxp itself is doing, on a terminal and if it takes a while, until something else is said."""
+        if self._is_terminal and time.monotonic() >= self._due:
+            self._due = time.monotonic() + _PAUSE
+            self._end_line()
+            sys.stderr.write(f"\r{visible(what)} …{_SLUGGISH}")
+            sys.stderr.flush()
+            self._is_passing = True
+
+    def clear(self) -> None:
+        """Take away what `tell` showed."""
+        if self._is_passing:
+            sys.stderr.write(f"\r{_SLUGGISH}")
+            sys.stderr.flush()
+            self._is_passing = False
+            self._due = time.monotonic()
+
     def close(self) -> None:
         """Show what is left, and end a line of progress that is still open."""
         rest, self._rest = self._rest, b""
         self._show(rest.decode("utf-8", "replace"))
         self._end_line()
+        self.clear()
 
     def _is_worth(self, text: str) -> bool:
         return text.startswith(_WORTH) or (self._with_hook and _OF_GIT.match(text) is None)
@@ -59,6 +82,7 @@ class Listener:
         is_progress = _PROGRESS.match(text) is not None
         if not text or (is_progress and not self._is_terminal) or not (is_progress or self._is_worth(text)):
             return
+        self.clear()
         if is_progress:
             is_last = line.endswith("\n")
             sys.stderr.write(f"\r{visible(text)}{_SLUGGISH}" + ("\n" if is_last else ""))

@@ -69,7 +69,7 @@ def pull_command(
         name, runs = split_words(repo, words)
         remote = repo.remote(name)
         try:
-            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener)
+            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
         finally:
             listener.close()
         copied = None

@@ -62,11 +62,12 @@ def push_command(
         name, texts = split_words(repo, words)
         remote = repo.remote(name, to_push=True)
         runs = _find_runs(repo, texts, is_first=name is None)
-        before = _tell_leaving(terminal.width, quiet=quiet)
+        before = _tell_leaving(listener, terminal.width, quiet=quiet)
         try:
             pushed = repo.push(
                 *(remote, runs),
                 said=listener,
+                doing=listener.tell,
                 before=before,
                 dry_run=dry_run,
                 verify=not no_verify,
@@ -108,7 +109,7 @@ def _find_runs(repo: Repo, texts: Sequence[str], *, is_first: bool) -> list[str]
         ) from error
 
 
-def _tell_leaving(width: int | None, *, quiet: bool) -> Callable[[Leaving, Remote], None]:
+def _tell_leaving(listener: Listener, width: int | None, *, quiet: bool) -> Callable[[Leaving, Remote], None]:
     """What says, before anything goes, what will leave the machine, and what of it looks like a secret."""
 
     def tell(leaving: Leaving, remote: Remote) -> None:
@@ -117,6 +118,7 @@ def _tell_leaving(width: int | None, *, quiet: bool) -> Callable[[Leaving, Remot
 
         lines = [] if quiet else leaving_lines(leaving, remote.label, redact_url(remote.url), width or _WIDTH)
         lines += secret_lines(leaving)
+        listener.clear()
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
 

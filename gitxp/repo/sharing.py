@@ -41,7 +41,8 @@ def _no_storing(_address: str, _count: int, _size: int) -> None:
 class Sharing(Base):
     """Runs between repositories. The network is git's: its credentials, ssh, hooks and words.
 
-    `said` is told what git and the other side say meanwhile, as bytes that may hold anything.
+    `said` is told what git and the other side say meanwhile, as bytes that may hold anything, and `doing` what gitxp
+    itself does.
     """
 
     def remote(self, name: str | None = None, *, to_push: bool = False) -> Remote:
@@ -70,7 +71,13 @@ class Sharing(Base):
         ]
 
     def pull(
-        self, remote: Remote, names: Collection[str] = (), *, runs_removed_here: bool = False, said: Said = _nothing
+        self,
+        remote: Remote,
+        names: Collection[str] = (),
+        *,
+        runs_removed_here: bool = False,
+        said: Said = _nothing,
+        doing: Callable[[str], None] = _nothing,
     ) -> Pulled:
         """Bring the runs of a remote here: all of them, or those of these names there. One connection.
 
@@ -89,7 +96,9 @@ class Sharing(Base):
         refused = fetch(self._network(), remote, names or None, said)
         after = list_tracked(self.git, remote)
         there = {name: tip for name, tip in after.items() if name in names} if names else after
-        objects = self._reader(sum(tip != before.get(name) for name, tip in there.items()))
+        changed = sum(tip != before.get(name) for name, tip in there.items())
+        doing(f"Taking in {changed:,} runs")
+        objects = self._reader(changed)
         before_runs = Pulled()
         take_in_archives(self.git, objects, there, before_runs)
         wishes = self._wishes(names, everything=runs_removed_here)
@@ -122,6 +131,7 @@ class Sharing(Base):
         names: Sequence[str] = (),
         *,
         said: Said = _nothing,
+        doing: Callable[[str], None] = _nothing,
         before: Callable[[Leaving, Remote], None] = _say_nothing,
         dry_run: bool = False,
         verify: bool = True,
@@ -149,6 +159,7 @@ class Sharing(Base):
                     receiver,
                     names,
                     said=said,
+                    doing=doing,
                     before=before,
                     dry_run=dry_run,
                     verify=verify,
@@ -170,6 +181,7 @@ class Sharing(Base):
         names: Sequence[str],
         *,
         said: Said,
+        doing: Callable[[str], None],
         before: Callable[[Leaving, Remote], None],
         dry_run: bool,
         verify: bool,
@@ -181,13 +193,14 @@ class Sharing(Base):
         result = Pushed(self._plan(remote, names, said, dry_run=dry_run))
         if not result.outgoing.going:
             return result
-        leaving = self._survey(remote, result.outgoing)
+        leaving = self._survey(remote, result.outgoing, doing)
         before(leaving, remote)
         if dry_run:
             return result
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
         result.large = self._store_large(remote, result.outgoing, storing)
+        doing(f"Preparing {len(result.outgoing.going):,} refs")
         self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
@@ -315,7 +328,10 @@ class Sharing(Base):
         failed = tuple((failure.pointer.oid, failure.reason) for failure in done.failed)
         return CopiedLarge(address, len(done.copied), len(done.there), failed)
 
-    def _survey(self, remote: Remote, outgoing: Outgoing) -> Leaving:
+    def _survey(self, remote: Remote, outgoing: Outgoing, doing: Callable[[str], None]) -> Leaving:
+        def show(number: int, count: int) -> None:
+            doing(f"Looking for secrets in {count:,} files: {number:,}")
+
         from gitxp.sharing.leaving import Names, survey_leaving
         from gitxp.store.runs import read_runs
 
@@ -324,7 +340,8 @@ class Sharing(Base):
         runs = [(g.name, g.tip, read.record.get("base")) for g, read in zip(outgoing.going, reads, strict=True)]
         limits = self.config.snapshot
         names = Names(limits.secrets, limits.allow)
-        return survey_leaving(self.git, self._reader(), runs, self._tips_there(remote, outgoing), names=names)
+        doing(f"Looking at what goes with {len(runs):,} runs")
+        return survey_leaving(self.git, self._reader(), runs, self._tips_there(remote, outgoing), show, names=names)
 
     def _tips_there(self, remote: Remote, outgoing: Outgoing) -> list[Oid]:
         """The commits that a remote has, some of which may not be here."""
