@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitxp.capture.environment import Surroundings, environment
-from gitxp.capture.interpreter import find_interpreter
-from gitxp.capture.packages import list_packages, normalise
+from gitxp.capture.environment.interpreter import find_interpreter
+from gitxp.capture.environment.packages import list_packages, normalise
+from gitxp.capture.environment.surroundings import Surroundings, environment
 from gitxp.format import encode_json
 
 if TYPE_CHECKING:

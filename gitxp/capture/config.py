@@ -108,7 +108,7 @@ def load_config(toplevel: str) -> Config:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return Config()
         raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}.", hint=_MEND) from error
-    from gitxp.capture.documents import DocumentError, read_document
+    from gitxp.capture.params.documents import DocumentError, read_document
 
     try:
         document = read_document(path)

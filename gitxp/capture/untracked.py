@@ -83,7 +83,7 @@ def choose(
 def _objection(toplevel: str, path: str, facts: os.stat_result, limits: Limits) -> str | None:
     from fnmatch import fnmatchcase  # brings in `re`: not for a tree without untracked files
 
-    from gitxp.capture.secret_files import is_likely_secret
+    from gitxp.capture.secrets.files import is_likely_secret
 
     name = os.path.basename(path)
     if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in limits.exclude):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.network import Listener
-from gitxp.cli.pull import split_words, tell_storing
+from gitxp.cli.pull import split_words
 from gitxp.cli.repository import open_repo
+from gitxp.cli.storage import storage_asker, storage_option, tell_storing
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UnknownRun
 
@@ -30,6 +31,7 @@ _WIDTH = 120  # where nothing limits a line
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would go, and send nothing.")
 @click.option("--force-secrets", is_flag=True, help="Send what looks like a secret, too.")
 @click.option("--no-verify", is_flag=True, help="Pass over the hook pre-push, as 'git push' does.")
+@storage_option
 @click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
 @click.option("--json", "as_json", is_flag=True, help="What went, by name, as JSON.")
 @terminal_options
@@ -39,6 +41,7 @@ def push_command(
     dry_run: bool,
     force_secrets: bool,
     no_verify: bool,
+    trust_storage: bool,
     quiet: bool,
     as_json: bool,
     terminal: Terminal,
@@ -73,6 +76,7 @@ def push_command(
                 verify=not no_verify,
                 force_secrets=force_secrets,
                 storing=tell_storing,
+                allow_storage=storage_asker(trust=trust_storage),
             )
         finally:
             listener.close()
@@ -113,7 +117,7 @@ def _tell_leaving(listener: Listener, width: int | None, *, quiet: bool) -> Call
     """What says, before anything goes, what will leave the machine, and what of it looks like a secret."""
 
     def tell(leaving: Leaving, remote: Remote) -> None:
-        from gitxp.capture.secrets import redact_url
+        from gitxp.capture.secrets.redaction import redact_url
         from gitxp.render.leaving import leaving_lines, secret_lines
 
         lines = [] if quiet else leaving_lines(leaving, remote.label, redact_url(remote.url), width or _WIDTH)

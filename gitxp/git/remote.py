@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import GitFailed, UnknownRun, UsageError
 from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.git.addresses import hide_credentials, is_address, is_one_place, key_of_address, key_of_name
+from gitxp.git.outbox import Outbox, clear_left
 from gitxp.git.refs import is_archive
 from gitxp.names import check_name, is_name
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 TRACKING_REFS = "refs/gitxp/remotes/"
 GONE_REFS = "refs/gitxp/gone/"
-OUTBOX_REFS = "refs/gitxp/outbox/"
 _MAX_LISTED = 2_000_000  # refs of one remote that are looked at
 _FETCH = (
     "--progress",
@@ -271,13 +271,14 @@ def push(
     """Move the remote's refs of these names to these commits, forward only; None removes one that is at its `expected` commit.
 
     What became of each; `GitFailed` where the remote could not be asked at all. One connection, however many they are:
-    the commits wait in refs of their own, which go by one pattern (git takes a minute for 10,000 refspecs).
+    the commits wait in refs of their own, which go by one pattern (git takes a minute for 10,000 refspecs). Those that a
+    push left that was killed go before.
     """
     leases = [f"--force-with-lease={RUN_REFS}{name}:{oid}" for name, oid in (expected or {}).items()]
-    outbox = f"{OUTBOX_REFS}{os.getpid()}-{os.urandom(4).hex()}/"
     staged = {name: oid for name, oid in commits.items() if oid}
-    _write(git, outbox, staged)
-    try:
+    clear_left(git)
+    with Outbox(git) as outbox:
+        outbox.put(staged)
         process = git.start(
             *("-c", f"remote.{remote.name}.mirror=false") if remote.name != remote.url else (),
             *("push", "--porcelain", "--progress", "--no-follow-tags", "--recurse-submodules=no"),
@@ -285,12 +286,10 @@ def push(
             *leases,
             "--",
             remote.name,
-            *((f"{outbox}*:{RUN_REFS}*",) if staged else ()),
+            *((f"{outbox.folder}*:{RUN_REFS}*",) if staged else ()),
             *(f":{RUN_REFS}{name}" for name, oid in commits.items() if not oid),
         )
         answer = process.watch(on_stderr)
-    finally:
-        _write(git, outbox, dict.fromkeys(staged))
     on_stderr(_OF_PORCELAIN.sub(b"", answer.stdout))  # the hook pre-push has git's stdout, too
     told = _parse_pushed(answer.stdout)
     if answer.status and not any(ref.is_refused for ref in told):

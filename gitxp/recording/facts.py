@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.capture.environment import environment
-from gitxp.capture.interpreter import TIMEOUT
+from gitxp.capture.environment.interpreter import TIMEOUT
+from gitxp.capture.environment.surroundings import environment
 from gitxp.capture.kept import MustAsk
-from gitxp.capture.secrets import redact_path, redact_text
+from gitxp.capture.secrets.redaction import redact_path, redact_text
 from gitxp.errors import GitxpError
 from gitxp.recording.appended import Appended
 from gitxp.recording.journal import Journal
@@ -144,7 +144,7 @@ class Facts:
         self._sampling = Sampling(live.journal, pid, wanted.environ, wanted.system_interval, since)
 
     def _fingerprint(self, live: Live) -> None:
-        from gitxp.capture.data import fingerprint
+        from gitxp.capture.data.fingerprints import fingerprint
 
         wanted = self.wanted
         found = fingerprint(

@@ -109,7 +109,7 @@ def take_written(
     found |= dict.fromkeys(opened.written, "opened")
     if not found:
         return problems
-    from gitxp.capture.known_secrets import known_secrets
+    from gitxp.capture.secrets.known import known_secrets
     from gitxp.capture.written import keep_written
 
     kept = keep_written(

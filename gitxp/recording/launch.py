@@ -10,8 +10,8 @@ import os
 import time
 
 from gitxp.capture.config import System, load_config
-from gitxp.capture.params import capture_params
-from gitxp.capture.secrets import redact_command, redact_params, redact_path, redact_text, redact_url
+from gitxp.capture.params.command import capture_params
+from gitxp.capture.secrets.redaction import redact_command, redact_params, redact_path, redact_text, redact_url
 from gitxp.capture.snapshot import capture, copy_index
 from gitxp.errors import NameTaken, UsageError
 from gitxp.format import FORMAT, RUN_REFS, RUNNING, format_time, make_id

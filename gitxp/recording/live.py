@@ -48,6 +48,11 @@ class Live:
         return os.path.basename(self.path)
 
     @property
+    def common_dir(self) -> str:
+        """Git's common folder of the repository that it is in."""
+        return os.path.dirname(os.path.dirname(os.path.dirname(self.path)))
+
+    @property
     def output(self) -> str:
         """What the command printed so far."""
         return os.path.join(self.path, "output.log")

@@ -99,6 +99,7 @@ class Recorder:
         self.streams.close_theirs()
         self.relay.command_pid = self.pid
         self._tell(f"pid {self.pid}")
+        self._note_own()
         self.task.facts.start(self.task.live)
         if not self.is_over:
             self._watch()
@@ -135,6 +136,11 @@ class Recorder:
             self.log.write(words)
             os.write(2, words)
             self._end({"exit_code": _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE})
+
+    def _note_own(self) -> None:
+        from gitxp.store.own import note_own  # the command is on its way by now
+
+        note_own(self.task.live.common_dir, self.task.tip)
 
     def _watch(self) -> None:
         """Until the command is over and what it printed has been passed on."""

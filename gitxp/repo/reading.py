@@ -64,11 +64,14 @@ class Reading(Base):
     def show(self, run: Run) -> dict[str, Any]:
         """The record, with `ref`, `commit`, `tags`, `notes`, and `environment` and `series` (names of metrics with a series).
 
+        Entries of `large` and `outputs` that are large objects (`lfs_oid`) have `here`: whether the content is in this clone.
+        `own` tells whether it was made here by this user, or trusted by them: what `rerun` executes without asking.
         Of a run that is running here, `metrics` and `series` are those of what it logged so far.
         An environment that cannot be read is left out, and `problem` says why. Raises `FormatError` where the record
         itself cannot be read.
         """
         from gitxp.errors import FormatError
+        from gitxp.store.own import is_own
         from gitxp.store.runs import list_series, read_environment
 
         if run.problem:
@@ -78,6 +81,10 @@ class Reading(Base):
             )
         live = self._live_points(run)
         shown = _with_points(run, live).to_json()
+        shown["own"] = is_own(self._git_here(), self.location.common_dir, run.commit)
+        for key in ("large", "outputs"):
+            if any("lfs_oid" in item for item in shown.get(key, ())):
+                shown[key] = self._with_here(shown[key])
         try:
             shown["environment"] = read_environment(self._reader(), run.commit)
             shown["series"] = sorted({*list_series(self._reader(), run.commit), *live})
@@ -185,6 +192,18 @@ class Reading(Base):
             return {} if at_most is not None and logged.size() > at_most else logged.read()
         except (OSError, FormatError):
             return {}  # it ended while we looked
+
+    def _with_here(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The entries, with whether the large object that each names is here."""
+        from gitxp.git.lfs import Pointer, parse_oid
+
+        store = self._large_store()
+        told = []
+        for item in items:
+            oid = parse_oid(item.get("lfs_oid", ""))
+            here = {} if oid is None else {"here": store.find(Pointer(oid, item.get("size", -1))) is not None}
+            told.append({**item, **here})
+        return told
 
     def _committed_output(self, run: Run) -> Iterator[bytes]:
         from gitxp.git.refs import find_ref

@@ -38,6 +38,11 @@ def _no_storing(_address: str, _count: int, _size: int) -> None:
     """Tell nobody."""
 
 
+def _refuse(_address: str) -> bool:
+    """Allow no storage that was not allowed before."""
+    return False
+
+
 class Sharing(Base):
     """Runs between repositories. The network is git's: its credentials, ssh, hooks and words.
 
@@ -137,16 +142,19 @@ class Sharing(Base):
         verify: bool = True,
         force_secrets: bool = False,
         storing: Callable[[str, int, int], None] = _no_storing,
+        allow_storage: Callable[[str], bool] = _refuse,
     ) -> Pushed:
         """Bring runs to a remote: all of them, or those of these names.
 
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
-        is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied there first; `storing` is
-        told its address, how many they are, and their bytes. A run that somebody removed there does not go unless it is named.
-        `dry_run` sends, fetches and merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the
-        result. Raises `SecretsFound` where something looks like a secret, unless `force_secrets`; `GitFailed` where the
-        remote cannot be asked. Then nothing went. Where git would push to several addresses, each is asked and told by
-        itself, the result has what came of the `others`, and an `error` in place of what one of them raised.
+        is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
+        there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
+        an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
+        remembered. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and merges
+        nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would push to
+        several addresses, each is asked and told by itself, the result has what came of the `others`, and an `error` in
+        place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
+        `force_secrets`; `GitFailed` where the remote cannot be asked. Then nothing went.
         """
         from gitxp.errors import GitxpError
         from gitxp.exchange import Outgoing, Pushed
@@ -165,6 +173,7 @@ class Sharing(Base):
                     verify=verify,
                     force_secrets=force_secrets,
                     storing=storing,
+                    allow_storage=allow_storage,
                 )
             except GitxpError as error:
                 if len(receivers) == 1:
@@ -187,6 +196,7 @@ class Sharing(Base):
         verify: bool,
         force_secrets: bool,
         storing: Callable[[str, int, int], None],
+        allow_storage: Callable[[str], bool],
     ) -> Pushed:
         from gitxp.exchange import Pushed
 
@@ -199,7 +209,7 @@ class Sharing(Base):
             return result
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
-        result.large = self._store_large(remote, result.outgoing, storing)
+        result.large = self._store_large(remote, result.outgoing, storing, allow_storage)
         doing(f"Preparing {len(result.outgoing.going):,} refs")
         self._send(remote, result.outgoing, result, said, verify=verify)
         return result
@@ -275,22 +285,29 @@ class Sharing(Base):
             reasons |= {left.name: left.reason for left in taken.left}
 
     def fetch_large(
-        self, runs: Sequence[Run], storing: Callable[[str, int, int], None] = _no_storing
+        self,
+        runs: Sequence[Run],
+        storing: Callable[[str, int, int], None] = _no_storing,
+        allow_storage: Callable[[str], bool] = _refuse,
     ) -> CopiedLarge | None:
         """Bring the large files of runs here that are not, from the storage that gitxp.yaml names; None where it names none.
 
-        `storing` is told its address, how many they are, and their bytes. Raises `ConfigError` for an address that is not
-        allowed, `GitxpError` where the storage cannot be opened.
+        For `storing` and `allow_storage`, see `push`. Raises `ConfigError` for an address that gitxp.yaml may not name,
+        `UsageError` for one that is not allowed, `GitxpError` where the storage cannot be opened.
         """
         from gitxp.git.large_files import find_pointers
         from gitxp.sharing.store import download
 
         store = self._large_store()
         found = {pointer for run in runs for pointer in find_pointers(self.git, run.commit).values()}
-        return self._exchange_large(download, [p for p in found if store.find(p) is None], storing)
+        return self._exchange_large(download, [p for p in found if store.find(p) is None], storing, allow_storage)
 
     def _store_large(
-        self, remote: Remote, outgoing: Outgoing, storing: Callable[[str, int, int], None]
+        self,
+        remote: Remote,
+        outgoing: Outgoing,
+        storing: Callable[[str, int, int], None],
+        allow_storage: Callable[[str], bool],
     ) -> CopiedLarge | None:
         from gitxp.git.large_files import reachable_pointers
         from gitxp.sharing.store import upload
@@ -299,10 +316,14 @@ class Sharing(Base):
             return None
         tips = [going.tip for going in outgoing.going]
         pointers = reachable_pointers(self.git, tips, self._tips_there(remote, outgoing))
-        return self._exchange_large(upload, pointers, storing)
+        return self._exchange_large(upload, pointers, storing, allow_storage)
 
     def _exchange_large(
-        self, copy: Callable[..., Copied], pointers: Collection[Pointer], storing: Callable[[str, int, int], None]
+        self,
+        copy: Callable[..., Copied],
+        pointers: Collection[Pointer],
+        storing: Callable[[str, int, int], None],
+        allow_storage: Callable[[str], bool],
     ) -> CopiedLarge | None:
         from gitxp.errors import GitxpError
         from gitxp.exchange import CopiedLarge
@@ -315,6 +336,7 @@ class Sharing(Base):
             return CopiedLarge(address, 0, 0)
         parse_address(address, toplevel)
         storing(address, len(pointers), sum(pointer.size for pointer in pointers))
+        self.check_storage(allow_storage)
         try:
             place = open_place(address, toplevel)
         except GitxpError:
@@ -327,6 +349,28 @@ class Sharing(Base):
         done = copy(self._large_store(), place, pointers)
         failed = tuple((failure.pointer.oid, failure.reason) for failure in done.failed)
         return CopiedLarge(address, len(done.copied), len(done.there), failed)
+
+    def check_storage(self, allow_storage: Callable[[str], bool]) -> None:
+        """Be sure that the storage of gitxp.yaml, if it names one, may be used; `allow_storage` and errors as in `push`.
+
+        That file comes with whatever is checked out: it alone is no reason to talk to anybody.
+        """
+        from gitxp.errors import UsageError
+        from gitxp.sharing.places import identify
+        from gitxp.store.own import is_known_storage, note_storage
+
+        address, toplevel, common_dir = self.config.storage, self.location.toplevel, self.location.common_dir
+        if not address or toplevel is None:
+            return
+        identity = identify(address, toplevel)
+        if is_known_storage(common_dir, identity):
+            return
+        if not allow_storage(address):
+            raise UsageError(
+                f"The storage {address} is named by gitxp.yaml and was never used from here: nothing was sent or read.",
+                hint="If it is the one that you mean: --trust-storage, once.",
+            )
+        note_storage(common_dir, identity)
 
     def _survey(self, remote: Remote, outgoing: Outgoing, doing: Callable[[str], None]) -> Leaving:
         def show(number: int, count: int) -> None:

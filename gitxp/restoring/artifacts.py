@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.pointers import LFS_SIZE, lfs_oid
+from gitxp.capture.data.pointers import LFS_SIZE, lfs_oid
 from gitxp.errors import GitxpError, UsageError
 from gitxp.format import ARTIFACTS_FOLDER
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitxp.capture.secrets import redact_url
+from gitxp.capture.secrets.redaction import redact_url
 from gitxp.exchange import RemoteOutline
 
 if TYPE_CHECKING:

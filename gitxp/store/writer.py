@@ -142,17 +142,18 @@ def taken(name: str) -> NameTaken:
 
 def advance(
     git: Git, identity: Identity, record: Record, files: Iterable[File], tip: Oid, process: Process | None = None
-) -> Oid:
+) -> tuple[Oid, Oid]:
     """Write a further commit of a run on top of `tip`, with these files in place of those that were there.
 
-    When somebody else moved the ref meanwhile (an annotation), the commit is made anew on what is there. Raises
-    `GitFailed`.
+    When somebody else moved the ref meanwhile (an annotation), the commit is made anew on what is there. Gives the commit
+    and its parent. Raises `GitFailed`.
     """
     ref = RUN_REFS + record["name"]
     kept = [File(RECORD_PATH, encode_record(record)), *files]
     for _ in range(20):
         try:
-            return _commit(process or prepare(git, is_small=fits_loose(kept)), identity, record, kept, tip, None)
+            process = process or prepare(git, is_small=fits_loose(kept))
+            return _commit(process, identity, record, kept, tip, None), tip
         except GitFailed as error:
             if "does not contain" not in error.stderr and "but expected" not in error.stderr:
                 raise

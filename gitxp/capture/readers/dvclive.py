@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from gitxp.capture.documents import DocumentError, flatten, read_document
+from gitxp.capture.params.documents import DocumentError, flatten, read_document
 from gitxp.capture.readers.found import WholeFile
 
 _TABLES = "/plots/metrics/"
