@@ -387,6 +387,8 @@ def test_several_addresses_to_push_to(hub: Member, ada: Member) -> None:
     assert f"1 run new in {third.top}: a\n" in done.stderr
     assert third.tips() == second.tips() == hub.tips() == ada.tips()
     assert ada.ask("remotes")[0]["unpushed"] == 0
+    assert ada.run("rm", "a", "--remote", "origin", "--yes").status == 0
+    assert third.tips() == second.tips() == hub.tips() == ada.tips() == {}
 
 
 @pytest.mark.parametrize("key", ["branch.main.pushRemote", "remote.pushDefault"])
