@@ -66,7 +66,8 @@ class Outgoing:
     `fetch_first` are names there whose commits are not known here, or went a separate way: no decision yet. `newer` are runs
     that have more there than here, `gone` those that were there and somebody removed, `merged` those that were merged
     with what was there, `received` those of which more was there,
-    which is here now. `reasons` say why some of `fetch_first` were not taken in. `same` counts the rest. `there` are the
+    which is here now. `reasons` say why some of `fetch_first` were not taken in, and `broken`
+    why runs here cannot be sent. `same` counts the rest. `there` are the
     commits that the other side has.
     """
 
@@ -77,6 +78,7 @@ class Outgoing:
     merged: list[str] = field(default_factory=list)
     received: list[str] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     same: int = 0
     there: Sequence[Oid] = ()
 

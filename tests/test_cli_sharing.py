@@ -91,7 +91,7 @@ def test_json(hub: Member, ada: Member, bob: Member) -> None:
     tip = ada.new("a")
     pushed = ada.push()
     going = {"commit": tip, "name": "a", "there": "a"}
-    kinds = ("gone", "going", "merged", "newer", "others", "received", "refused", "unrelated", "updated")
+    kinds = ("broken", "gone", "going", "merged", "newer", "others", "received", "refused", "unrelated", "updated")
     said = {"created": [going], "dry_run": False, "error": None, "large": None, "same": 0, "to": "origin"}
     assert pushed == {**{kind: [] for kind in kinds}, **said}
     assert bob.pull().keys() == {"archives", "created", "gone", "left", "merged", "passed", "renamed", "updated"}

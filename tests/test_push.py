@@ -406,6 +406,24 @@ def test_where_git_is_told_to_push(key: str, hub: Member, ada: Member) -> None:
     assert (second.tips(), hub.tips()) == (ada.tips(), {})
 
 
+@pytest.mark.damaged
+def test_one_damaged_run_keeps_no_other(hub: Member, ada: Member) -> None:
+    """A run whose commit is missing, and a ref to no commit, are told; the others go, exit status 1."""
+    tip = ada.new("a")
+    ada.new("b")
+    os.unlink(ada.path(f".git/objects/{tip[:2]}/{tip[2:]}"))
+    blob = ada.say("hash-object", "-w", "README.md")
+    ada.write(".git/refs/experiments/c", f"{blob}\n")
+    pushed = ada.push(status=1)
+    assert names(pushed["created"]) == ["b"]
+    assert [one["name"] for one in pushed["broken"]] == ["a", "c"]
+    assert hub.names() == ["b"]
+    done = ada.run("push")
+    assert done.status == 1
+    assert f"a cannot be sent: object {tip[:12]} is not in the repository. (gitxp doctor)" in done.stderr
+    assert "gitxp doctor" in ada.run("pull").stderr
+
+
 def test_unknown_runs_and_remotes(ada: Member) -> None:
     """A word that is neither is said to be no run; nothing was sent."""
     done = ada.run("push", "nothing")

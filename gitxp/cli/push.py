@@ -96,7 +96,7 @@ def push_command(
 
 
 def _is_incomplete(pushed: Pushed, *, dry_run: bool) -> bool:
-    is_stuck = bool(pushed.outgoing.fetch_first) and not dry_run
+    is_stuck = bool(pushed.outgoing.fetch_first or pushed.outgoing.broken) and not dry_run
     return bool(pushed.refused or is_stuck or (pushed.large and pushed.large.failed))
 
 

@@ -394,7 +394,10 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         words, hint = "the hook pre-push refused it", _UNVERIFIED
     else:
         words = next(iter(telling or reasons), said)
-        hint = f"Try what git says to it: git ls-remote {remote.label}"
+        is_damaged = words.startswith("fatal: bad object ")  # of a ref here
+        hint = (
+            "Look for damage: gitxp doctor" if is_damaged else f"Try what git says to it: git ls-remote {remote.label}"
+        )
     failure = GitFailed((command,), answer.status, words, hint=hint)
     failure.stderr = said
     return failure

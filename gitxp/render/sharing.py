@@ -72,7 +72,7 @@ def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: b
     yield from _kept_lines(pushed, visible(remote), dry_run=dry_run)
     told = (
         *(pushed.made, pushed.moved, pushed.refused),
-        *(plan.going, plan.gone, plan.newer, plan.fetch_first, plan.received),
+        *(plan.going, plan.gone, plan.newer, plan.fetch_first, plan.received, plan.broken),
     )
     if not quiet and not any(told):
         yield f"{visible(remote)} has everything." if plan.same else "There are no runs to push."
@@ -105,6 +105,8 @@ def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
             f"{count_text(len(plan.gone), 'run')} that somebody removed in {where} stayed here: {_some(plan.gone)} "
             f"(gitxp push {where} RUN sends it all the same)"
         )
+    for name, why in plan.broken.items():
+        yield f"{visible(name)} cannot be sent: {_cut(why)}. (gitxp doctor)"
     for name in plan.fetch_first:
         if dry_run:
             yield f"{visible(name)} in {where} is not known here: a push would fetch it, and merge or rename what goes"
@@ -135,6 +137,7 @@ def _pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:
         "merged": plan.merged,
         "received": plan.received,
         "refused": [{**_going(going), "reason": words} for going, words in pushed.refused],
+        "broken": [{"name": name, "reason": why} for name, why in plan.broken.items()],
         "newer": plan.newer,
         "gone": plan.gone,
         "large": pushed.large and large_json(pushed.large),

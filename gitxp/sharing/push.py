@@ -80,6 +80,11 @@ def plan_push(
             plan.same += 1
             given[run.name.lower()] = run.id
             continue
+        try:
+            objects.read_commit(run.tip)
+        except FormatError as error:  # git would send none of the others either
+            plan.broken[run.name] = error.message
+            continue
         name, is_known = _find_name(run, there, names_there, given, ids)
         given[name.lower()] = run.id
         if not is_known:
