@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import GitxpError
 
@@ -96,21 +96,21 @@ class Frame:
         arrays = [library.array(list(values), type=types[kind]) for kind, values in self.columns.values()]
         return library.Table.from_arrays(arrays, names=list(self.columns))
 
-    def write_parquet(self, path: str) -> None:
+    def write_parquet(self, file: IO[bytes]) -> None:
         """Write a Parquet file. `MissingLibrary` without pyarrow."""
         table = self.to_arrow()
         import pyarrow.parquet
 
-        pyarrow.parquet.write_table(table, path)
+        pyarrow.parquet.write_table(table, file)
 
 
 def column_of(values: Sequence[Any]) -> Column:
     """Values of records as a column of the narrowest type that all of them have; text where they have none in common."""
     kinds = {_kind_of(value) for value in values if value is not None}
-    if kinds <= {INT, FLOAT} and len(kinds) == 2:
+    if FLOAT in kinds and kinds <= {INT, FLOAT}:
         return Column(FLOAT, [None if value is None else _float(value) for value in values])
-    if len(kinds) == 1:
-        return Column(kinds.pop(), [clean(value) if isinstance(value, str) else value for value in values])
+    if len(kinds) == 1 and kinds <= {BOOL, INT}:
+        return Column(kinds.pop(), values)
     return Column(TEXT, [None if value is None else clean(exact(value)) for value in values])
 
 
@@ -140,7 +140,7 @@ def _kind_of(value: Any) -> str:
         return INT if -_MAX_INT <= value < _MAX_INT else FLOAT
     if isinstance(value, float):
         return FLOAT
-    return TEXT if isinstance(value, str) else "other"
+    return TEXT
 
 
 def _float(value: float) -> float:
