@@ -48,6 +48,7 @@ FOUNDATION = {
     "errors",
     "exchange",
     "format",
+    "growth",
     "leaving",
     "light",
     "model",

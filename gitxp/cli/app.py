@@ -29,6 +29,7 @@ COMMANDS = {
     "show": "show_command",
     "logs": "logs_command",
     "diff": "diff_command",
+    "tree": "tree_command",
     "tag": "tag_command",
     "note": "note_command",
     "title": "title_command",
