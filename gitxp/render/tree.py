@@ -73,9 +73,9 @@ def render_json(lineage: Lineage) -> Iterator[str]:
 
 def metric_words(direction: Direction, chosen: str) -> str:
     """What gains are told of, which way is better, and who says so."""
-    why = "as you said" if direction.is_said else "by its name"
+    why = "as the goal says" if chosen == "goal" else "as you said" if direction.is_said else "by its name"
     way = f"{'less' if direction.is_less else 'more'} is better, {why}"
-    of = {"goal": " (the goal)", "most": " (most runs have it)"}.get(chosen, "")
+    of = " (most runs have it)" if chosen == "most" else ""
     return f"{_BETTER} is better than before, {_WORSE} worse, in {visible(direction.key)}{of}: {way}"
 
 
