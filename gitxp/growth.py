@@ -53,14 +53,14 @@ class Changes:
 class Descendant:
     """A run, what it grew out of, and what came of that.
 
-    `why` tells what says so: `recorded` (its `parent_run`), `snapshot`, `base` or `history`; empty for the first of a line.
+    `why` tells what says so: `recorded` (its `parent_run`), `snapshot`, `base` or `history`; None for the first of a line.
     `missing` is the id of a recorded parent that is not here. `value` is the metric's, and `gain` how much more it is than
     that of the nearest ancestor that has one; `is_better` whether that is the way to go, None where it is no change.
     """
 
     run: Run
     parent: RunName | None = None
-    why: str = ""
+    why: str | None = None
     missing: str | None = None
     changes: Changes = Changes()
     value: float | None = None
@@ -71,7 +71,7 @@ class Descendant:
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp tree --json` prints; keys that say nothing are left out, but `parent`."""
         found = {
-            "why": self.why or None,
+            "why": self.why,
             "missing_parent": self.missing,
             "value": self.value,
             "gain": self.gain,
@@ -95,7 +95,7 @@ class Lineage(NamedTuple):
     runs: tuple[Descendant, ...]
     total: int
     metric: Direction | None
-    chosen: str = ""
+    chosen: str | None = None
 
 
 class Step(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from gitxp.growth import Descendant, Lineage
 from gitxp.model import Run
 from gitxp.query.descent import BASE, HISTORY, RECORDED, SNAPSHOT, WINDOW, Idea, Origin, find_origins
@@ -14,7 +16,7 @@ from gitxp.repo import Repo
 from run_factory import START, Factory, encode, make_id, make_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from conftest import Git
 
@@ -142,8 +144,9 @@ def make_based(
     factory: Factory, number: int, name: str, base: str, files: Mapping[str, str | bytes], **keys: Any
 ) -> None:
     """A run whose record names its base, which the factory's word `base` leaves out."""
-    record = make_record(name, number, **{key: value for key, value in keys.items() if value is not None})
-    content = {".gitxp/run.json": encode({**record, "base": base}), **files}
+    record = make_record(name, number, **keys)
+    record["base"] = record.pop("record_base", base)
+    content = {".gitxp/run.json": encode(record), **files}
     factory.commit(f"refs/experiments/{name}", content, parent=base, at=START + 60 * number)
 
 
@@ -157,6 +160,73 @@ def test_hostile_records_are_harmless(repo: str) -> None:
         lineage = opened.tree()
     assert [(one.run.name, one.parent) for one in lineage.runs] == [("a", None), ("b", "a"), ("broken", None)]
     assert "\x1b" not in render_tree(lineage, width=80)
+
+
+def parents(lineage: Lineage) -> dict[str, str | None]:
+    """Whom each of the runs that are shown grew out of."""
+    return {one.run.name: one.parent for one in lineage.runs}
+
+
+def test_archived_removed_failed_and_running_parents(repo: str, git: Git, gitxp: Callable[..., Any]) -> None:
+    """An archived parent is passed over, a removed one replaced by the nearest; how a run ended makes no difference."""
+    factory, first = Factory(repo), git("rev-parse", "HEAD")
+    make_based(factory, 0, "one", first, {}, params={"lr": 1, "bs": 8})
+    make_based(factory, 1, "two", first, {}, params={"lr": 2, "bs": 8}, status="failed", exit_code=1)
+    make_based(factory, 2, "three", first, {}, params={"lr": 2, "bs": 16}, status="running", exit_code=None)
+    make_based(factory, 3, "again", first, {}, params={"lr": 5, "bs": 9}, parent_run=make_id(2))
+    with Repo(repo) as opened:
+        assert parents(opened.tree()) == {"one": None, "two": "one", "three": "two", "again": "three"}
+    gitxp("archive", "two")
+    with Repo(repo) as opened:
+        assert parents(opened.tree()) == {"one": None, "three": "one", "again": "three"}
+        assert parents(opened.tree(archived=True))["three"] == "two"
+        assert opened.tree().runs[1].changes.params == {"bs": (8, 16), "lr": (1, 2)}
+    gitxp("rm", "three")
+    with Repo(repo) as opened:
+        told = opened.tree(archived=True).runs[-1]
+    assert (told.run.name, told.parent, told.missing, told.why) == ("again", "two", make_id(2), SNAPSHOT)
+
+
+def test_equal_starts_are_put_in_the_order_of_names(repo: str, git: Git) -> None:
+    """Runs that a scheduler started at once have the same lines in every clone."""
+    factory, first = Factory(repo), git("rev-parse", "HEAD")
+    for name in ("c", "a", "b"):
+        make_based(factory, 1, name, first, {}, params={"lr": ord(name)}, id=f"{make_id(1)[:-1]}{name}")
+    with Repo(repo) as opened:
+        assert parents(opened.tree()) == {"a": None, "b": "a", "c": "b"}
+
+
+def test_commits_between_runs(repo: str, git: Git) -> None:
+    """The first run of a later commit continues that of the nearest commit; an edit that was committed, its own run."""
+    factory, first = Factory(repo), git("rev-parse", "HEAD")
+    make_based(factory, 0, "clean", first, {})
+    make_based(factory, 1, "edited", first, {"train.py": "edited\n"})
+    make_based(factory, 2, "other", first, {"train.py": "other\n"})
+    for text in ("edited\n", "later\n"):
+        with open("train.py", "w", encoding="utf-8") as file:
+            file.write(text)
+        git("commit", "-qam", text)
+    make_based(factory, 3, "committed", git("rev-parse", "HEAD~1"), {})
+    make_based(factory, 4, "later", git("rev-parse", "HEAD"), {})
+    with Repo(repo) as opened:
+        lineage = opened.tree()
+    assert [(one.parent, one.why) for one in lineage.runs[3:]] == [("edited", SNAPSHOT), ("committed", HISTORY)]
+    assert lineage.runs[4].changes.files == (("train.py", 1, 1),)
+    for one in lineage.runs[1:]:
+        stat = git(
+            "diff", "--numstat", f"experiments/{one.parent}", f"experiments/{one.run.name}", "--", ".", ":!.gitxp"
+        )
+        assert [f"{added}\t{deleted}\t{path}" for path, added, deleted in one.changes.files] == stat.splitlines()
+
+
+@pytest.mark.parametrize("base", ["0" * 40, "HEAD\n", "../..", "f" * 39, ""])
+def test_a_base_that_is_no_commit_is_harmless(repo: str, base: str) -> None:
+    """Runs of one such base are compared with the first of them."""
+    factory = Factory(repo)
+    for number in range(2):
+        make_based(factory, number, f"run-{number}", "HEAD", {"a.py": str(number)}, record_base=base)
+    with Repo(repo) as opened:
+        assert [(one.parent, one.why) for one in opened.tree().runs][1] == ("run-0", BASE)
 
 
 def chain(count: int, shape: Any) -> Lineage:

@@ -50,7 +50,7 @@ class Measured(NamedTuple):
 
     values: Mapping[RunName, float]
     direction: Direction | None = None
-    chosen: str = ""
+    chosen: str | None = None
 
 
 def find_family(git: Git, objects: Objects, runs: Iterable[Run], now: float) -> Family:
@@ -126,7 +126,7 @@ def tell(
             Descendant(
                 run,
                 parent=None if parent is None else family.runs[parent].name,
-                why="" if parent is None else origin.why,
+                why=None if parent is None else origin.why,
                 missing=origin.missing,
                 changes=changes.get(number, Changes()),
                 value=value,

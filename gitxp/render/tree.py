@@ -71,7 +71,7 @@ def render_json(lineage: Lineage) -> Iterator[str]:
     return json_array({**one.to_json(), **(metric or {})} for one in lineage.runs)
 
 
-def metric_words(direction: Direction, chosen: str) -> str:
+def metric_words(direction: Direction, chosen: str | None) -> str:
     """What gains are told of, which way is better, and who says so."""
     why = "as the goal says" if chosen == "goal" else "as you said" if direction.is_said else "by its name"
     way = f"{'less' if direction.is_less else 'more'} is better, {why}"
