@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -229,6 +230,20 @@ def test_a_base_that_is_no_commit_is_harmless(repo: str, base: str) -> None:
         assert [(one.parent, one.why) for one in opened.tree().runs][1] == ("run-0", BASE)
 
 
+@pytest.mark.damaged
+def test_missing_objects_cost_only_what_they_tell(repo: str, git: Git) -> None:
+    """Where the tree of a base is gone, runs have parents all the same, and no lines are told."""
+    factory = Factory(repo)
+    base = git("rev-parse", "HEAD")
+    for number in range(3):
+        make_based(factory, number, f"run-{number}", base, {"a.py": "x\n" * number})
+    tree = git("rev-parse", "HEAD^{tree}")
+    os.unlink(os.path.join(repo, ".git", "objects", tree[:2], tree[2:]))
+    with Repo(repo) as opened:
+        lineage = opened.tree()
+    assert parents(lineage) == {"run-0": None, "run-1": "run-0", "run-2": "run-1"}
+
+
 def chain(count: int, shape: Any) -> Lineage:
     """So many runs; `shape` gives the number of the parent of each but the first."""
     runs = []
@@ -248,4 +263,5 @@ def test_a_tree_fits_the_terminal_whatever_its_shape() -> None:
         for width in (80, 120, 200):
             lines = render_tree(lineage, width=width).splitlines()
             assert len(lines) == 2002
+            assert {one.run.name for one in lineage.runs} <= {word for line in lines for word in line.split()}
             assert max(map(width_of, lines)) <= width

@@ -14,7 +14,7 @@ from gitxp.render.measure import fit, shorten, width_of
 from gitxp.render.safe import visible
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import GAP, Cell, text_table
-from gitxp.render.words import count_text, number_text, number_texts, value_text
+from gitxp.render.words import count_text, is_number, number_text, number_texts, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ FIRST, GROWN, CUT = "○", "●", "◌"
 _BETTER, _WORSE, _BEST = "▲", "▽", "best"
 _MOST_PARAMS, _MOST_FILES, _LONGEST = 3, 2, 40
 _WIDEST, _SHORTEST_CHANGE = 200, 16
-_MOST_TAGS = 30
+_LEAST_NAME = 17  # columns of a name, with what is around it
 
 
 def render_tree(lineage: Lineage, *, width: int | None, style: Style | None = None) -> str:
@@ -37,12 +37,13 @@ def render_tree(lineage: Lineage, *, width: int | None, style: Style | None = No
     shown = {one.run.name for one in lineage.runs}
     runs = [one for _, one in drawn]
     title = visible(lineage.metric.key) if lineage.metric else ""
+    least_run = _LEAST_NAME + max((len(graph) for graph, _ in drawn), default=0)
     columns: list[tuple[str, list[Cell], int, int | None, bool]] = [
         (
             "run",
             [Cell(f"{graph} {one.run.name}{' ★' if one.run.starred else ''}") for graph, one in drawn],
             0,
-            20,
+            least_run,
             False,
         ),
         ("what changed", [Cell(_change(one, shown)) for one in runs], 1, _SHORTEST_CHANGE, False),
@@ -103,7 +104,10 @@ def params_parts(params: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
 
 
 def _pair(name: str, pair: tuple[Any, Any]) -> str:
-    before, after = (None if value is None else shorten(value_text(value, _WIDEST), _LONGEST) for value in pair)
+    texts: list[str | None] = [None if v is None else shorten(value_text(v, _WIDEST), _LONGEST) for v in pair]
+    if all(map(is_number, pair)):
+        texts = [text.strip() for text in number_texts(pair)]
+    before, after = texts
     title = shorten(visible(name), _LONGEST, keep_end=True)
     if before is None:
         return f"+{title} {after}"
