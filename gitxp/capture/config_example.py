@@ -35,8 +35,8 @@ goal:                        # what `gitxp goal` tells of; `gitxp goal set` writ
   where: group == "tuning"   # only runs of which this is true count
   budget: 40h                # of time that runs take together
   runs: 200                  # at most so many
-  since: 2026-11-01          # runs that began before do not count
-  until: 2026-12-31          # the last day
+  since: "2026-11-01"        # runs that began before do not count
+  until: "2026-12-31"        # the last day
 """
 
 
