@@ -50,6 +50,7 @@ FOUNDATION = {
     "errors",
     "exchange",
     "format",
+    "growth",
     "leaving",
     "light",
     "model",

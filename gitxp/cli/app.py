@@ -30,6 +30,8 @@ COMMANDS = {
     "logs": "logs_command",
     "diff": "diff_command",
     "export": "export_command",
+    "tree": "tree_command",
+    "goal": "goal_command",
     "tag": "tag_command",
     "note": "note_command",
     "title": "title_command",
