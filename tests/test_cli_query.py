@@ -125,3 +125,12 @@ def test_strings_of_runs_are_no_sql(gitxp: Gitxp, repo: str) -> None:
     assert listed(gitxp, f'params["{evil}"] == "{evil}"') == ["evil"]
     assert listed(gitxp, f'isnan(metrics["{evil}"])', "--sort", f'metrics["{evil}"]') == ["evil"]
     assert listed(gitxp) == ["evil"]
+
+
+@pytest.mark.usefixtures("runs")
+def test_more_runs_are_shown_by_the_same_question(gitxp: Gitxp) -> None:
+    """The command below a table that was cut asks again, in the quotes that a shell wants."""
+    answer = gitxp("list", "loss < 1", "--sort", "loss", "-n", "1")
+    assert "… and 1 more run: gitxp list 'loss < 1' --sort=loss -n 0" in answer.stderr
+    gitxp("archive", "first")
+    assert "Only archived runs answer to that: gitxp list 'loss > 0.4' --all" in gitxp("list", "loss > 0.4").stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -105,7 +106,7 @@ def list_command(
         listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
         terminal.print_exact([listing.text])
     elif not page.runs:
-        _tell_nothing(page, terminal.width, is_asked=bool(words))
+        _tell_nothing(page, _again(words, None), terminal.width)
         return
     elif as_markdown:
         listing = rendering.render_markdown(page.runs, wish, now=now)
@@ -114,32 +115,35 @@ def list_command(
         listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
         terminal.print(listing.text, chop=bool(names or all_columns))
     every = "--json" if all_columns or as_csv else "--all-columns"
-    _tell_more(page, listing.left_out, every, terminal.width, whole=as_csv)
+    _tell_more(page, _again(words, sort), listing.left_out, every, terminal.width, whole=as_csv)
 
 
-def _tell_nothing(page: Page, width: int | None, *, is_asked: bool) -> None:
-    if is_asked:
-        archived = page.hidden
-        _tell(
-            "No run answers to that" + (", but archived ones" if archived else ""),
-            "gitxp list --all" if archived else "gitxp list",
-            width,
-        )
-    elif page.hidden:
-        _tell("All runs are archived", "gitxp list --all", width)
+def _again(words: Sequence[str], sort: str | None) -> str:
+    """The command with its question, to which an option is added that shows more."""
+    asked = [shlex.quote(" ".join(words))] if words else []
+    return " ".join(["gitxp list", *asked, *([f"--sort={shlex.quote(sort)}"] if sort else [])])
+
+
+def _tell_nothing(page: Page, again: str, width: int | None) -> None:
+    is_asked = again != "gitxp list"
+    if page.hidden:
+        which = "Only archived runs answer to that" if is_asked else "All runs are archived"
+        _tell(which, f"{again} --all", width)
+    elif is_asked:
+        _tell("No run answers to that. What there is", "gitxp list --all-columns", width)
     else:
         _tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
 
 
-def _tell_more(page: Page, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
-    """Say what the table does not show; the file of values is `whole`."""
+def _tell_more(page: Page, again: str, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
+    """Say what the table does not show, and how `again` shows it; the file of values is `whole`."""
     more = page.total - len(page.runs)
     if more and not whole:
-        _tell(f"… and {count_text(more, 'more run')}", "gitxp list -n 0", width)
+        _tell(f"… and {count_text(more, 'more run')}", f"{again} -n 0", width)
     if page.hidden:
-        _tell(f"… and {count_text(page.hidden, 'archived run')}", "gitxp list --all", width)
+        _tell(f"… and {count_text(page.hidden, 'archived run')}", f"{again} --all", width)
     if left_out:
-        _tell(f"… and {count_text(len(left_out), 'more column')}", f"gitxp list {every}", width)
+        _tell(f"… and {count_text(len(left_out), 'more column')}", f"{again} {every}", width)
 
 
 def _tell_strange(refs: Sequence[str], width: int | None) -> None:
