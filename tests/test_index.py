@@ -447,3 +447,14 @@ def test_time_of_a_run_without_one_is_its_commits(repo: str, opened: Any) -> Non
     assert opened().newest() == ["two", "bad", "one"]
     assert isinstance(opened().index.newest().runs[0].commit, str)
     assert Oid(opened().index.newest().runs[0].commit)
+
+
+def test_progress_of_the_first_look(repo: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many of how many were read is told while it goes on, and nothing once all is known."""
+    monkeypatch.setattr(module, "_CHUNK", 4)
+    Factory(repo).make_many(10)
+    git, told = Git(repo), []
+    index = Index(git, path, lambda _: CatFile(git), progress=lambda done, total: told.append((done, total)))
+    index.newest(1)
+    index.newest(1)
+    assert told == [(4, 10), (8, 10), (10, 10)]

@@ -106,7 +106,8 @@ class Index:
     """The runs of one repository, found quickly.
 
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
-    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds.
+    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds. `progress` is
+    told how many records of how many were read.
     """
 
     def __init__(
@@ -115,11 +116,13 @@ class Index:
         path: str | None,
         open_objects: Callable[[int], Objects],
         clock: Callable[[], float] = time.time,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._git = git
         self._path = path
         self._open_objects = open_objects
         self._clock = clock
+        self._progress = progress
 
     def newest(self, limit: int | None = None, skip: int = 0, *, archived: bool = False) -> Page:
         """The newest runs (by their start, then by name), at most `limit` of them after the first `skip`.
@@ -351,9 +354,13 @@ class Index:
         if not missing:
             return
         rows = self._read(missing)
+        done = 0
         while chunk := list(islice(rows, _CHUNK)):
             with _transaction(database, "BEGIN IMMEDIATE"):
                 _keep(database, chunk)
+            done += len(chunk)
+            if self._progress is not None:
+                self._progress(done, len(missing))
 
     def _read(self, commits: list[Oid]) -> Iterator[tuple[Row, Facts]]:
         latest = self._latest()
