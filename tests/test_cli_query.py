@@ -102,6 +102,14 @@ def test_a_mistake_is_pointed_at(gitxp: Gitxp) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+def test_a_mistyped_key_is_no_text(gitxp: Gitxp) -> None:
+    """Where a key alone is wanted, nobody is told to put it in quotes."""
+    answer = gitxp("list", "--sort", "los", check=False)
+    assert answer.stderr.splitlines()[-1] == "Hint: Near it: metrics.loss."
+    assert '"los"' in gitxp("list", "lr == los", check=False).stderr
+
+
+@pytest.mark.usefixtures("runs")
 def test_no_run_answers(gitxp: Gitxp) -> None:
     """An empty answer is said on stderr; as JSON it is an empty array."""
     answer = gitxp("list", "loss < 0.1")
@@ -114,6 +122,9 @@ def test_no_run_answers(gitxp: Gitxp) -> None:
 def test_no_run_at_all(gitxp: Gitxp) -> None:
     """In a repository without runs a question is answered, not refused for its names."""
     assert listed(gitxp, "loss < 0.1", "--sort", "acc") == []
+    assert "There are no runs yet" in gitxp("list", "loss < 0.1").stderr
+    for wrong in (("loss <",), ("loss < 0.1", "--sort", "-(acc")):
+        assert gitxp("list", *wrong, check=False).returncode == 2
 
 
 @pytest.mark.usefixtures("repo")
@@ -132,5 +143,7 @@ def test_more_runs_are_shown_by_the_same_question(gitxp: Gitxp) -> None:
     """The command below a table that was cut asks again, in the quotes that a shell wants."""
     answer = gitxp("list", "loss < 1", "--sort", "loss", "-n", "1")
     assert "… and 1 more run: gitxp list 'loss < 1' --sort=loss -n 0" in answer.stderr
+    answer = gitxp("list", "--all", "loss < 1", "--columns", "name,loss", "-n", "1")
+    assert "gitxp list 'loss < 1' --all --columns=name,loss -n 0" in answer.stderr
     gitxp("archive", "first")
     assert "Only archived runs answer to that: gitxp list 'loss > 0.4' --all" in gitxp("list", "loss > 0.4").stderr

@@ -196,6 +196,15 @@ def test_goal_of_a_repository(repo: str, gitxp: Callable[..., Any]) -> None:
     assert gitxp("goal", "set", check=False).returncode == 2
 
 
+@pytest.mark.usefixtures("repo")
+def test_what_a_new_goal_took_the_place_of_is_told(gitxp: Callable[..., Any]) -> None:
+    """A goal goes with its limits when another is set; they are named, so that nothing is lost by a slip."""
+    first = gitxp("goal", "set", "metrics.acc >= 0.95", "--budget", "40h", "--until", "2026-12-31").stderr
+    assert first == "gitxp.yaml has the goal metrics.acc >= 0.95\n"
+    second = gitxp("goal", "set", "metrics.acc >= 0.9").stderr
+    assert "in place of metrics.acc >= 0.95 (budget 40h, until 2026-12-31)" in second
+
+
 def test_a_goal_that_means_nothing_is_an_error_of_the_file(repo: str, gitxp: Callable[..., Any]) -> None:
     """A gitxp.yaml from elsewhere can say anything: that is said, without a trace."""
     Factory(repo).make("one", metrics={"acc": summary(0.5)})

@@ -15,6 +15,7 @@ from gitxp.render.safe import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitxp.capture.config import Goal
     from gitxp.cli.terminal import Terminal
 
 
@@ -60,8 +61,9 @@ def goal_command(
         raise UsageError("These options belong to 'gitxp goal set'.", hint="gitxp goal --help")
     with open_repo() as repo:
         if action == "set":
+            before = repo.config.goal
             plan = repo.set_goal(" ".join(rest), runs=runs, **options)
-            sys.stderr.write(f"gitxp.yaml has the goal {visible(plan.reach)}\n")
+            sys.stderr.write(visible(f"gitxp.yaml has the goal {plan.reach}{_in_place_of(before)}") + "\n")
             return
         if action == "clear":
             sys.stderr.write("The goal is gone from gitxp.yaml\n" if repo.clear_goal() else "There was no goal\n")
@@ -78,3 +80,11 @@ def goal_command(
     from gitxp.render.goal import render_goal
 
     terminal.print(render_goal(progress, width=terminal.width, style=terminal.style))
+
+
+def _in_place_of(goal: Goal) -> str:
+    """What of gitxp.yaml is gone now, so that it can be set again."""
+    if not goal.reach:
+        return ""
+    limits = [f"{key} {value}" for key, value in goal._asdict().items() if value and key != "reach"]
+    return f", in place of {goal.reach}" + (f" ({', '.join(limits)})" if limits else "")

@@ -91,6 +91,8 @@ def list_command(
     limit = count if count is not None else None if as_json or as_csv else _NEWEST
     with open_repo() as repo:
         page = repo.page(limit or None, archived=archived, where=" ".join(words) or None, sort=sort)
+        again = _again(words, sort=sort, columns=columns, archived=archived)
+        has_runs = bool(page.runs or page.hidden or repo.page(1, archived=True).runs)
         if columns is None and not (all_columns or as_json or as_csv):
             columns = ",".join(repo.config.list_columns)
     _tell_strange(page.strange, terminal.width)
@@ -106,7 +108,7 @@ def list_command(
         listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
         terminal.print_exact([listing.text])
     elif not page.runs:
-        _tell_nothing(page, _again(words, None), terminal.width)
+        _tell_nothing(page, again, terminal.width, is_asked=bool(words), has_runs=has_runs)
         return
     elif as_markdown:
         listing = rendering.render_markdown(page.runs, wish, now=now)
@@ -115,24 +117,23 @@ def list_command(
         listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
         terminal.print(listing.text, chop=bool(names or all_columns))
     every = "--json" if all_columns or as_csv else "--all-columns"
-    _tell_more(page, _again(words, sort), listing.left_out, every, terminal.width, whole=as_csv)
+    _tell_more(page, again, listing.left_out, every, terminal.width, whole=as_csv)
 
 
-def _again(words: Sequence[str], sort: str | None) -> str:
+def _again(words: Sequence[str], *, sort: str | None, columns: str | None, archived: bool) -> str:
     """The command with its question, to which an option is added that shows more."""
     asked = [shlex.quote(" ".join(words))] if words else []
-    return " ".join(["gitxp list", *asked, *([f"--sort={shlex.quote(sort)}"] if sort else [])])
+    options = [f"--{name}={shlex.quote(value)}" for name, value in (("sort", sort), ("columns", columns)) if value]
+    return " ".join(["gitxp list", *asked, *(["--all"] if archived else []), *options])
 
 
-def _tell_nothing(page: Page, again: str, width: int | None) -> None:
-    is_asked = again != "gitxp list"
+def _tell_nothing(page: Page, again: str, width: int | None, *, is_asked: bool, has_runs: bool) -> None:
     if page.hidden:
-        which = "Only archived runs answer to that" if is_asked else "All runs are archived"
-        _tell(which, f"{again} --all", width)
-    elif is_asked:
-        _tell("No run answers to that. What there is", "gitxp list --all-columns", width)
-    else:
+        _tell("Only archived runs answer to that" if is_asked else "All runs are archived", f"{again} --all", width)
+    elif not has_runs:
         _tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
+    else:
+        _tell("No run answers to that. What there is", "gitxp list --all-columns", width)
 
 
 def _tell_more(page: Page, again: str, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:

@@ -6,12 +6,12 @@ the narrowest that all its values have, and text where they have none in common.
 
 from __future__ import annotations
 
-import json
-import math
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from gitxp.errors import GitxpError
+from gitxp.errors import FormatError, GitxpError
+from gitxp.format import as_float, bounded, clean_text, parse_time
+from gitxp.render.words import exact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pyarrow
 
 BOOL, INT, FLOAT, TEXT, TIME, TEXTS = "bool", "int", "float", "text", "time", "texts"
-_MAX_INT = 1 << 63
 
 
 class Column(NamedTuple):
@@ -108,10 +107,10 @@ def column_of(values: Sequence[Any]) -> Column:
     """Values of records as a column of the narrowest type that all of them have; text where they have none in common."""
     kinds = {_kind_of(value) for value in values if value is not None}
     if FLOAT in kinds and kinds <= {INT, FLOAT}:
-        return Column(FLOAT, [None if value is None else _float(value) for value in values])
+        return Column(FLOAT, [None if value is None else as_float(value) for value in values])
     if len(kinds) == 1 and kinds <= {BOOL, INT}:
         return Column(kinds.pop(), values)
-    return Column(TEXT, [None if value is None else clean(exact(value)) for value in values])
+    return Column(TEXT, [None if value is None else clean_text(exact_text(value)) for value in values])
 
 
 def time_column(values: Sequence[str | None]) -> Column:
@@ -119,42 +118,21 @@ def time_column(values: Sequence[str | None]) -> Column:
     return Column(TIME, [None if value is None else parse_datetime(value) for value in values])
 
 
-def exact(value: Any) -> str:
-    """A value as text that reads back equal: text as it is, the rest as JSON has it."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def clean(text: str) -> str:
-    """Text without halves of characters, which JSON can hold and UTF-8 cannot."""
-    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
 def _kind_of(value: Any) -> str:
     if isinstance(value, bool):
         return BOOL
     if isinstance(value, int):
-        return INT if -_MAX_INT <= value < _MAX_INT else FLOAT
+        return INT if isinstance(bounded(value), int) else FLOAT
     if isinstance(value, float):
         return FLOAT
     return TEXT
 
 
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
 def parse_datetime(text: str) -> datetime | None:
     """A time of a record (RFC 3339) in UTC; None for what no calendar has."""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return datetime.fromtimestamp(parse_time(text), UTC)
+    except (FormatError, ValueError, OverflowError):
         return None
 
 

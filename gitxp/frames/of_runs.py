@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gitxp.format import decode_number
-from gitxp.frames.frame import BOOL, FLOAT, INT, TEXT, TEXTS, Column, Frame, clean, column_of, time_column
+from gitxp.format import clean_text, command_line, decode_number
+from gitxp.frames.frame import BOOL, FLOAT, INT, TEXT, TEXTS, Column, Frame, column_of, time_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,10 +38,10 @@ def frame_of_runs(runs: Sequence[Run], *, stats: bool = False) -> Frame:
     columns["dirty"] = Column(BOOL, [run.record.get("dirty") for run in runs])
     columns["starred"] = Column(BOOL, [run.starred for run in runs])
     columns["archived"] = Column(BOOL, [run.archived for run in runs])
-    columns["tags"] = Column(TEXTS, [list(map(clean, run.tags)) for run in runs])
-    columns["notes"] = Column(TEXTS, [list(map(clean, run.notes)) for run in runs])
+    columns["tags"] = Column(TEXTS, [list(map(clean_text, run.tags)) for run in runs])
+    columns["notes"] = Column(TEXTS, [list(map(clean_text, run.notes)) for run in runs])
     for name in sorted({name for run in runs for name in run.params}):
-        columns[clean(f"params.{name}")] = column_of([run.params.get(name) for run in runs])
+        columns[clean_text(f"params.{name}")] = column_of([run.params.get(name) for run in runs])
     return Frame(columns | _metrics(runs, stats=stats))
 
 
@@ -54,7 +54,7 @@ def frame_of_series(series: Iterable[tuple[str, str, Series]]) -> Frame:
     steps, times, values = array("q"), array("d"), array("d")
     for name, metric, points in series:
         names += [name] * len(points)
-        metrics += [clean(metric)] * len(points)
+        metrics += [clean_text(metric)] * len(points)
         steps.extend(points.steps)
         times.extend(points.times)
         values.extend(points.values)
@@ -74,11 +74,13 @@ def _metrics(runs: Sequence[Run], *, stats: bool) -> dict[str, Column]:
     columns: dict[str, Column] = {}
     names = sorted({name for summary in summaries for name in summary})
     for name in names:
-        columns[clean(f"metrics.{name}")] = Column(FLOAT, [_stat(summary.get(name), "last") for summary in summaries])
+        columns[clean_text(f"metrics.{name}")] = Column(
+            FLOAT, [_stat(summary.get(name), "last") for summary in summaries]
+        )
     for name in names if stats else ():
         for stat in STATS:
             values = [_stat(summary.get(name), stat) for summary in summaries]
-            columns.setdefault(clean(f"metrics.{name}.{stat}"), column_of(values))
+            columns.setdefault(clean_text(f"metrics.{name}.{stat}"), column_of(values))
     return columns
 
 
@@ -89,7 +91,7 @@ def _stat(summary: Mapping[str, Any] | None, stat: str) -> float | int | None:
 
 
 def _texts(runs: Sequence[Run], get: Callable[[Run], Any]) -> Column:
-    return Column(TEXT, [None if (value := get(run)) is None else clean(str(value)) for run in runs])
+    return Column(TEXT, [None if (value := get(run)) is None else clean_text(str(value)) for run in runs])
 
 
 def _of(name: str) -> Callable[[Run], Any]:
@@ -97,6 +99,4 @@ def _of(name: str) -> Callable[[Run], Any]:
 
 
 def _command(run: Run) -> str | None:
-    from gitxp.format import command_line
-
     return command_line(run.command) if run.command else None

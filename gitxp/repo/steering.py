@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gitxp.format import as_float
 from gitxp.repo.reading import Reading
 
 TYPE_CHECKING = False
@@ -221,9 +222,4 @@ class Steering(Reading):
 
 
 def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return not math.isnan(float(value))
-    except OverflowError:
-        return False
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(as_float(value))
