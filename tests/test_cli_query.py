@@ -147,3 +147,11 @@ def test_more_runs_are_shown_by_the_same_question(gitxp: Gitxp) -> None:
     assert "gitxp list 'loss < 1' --all --columns=name,loss -n 0" in answer.stderr
     gitxp("archive", "first")
     assert "Only archived runs answer to that: gitxp list 'loss > 0.4' --all" in gitxp("list", "loss > 0.4").stderr
+
+
+def test_lists_are_equal_as_in_python(repo: str, gitxp: Gitxp) -> None:
+    """A whole number is the same with a point and without, true is 1, and order counts."""
+    Factory(repo).make("net", params={"layers": [64, 32.0, True]})
+    assert listed(gitxp, "layers == [64.0, 32, 1]") == ["net"]
+    assert listed(gitxp, "layers == [32, 64, 1]") == []
+    assert listed(gitxp, "32 in layers and 64.0 in layers") == ["net"]

@@ -13,7 +13,7 @@ from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from gitxp.cli.terminal import Terminal
     from gitxp.frames.frame import Frame
@@ -91,34 +91,24 @@ def _form_of(output: str | None) -> str:
 
 
 def _print(frame: Frame, form: str, terminal: Terminal) -> None:
-    from gitxp.render.frames import frame_csv, frame_json
-
-    if form == "csv":
-        terminal.print_exact(frame_csv(frame.columns, safe=terminal.is_terminal))
-    elif form == "json":
-        terminal.print_exact(frame_json(frame.columns))
+    if form == "parquet":
+        sys.stdout.buffer.write(frame.parquet())
     else:
-        frame.write_parquet(sys.stdout.buffer)
+        terminal.print_exact(_pieces(frame, form, safe=terminal.is_terminal))
 
 
 def _write(frame: Frame, form: str, output: str, *, force: bool) -> None:
-    """Write a file, whole or not at all."""
+    from gitxp.restoring.new_file import write_new_file
+
+    if form == "parquet":
+        write_new_file([frame.parquet()], output, force=force)
+    else:
+        pieces = _pieces(frame, form, safe=False)
+        write_new_file((piece.encode("utf-8", "surrogateescape") for piece in pieces), output, force=force)
+    sys.stderr.write(f"gitxp: {len(frame):,} rows, {len(frame.columns)} columns: {output}\n")
+
+
+def _pieces(frame: Frame, form: str, *, safe: bool) -> Iterator[str]:
     from gitxp.render.frames import frame_csv, frame_json
 
-    temporary = f"{output}.{os.getpid()}.gitxp-tmp"
-    if os.path.lexists(output) and not force:
-        raise UsageError(f"{output} is there already.", hint="--force replaces it.")
-    try:
-        with open(temporary, "xb") as file:
-            if form == "parquet":
-                frame.write_parquet(file)
-            else:
-                pieces = frame_csv(frame.columns, safe=False) if form == "csv" else frame_json(frame.columns)
-                file.writelines(piece.encode("utf-8", "surrogateescape") for piece in pieces)
-        os.replace(temporary, output)
-    except FileNotFoundError as error:
-        raise UsageError(f"There is no folder {os.path.dirname(output)!r}.", hint="Make it first: mkdir -p") from error
-    finally:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-    sys.stderr.write(f"gitxp: {len(frame):,} rows, {len(frame.columns)} columns: {output}\n")
+    return frame_csv(frame.columns, safe=safe) if form == "csv" else frame_json(frame.columns)

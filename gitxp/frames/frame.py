@@ -7,7 +7,7 @@ the narrowest that all its values have, and text where they have none in common.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import FormatError, GitxpError
 from gitxp.format import as_float, bounded, clean_text, parse_time
@@ -95,12 +95,14 @@ class Frame:
         arrays = [library.array(list(values), type=types[kind]) for kind, values in self.columns.values()]
         return library.Table.from_arrays(arrays, names=list(self.columns))
 
-    def write_parquet(self, file: IO[bytes]) -> None:
-        """Write a Parquet file. `MissingLibrary` without pyarrow."""
+    def parquet(self) -> bytes:
+        """A Parquet file. `MissingLibrary` without pyarrow."""
         table = self.to_arrow()
         import pyarrow.parquet
 
-        pyarrow.parquet.write_table(table, file)
+        sink = pyarrow.BufferOutputStream()
+        pyarrow.parquet.write_table(table, sink)
+        return bytes(sink.getvalue())
 
 
 def column_of(values: Sequence[Any]) -> Column:
