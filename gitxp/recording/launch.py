@@ -218,6 +218,8 @@ def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:
 
 def _without(survey: Survey, besides: Sequence[str]) -> Survey:
     """The survey without these untracked files."""
+    if not besides:
+        return survey
     return survey._replace(untracked=tuple(path for path in survey.untracked if path not in besides))
 
 
