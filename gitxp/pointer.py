@@ -16,7 +16,7 @@ else:
 MAX_POINTER = 1024  # bytes; a larger file is none, whatever it says
 MIN_POINTER = 126  # bytes: that of an object with a size of one digit
 _VERSION_LINE = b"version https://git-lfs.github.com/spec/v1\n"
-_HEX = frozenset(b"0123456789abcdef")
+_HEX = frozenset("0123456789abcdef")
 _MAX_DIGITS = 18  # of a size: git-lfs keeps it in 64 bits
 
 
@@ -54,8 +54,13 @@ def read_pointer(data: bytes) -> Pointer | None:
             oid = value
         elif key == b"size":
             size = value
-    kind, _, digits = oid.partition(b":")
-    is_object = kind == b"sha256" and len(digits) == 64 and _HEX.issuperset(digits)
-    if not is_object or not size.isdigit() or len(size) > _MAX_DIGITS:
+    digits = parse_lfs_oid(oid.decode("latin-1"))
+    if digits is None or not size.isdigit() or len(size) > _MAX_DIGITS:
         return None
-    return Pointer(digits.decode("ascii"), int(size))
+    return Pointer(digits, int(size))
+
+
+def parse_lfs_oid(text: str) -> str | None:
+    """The 64 digits of `sha256:<64 hexadecimal digits>`, or None."""
+    kind, _, digits = text.partition(":")
+    return digits if kind == "sha256" and len(digits) == 64 and _HEX.issuperset(digits) else None

@@ -99,7 +99,7 @@ class SshServer:
             "AuthorizedKeysFile": self.path("authorized"),
             "StrictModes": "no",
             "PidFile": "none",
-            "UsePAM": "no",
+            "UsePAM": "yes" if os.geteuid() == 0 else "no",  # without, a root whose password is locked stays out
             "PasswordAuthentication": "no",
             "KbdInteractiveAuthentication": "no",
             "Subsystem": "sftp internal-sftp",

@@ -168,13 +168,13 @@ def test_a_host_without_lfs(host: HttpServer, ada: Member, bob: Member, hub: Mem
     assert hub.names() == []
     for someone in (ada, bob):
         someone.write("gitxp.yaml", f"{YAML}storage: ../storage\n")
-    done = ada.run("push")
+    done = ada.run("push", "--trust-storage")
     assert done.status == 0, done.stderr
     assert (
         "2 large files copied, with ../storage\norigin has no LFS: large files are in ../storage alone" in done.stderr
     )
     assert hub.names() == [large]
-    answers = json.loads(bob.run("pull", "--large", "--json").stdout)["large"]
+    answers = json.loads(bob.run("pull", "--large", "--trust-storage", "--json").stdout)["large"]
     assert [(one["address"], one["copied"], one["failed"]) for one in answers] == [("../storage", 2, [])]
     assert bob.run("cat", large, "big.bin").stdout == BIG
 
@@ -193,7 +193,7 @@ def test_what_the_storage_has_not_comes_from_the_host(host: HttpServer, ada: Mem
     del host
     ada.push()
     bob.write("gitxp.yaml", "storage: ../storage\n")
-    answers = json.loads(bob.run("pull", "--large", "--json").stdout)["large"]
+    answers = json.loads(bob.run("pull", "--large", "--trust-storage", "--json").stdout)["large"]
     assert [(one["address"], one["copied"], one["failed"]) for one in answers] == [
         ("../storage", 0, []),
         ("origin", 2, []),
@@ -224,7 +224,7 @@ def test_ssh_without_lfs(ada: Member, hub: Member, large: str) -> None:
         assert done.status == 10
         assert "origin has no LFS, and these runs have large files (batch request: " in done.stderr
         ada.write("gitxp.yaml", f"{YAML}storage: ../storage\n")
-        done = ada.run("push")
+        done = ada.run("push", "--trust-storage")
         assert done.status == 0, done.stderr
         assert "origin has no LFS: large files are in ../storage alone" in done.stderr
     assert hub.names() == [large]

@@ -237,6 +237,7 @@ def test_pointers_in_trees(repo: str, git: Git) -> None:
     assert reachable_pointers(sealed, ["HEAD"]) == {POINTER, other}
     assert reachable_pointers(sealed, ["HEAD"], [f"{first}~1"]) == {other}
     assert reachable_pointers(sealed, ["HEAD"], ["HEAD"]) == set()
+    assert reachable_pointers(sealed, ["HEAD"], ["4" * 40, f"{first}~1"]) == {other}
 
 
 def test_open_artifact(repo: str, git: Git, tmp_path: Path) -> None:

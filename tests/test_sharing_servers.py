@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -128,3 +132,41 @@ def test_a_ssh_command_of_the_users(ada: Member, bob: Member, hub: Member) -> No
     done = ada.run("pull", env={"GIT_SSH_COMMAND": failing})
     assert done.status == 10
     assert "Could not resolve hostname" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["git", "http"])
+def test_servers_that_one_only_reads_from(kind: str, ada: Member, bob: Member, hub: Member) -> None:
+    """From `git daemon`, and from plain files by HTTP (as cgit serves them), runs are pulled; a push says that it cannot."""
+    ada.new("r")
+    ada.push()
+    hub.git("update-server-info")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    folder = os.path.dirname(hub.top)
+    command = {
+        "git": [
+            "git",
+            "daemon",
+            "--listen=127.0.0.1",
+            f"--port={port}",
+            "--export-all",
+            f"--base-path={folder}",
+            folder,
+        ],
+        "http": [sys.executable, "-m", "http.server", "--bind=127.0.0.1", f"--directory={folder}", port],
+    }[kind]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
+    try:
+        bob.git("remote", "set-url", "origin", f"{kind}://127.0.0.1:{port}/{os.path.basename(hub.top)}")
+        end = time.monotonic() + 30
+        while bob.run("pull").status and time.monotonic() < end:
+            time.sleep(0.05)
+        assert bob.names() == ["r"]
+        bob.new("s")
+        done = bob.run("push")
+        assert done.status == 10
+        assert {"git": "access denied", "http": "Cannot access URL"}[kind] in done.stderr
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)  # git starts another for its daemon
+        server.wait(60)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.network import Listener
 from gitxp.cli.repository import open_repo
+from gitxp.cli.storage import storage_asker, storage_option, tell_storing
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
 from gitxp.format import RUN_REFS
 from gitxp.git.remote import is_remote
-from gitxp.render.safe import visible
-from gitxp.render.words import count_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,11 +45,19 @@ def _run_name(word: str) -> str:
 @click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
 @click.option("--removed", is_flag=True, help="Runs that you removed here as well.")
 @click.option("--large", is_flag=True, help="Their large files as well: from the storage of gitxp.yaml, or by git-lfs.")
+@storage_option
 @click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
 @click.option("--json", "as_json", is_flag=True, help="What came, by name, as JSON.")
 @terminal_options
 def pull_command(
-    *, words: Sequence[str], removed: bool, large: bool, quiet: bool, as_json: bool, terminal: Terminal
+    *,
+    words: Sequence[str],
+    removed: bool,
+    large: bool,
+    trust_storage: bool,
+    quiet: bool,
+    as_json: bool,
+    terminal: Terminal,
 ) -> int:
     """Fetch runs from a remote: all, or those named, as they are called there. Branches and files stay as they are.
 
@@ -68,13 +76,16 @@ def pull_command(
     with open_repo() as repo:
         name, runs = split_words(repo, words)
         remote = repo.remote(name)
+        ask = storage_asker(trust=trust_storage)
+        if large:
+            repo.check_storage(ask)
         copied = None
         try:
-            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener)
+            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
             if large:
                 came = [*pulled.created, *pulled.updated, *pulled.merged, *(here for _, here in pulled.renamed)]
                 wanted = repo.get_all(list(dict.fromkeys([*came, *runs])))
-                copied = repo.fetch_large(wanted, tell_storing, remote=remote, said=listener)
+                copied = repo.fetch_large(wanted, partial(tell_storing, listener), ask, remote=remote, said=listener)
         finally:
             listener.close()
     from gitxp.render.sharing import large_lines, pulled_json, pulled_lines
@@ -93,9 +104,3 @@ def pull_command(
             hint="Install git-lfs, if the remote has LFS: https://git-lfs.com",
         )
     return 1 if any(one.failed for one in copied or ()) else 0
-
-
-def tell_storing(address: str, count: int, size: int) -> None:
-    """Say, before it is done, that large files go to a storage, or come from one or a remote."""
-    sys.stderr.write(f"{count_text(count, 'large file')} ({size_text(size)}), with {visible(address)}\n")
-    sys.stderr.flush()

@@ -78,12 +78,12 @@ def find_pointers(git: Git, commit: str, folder: str = "") -> dict[str, Pointer]
 def reachable_pointers(git: Git, commits: Iterable[str], known: Iterable[str] = ()) -> set[Pointer]:
     """All pointers in the histories of these commits, without what the histories of the `known` ones have.
 
-    That is what a push of these commits has to bring where the others are. Raises `GitFailed`.
+    That is what a push of these commits has to bring where the others are, some of which may not be here. Raises `GitFailed`.
     """
     data = "".join([*(f"{commit}\n" for commit in commits), *(f"^{commit}\n" for commit in known)]).encode("ascii")
     # what is not here of a partial clone is nothing that could be pushed
     words = ("rev-list", "--objects", "--no-object-names", "--filter=object:type=blob", "--missing=allow-any")
-    listed = git.run(*words, "--stdin", data=data)
+    listed = git.run(*words, "--ignore-missing", "--stdin", data=data)
     if not listed:
         return set()
     answers = git.run("cat-file", "--batch-check=%(objecttype) %(objectsize) %(objectname)", data=listed)

@@ -1,7 +1,8 @@
 """git-lfs's store of large objects of a repository, read and written without its program.
 
 The objects lie below git's common folder, or where `lfs.storage` says, under their digests (git-lfs's docs/spec.md); what
-names them are pointers (gitxp/pointer.py). What is put there by the same rules is git-lfs's: a plain `git push` with its hook uploads it, `git lfs fetch` brings it, `git lfs fsck` checks it.
+names them are pointers (gitxp/pointer.py). What is put there by the same rules is git-lfs's: a plain `git push` with its
+hook uploads it, `git lfs fetch` brings it, `git lfs fsck` checks it.
 
 An object is never a second name (a hard link) of the user's file: whoever writes that anew would change the object. It
 is a clone where the file system can, else a copy, and what is hashed is what was written.
@@ -89,6 +90,10 @@ class Store:
         """As git-lfs finds it, by what git's configuration says."""
         root = os.path.join(common_dir, settings.get(_STORAGE) or "lfs")
         return cls(root, _borrowed(common_dir), parse_shared(settings.get(_SHARED, "")))
+
+    def is_begun(self) -> bool:
+        """Whether an object was ever put here, or into a repository that this one borrows from."""
+        return any(map(os.path.isdir, (self.folder, *self.others)))
 
     def path(self, oid: str) -> str:
         """Where the object of this digest is or would be."""

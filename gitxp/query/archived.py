@@ -27,8 +27,8 @@ CREATE TABLE archives (ref TEXT PRIMARY KEY, commit_id TEXT NOT NULL, is_readabl
 CREATE TABLE archived (name TEXT, ref TEXT, commit_id TEXT NOT NULL, PRIMARY KEY (name, ref)) WITHOUT ROWID;
 """
 # The newest archive first: of several lines for one name, the first stays.
-_SHOW = """INSERT OR IGNORE INTO refs (name, commit_id, started, hidden, archive)
-    SELECT archived.name, commit_id, started, coalesce(json_extract(said, '$.archived'), 0), ref
+_SHOW = """INSERT OR IGNORE INTO refs (name, commit_id, started, hidden, archive, number)
+    SELECT archived.name, commit_id, started, coalesce(json_extract(said, '$.archived'), 0), ref, number
     FROM archived JOIN records USING (commit_id)"""
 _LATEST_FIRST = "ORDER BY ref DESC"
 
