@@ -170,13 +170,39 @@ def test_a_host_without_lfs(host: HttpServer, ada: Member, bob: Member, hub: Mem
         someone.write("gitxp.yaml", f"{YAML}storage: ../storage\n")
     done = ada.run("push", "--trust-storage")
     assert done.status == 0, done.stderr
-    assert (
-        "2 large files copied, with ../storage\norigin has no LFS: large files are in ../storage alone" in done.stderr
+    assert done.stderr.endswith(
+        "2 large files (20.0 KiB), with ../storage\n1 run new in origin: r\n2 large files copied, with ../storage\n"
+        "origin has no LFS: large files are in ../storage alone\n"
     )
     assert hub.names() == [large]
     answers = json.loads(bob.run("pull", "--large", "--trust-storage", "--json").stdout)["large"]
     assert [(one["address"], one["copied"], one["failed"]) for one in answers] == [("../storage", 2, [])]
     assert bob.run("cat", large, "big.bin").stdout == BIG
+
+
+def test_several_addresses(host: HttpServer, ada: Member, hub: Member, large: str) -> None:
+    """Each address is asked for itself whether it has LFS: with a storage all get the run, without those that have it."""
+    hub.git("clone", "-q", "--bare", hub.top, "../plain.git")
+    plain = type(hub)(hub.path("../plain.git"))
+    plain.git("config", "http.receivepack", "true")
+    with HttpServer(os.path.dirname(hub.top)) as other:
+        urls = host.url("hub.git"), other.url("plain.git")
+        for url in urls:
+            ada.git("remote", "set-url", "--add", "--push", "origin", url)
+        done = ada.run("push")
+        assert done.status == 10
+        assert f"{urls[1]} got nothing: git push failed: {urls[1]} has no LFS" in done.stderr
+        assert (hub.names(), plain.names()) == ([large], [])
+        assert set(host.lfs.objects) == {OID, BACK}
+        ada.write("gitxp.yaml", f"{YAML}storage: ../storage\n")
+        ada.new("more")
+        pushed = ada.push("--trust-storage")
+    parts = [pushed, *pushed["others"]]
+    assert [(part["to"], part["lacks_lfs"], part["unsent"]) for part in parts] == [
+        (urls[0], False, 0),
+        (urls[1], True, 0),
+    ]
+    assert hub.names() == plain.names() == sorted([large, "more"])
 
 
 def test_pull_from_a_host_without_lfs(host: HttpServer, ada: Member, bob: Member, large: str) -> None:
@@ -226,5 +252,8 @@ def test_ssh_without_lfs(ada: Member, hub: Member, large: str) -> None:
         ada.write("gitxp.yaml", f"{YAML}storage: ../storage\n")
         done = ada.run("push", "--trust-storage")
         assert done.status == 0, done.stderr
-        assert "origin has no LFS: large files are in ../storage alone" in done.stderr
+        assert done.stderr.endswith(
+            "2 large files (20.0 KiB), with ../storage\n1 run new in origin: r\n2 large files copied, with ../storage\n"
+            "origin has no LFS: large files are in ../storage alone\n"
+        )
     assert hub.names() == [large]
