@@ -235,12 +235,11 @@ def test_a_rerun_by_uv_lock(offline: Path, tmp_path: Path, folder: str) -> None:
     files = {f"{folder}/{name}": lab.read(f"{folder}/{name}").decode() for name in ("pyproject.toml", "uv.lock")}
     Factory(lab.top).make(
         "r",
-        host=os.uname().nodename,
         cwd=folder,
         command=["python", "-c", "import thing; print(thing.value)"],
         files={os.path.normpath(path): text for path, text in files.items()},
     )
-    done = lab.run("rerun", "r", "--name", "s", "--env")
+    done = lab.run("rerun", "r", "--name", "s", "--env", "--trust")
     assert done.status == 0, done.stderr
     assert done.stdout == b"1.0\n"
     assert "uv.lock" in lab.run("rerun", "r", "--env", "--dry-run").stderr
