@@ -36,14 +36,14 @@ from gitxp.query import archived
 from gitxp.store.runs import make_run, read_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
     from gitxp.git.refs import Listing
 
 # Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 3
+SCHEMA = 4
 _TABLES = """
 CREATE TABLE records (commit_id TEXT PRIMARY KEY, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
 CREATE INDEX records_by_id ON records (id);
@@ -52,6 +52,7 @@ CREATE INDEX refs_by_archive ON refs (archive);
 CREATE INDEX refs_by_time ON refs (started DESC, name);
 CREATE INDEX shown_by_time ON refs (started DESC, name) WHERE hidden = 0;
 CREATE INDEX refs_by_commit ON refs (commit_id);
+CREATE INDEX refs_by_letters ON refs (name COLLATE NOCASE);
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _ROWS = (
@@ -92,7 +93,8 @@ class Index:
     """The runs of one repository, found quickly.
 
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
-    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds.
+    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds, `removed`
+    the ids of runs that were removed here: those that archives have are not among the runs.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class Index:
         path: str | None,
         open_objects: Callable[[int], Objects],
         clock: Callable[[], float] = time.time,
+        removed: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._git = git
+        self._removed = removed
         self._path = path
         self._open_objects = open_objects
         self._clock = clock
@@ -188,6 +192,10 @@ class Index:
 
         return self._query(select)
 
+    def lines(self) -> list[archived.Line]:
+        """All lines of all archives, those too that stand for no run here since it has a ref of its own, or was removed."""
+        return self._query(archived.list_lines)
+
     def _latest(self) -> float:
         """The last moment at which a run may say that it began, as unix time."""
         return self._clock() + _AHEAD
@@ -242,7 +250,9 @@ class Index:
                 os.unlink(f"{self._path}{end}")
 
     def _answer(self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]) -> T:
-        digest = hashlib.blake2b(listing.raw, digest_size=16).hexdigest()
+        removed = frozenset(id_.lower() for id_ in self._removed())
+        state = b"".join([listing.raw, *(f"\0{id_}".encode("utf-8", "replace") for id_ in sorted(removed))])
+        digest = hashlib.blake2b(state, digest_size=16).hexdigest()
         with _transaction(database, "BEGIN"):
             if _get_fact(database, "digest") == digest:
                 return select(database)
@@ -251,15 +261,15 @@ class Index:
             moved = archived.find_moved(database, archives)
         names = listing.names(before)
         commits = [commit for name, commit in names.items() if before.get(name) != commit]
-        commits += archived.find_behind(database, (RunName(name) for name in before.keys() - names.keys()))
         lists = self._read_lists(moved)
-        commits += [tip for tips in lists.values() for name, tip in (tips or {}).items() if name not in names]
+        commits += [tip for tips in lists.values() for tip in (tips or {}).values()]
         self._read_missing(database, commits)
         with _transaction(database, "BEGIN IMMEDIATE"):
             # the lists first: a run that was folded keeps the record that was read when it had a ref of its own
-            has_changed = self._keep_lists(database, archives, lists)
-            self._mirror(database, names)
-            if has_changed:
+            is_all = self._keep_lists(database, archives, lists)
+            is_all |= archived.keep_removed(database, removed)
+            self._mirror(database, names, has_new_lists=is_all)
+            if is_all:
                 self._show_archived(database)
             strange = [*listing.strange(names), *archived.list_unreadable(database)]
             _set_fact(database, "strange", json.dumps(strange))
@@ -283,7 +293,7 @@ class Index:
                 kept = json.dumps(record).encode("ascii") if raw is None else raw
                 id_ = record.get("id", "").lower()
                 started = _time_of(record, objects, commit, latest)
-                yield commit, id_ if id_.isascii() else None, started, kept, problem, _encode_said(said)
+                yield commit, id_ if id_ and id_.isascii() else None, started, kept, problem, _encode_said(said)
 
     def _read_lists(self, archives: Mapping[RefName, Oid]) -> archived.Lists:
         if not archives:
@@ -300,18 +310,25 @@ class Index:
         return archived.keep_lists(database, archives, lists)
 
     def _show_archived(self, database: sqlite3.Connection) -> None:
-        """Show the runs of archives where no ref of their own does, and forget records that nothing leads to any more."""
+        """Show the runs of archives anew, and forget records that nothing leads to any more."""
         missing = archived.show_all(database)
         if missing:
             database.executemany(_INSERT, list(self._read(_leave_out_known(database, missing))))
             archived.show_all(database)
-        database.execute("DELETE FROM records WHERE commit_id NOT IN (SELECT commit_id FROM refs)")
+        database.execute(_FORGET)
 
-    def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
-        """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
+    def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid], *, has_new_lists: bool) -> None:
+        """Make the refs table equal to what git listed, and forget records that nothing leads to any more.
+
+        With `has_new_lists` all runs of archives are to be shown anew after this, so that here none is.
+        """
         before = _get_mirror(database)
         changed = [(name, commit) for name, commit in names.items() if before.get(name) != commit]
         gone = [(name,) for name in before.keys() - names.keys()]
+        old = [before[name] for name in (*(name for (name,) in gone), *(name for name, _ in changed)) if name in before]
+        if not has_new_lists:
+            touched = [name for name, _ in [*changed, *((name, None) for (name,) in gone)]]
+            archived.touch(database, touched, [*old, *(commit for _, commit in changed)])
         database.executemany("DELETE FROM refs WHERE name = ?", gone)
         put = (
             "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started, "
@@ -322,13 +339,15 @@ class Index:
             missing = _leave_out_known(database, (commit for _, commit in changed))
             database.executemany(_INSERT, list(self._read(missing)))
             database.executemany(put, changed)
-        archived.show_again(database, (name for (name,) in gone))
-        old = [(before[name],) for (name,) in [*gone, *((name,) for name, _ in changed)] if name in before]
-        database.executemany(
-            "DELETE FROM records WHERE commit_id = ? AND commit_id NOT IN (SELECT commit_id FROM refs)", old
-        )
+        if not has_new_lists:
+            archived.show_touched(database)
+        database.executemany(f"{_FORGET} AND commit_id = ?", ((commit,) for commit in old))
 
 
+_FORGET = (
+    "DELETE FROM records WHERE NOT EXISTS (SELECT 1 FROM refs WHERE refs.commit_id = records.commit_id) "
+    "AND NOT EXISTS (SELECT 1 FROM archived WHERE archived.commit_id = records.commit_id)"
+)
 _INSERT = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
 
 
