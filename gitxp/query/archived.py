@@ -33,26 +33,35 @@ CREATE TABLE removed (id TEXT PRIMARY KEY) WITHOUT ROWID;
 _TOUCHED = "CREATE TEMP TABLE IF NOT EXISTS touched (ref TEXT, commit_id TEXT, PRIMARY KEY (ref, commit_id))"
 _TOUCH_NAME = """INSERT OR IGNORE INTO touched SELECT ref, commit_id FROM archived WHERE name = ?1
     UNION SELECT archive, commit_id FROM refs WHERE name = ?1 COLLATE NOCASE AND archive IS NOT NULL"""
-_TOUCH_RUN = """INSERT OR IGNORE INTO touched SELECT ref, commit_id FROM records JOIN archived USING (commit_id)
-    WHERE id = (SELECT id FROM records WHERE commit_id = ?)"""
+_TOUCH_RUN = """INSERT OR IGNORE INTO touched SELECT ref, archived.commit_id FROM records AS one
+    CROSS JOIN records AS same ON same.id = one.id CROSS JOIN archived ON archived.commit_id = same.commit_id
+    WHERE one.commit_id = ?"""
 # Lines that those may stand beside, or give way to: of the same name, of the same run.
 _TOUCH_NAMESAKES = """INSERT OR IGNORE INTO touched SELECT other.ref, other.commit_id
-    FROM touched JOIN archived USING (ref, commit_id) JOIN archived AS other USING (name)"""
-_TOUCH_SAME = """INSERT OR IGNORE INTO touched SELECT other.ref, other.commit_id FROM touched JOIN records USING (commit_id)
-    JOIN records AS same USING (id) JOIN archived AS other ON other.commit_id = same.commit_id"""
+    FROM touched CROSS JOIN archived ON archived.commit_id = touched.commit_id CROSS JOIN archived AS other
+    ON other.name = archived.name WHERE archived.ref = touched.ref"""
+_TOUCH_SAME = """INSERT OR IGNORE INTO touched SELECT other.ref, other.commit_id FROM touched
+    CROSS JOIN records ON records.commit_id = touched.commit_id CROSS JOIN records AS same ON same.id = records.id
+    CROSS JOIN archived AS other ON other.commit_id = same.commit_id"""
 _INTO = "INSERT OR IGNORE INTO refs (name, commit_id, started, hidden, archive)"
+# CROSS JOIN and + keep SQLite to the order that is written: it has no statistics, and takes the wrong index by itself.
 # Of several lines for one run, that of the newest archive counts.
 _LINES = """SELECT name, commit_id, started, hidden, ref FROM (SELECT archived.name, archived.commit_id, started, coalesce(json_extract(said, '$.archived'), 0) AS hidden,
-    ref, id, row_number() OVER (PARTITION BY coalesce(id, archived.commit_id) ORDER BY ref DESC, archived.name) AS place
-    FROM archived JOIN records USING (commit_id)
-    WHERE NOT ?1 OR (ref, archived.commit_id) IN (SELECT ref, commit_id FROM touched)) AS line
+    archived.ref, id, row_number() OVER (PARTITION BY coalesce(id, archived.commit_id) ORDER BY archived.ref DESC, archived.name) AS place
+    FROM {source}) AS line
     WHERE place = 1 AND NOT EXISTS (SELECT 1 FROM removed WHERE removed.id = line.id) AND NOT EXISTS
-    (SELECT 1 FROM records JOIN refs USING (commit_id) WHERE records.id = line.id AND archive IS NULL)"""
+    (SELECT 1 FROM records CROSS JOIN refs ON refs.commit_id = records.commit_id
+    WHERE records.id = line.id AND +archive IS NULL)"""
 # The newest archive first: of several lines with one name, its line has it.
 _IS_NEW_NAME = "NOT EXISTS (SELECT 1 FROM refs WHERE refs.name = line.name COLLATE NOCASE)"
-_IS_LEFT = "NOT EXISTS (SELECT 1 FROM refs WHERE refs.commit_id = line.commit_id AND archive = line.ref)"
+_IS_LEFT = "NOT EXISTS (SELECT 1 FROM refs WHERE refs.commit_id = line.commit_id AND +archive = line.ref)"
 _SHOW = f"{_INTO} {_LINES} AND {_IS_NEW_NAME} ORDER BY ref DESC, name"
 _LEFT = f"{_LINES} AND id IS NOT NULL AND {_IS_LEFT} ORDER BY id"
+_ALL = "archived JOIN records USING (commit_id)"
+_ONLY_TOUCHED = (
+    "touched CROSS JOIN archived ON archived.commit_id = touched.commit_id AND archived.ref = touched.ref "
+    "CROSS JOIN records ON records.commit_id = touched.commit_id"
+)
 _NAMES_TRIED = 10
 
 
@@ -115,15 +124,14 @@ def touch(database: sqlite3.Connection, names: Iterable[str], commits: Iterable[
 
 def show_touched(database: sqlite3.Connection) -> None:
     """Put those lines that `touch` remembered into the table of refs anew."""
-    database.execute("DELETE FROM refs WHERE archive IS NOT NULL AND (archive, commit_id) IN (SELECT * FROM touched)")
-    _show(database, only_touched=True)
+    database.execute("DELETE FROM refs WHERE (archive, commit_id) IN (SELECT * FROM touched)")
+    _show(database, _ONLY_TOUCHED)
 
 
 def show_all(database: sqlite3.Connection) -> list[Oid]:
     """Put all lines into the table of refs anew; the tips whose records are not there."""
-    database.execute(_TOUCHED)
     database.execute("DELETE FROM refs WHERE archive IS NOT NULL")
-    _show(database, only_touched=False)
+    _show(database, _ALL)
     missing = "SELECT DISTINCT commit_id FROM archived WHERE commit_id NOT IN (SELECT commit_id FROM records)"
     return [Oid(commit) for (commit,) in database.execute(missing)]
 
@@ -141,9 +149,9 @@ def list_unreadable(database: sqlite3.Connection) -> list[RefName]:
     return [ref for (ref,) in database.execute("SELECT ref FROM archives WHERE NOT is_readable ORDER BY ref")]
 
 
-def _show(database: sqlite3.Connection, *, only_touched: bool) -> None:
-    database.execute(_SHOW, (only_touched,))
-    for name, commit, started, hidden, ref in database.execute(_LEFT, (only_touched,)).fetchall():
+def _show(database: sqlite3.Connection, source: str) -> None:
+    database.execute(_SHOW.format(source=source))
+    for name, commit, started, hidden, ref in database.execute(_LEFT.format(source=source)).fetchall():
         chosen = _choose_name(database, name, commit)
         if chosen is not None:
             database.execute("INSERT INTO refs VALUES (?, ?, ?, ?, ?)", (chosen, commit, started, hidden, ref))

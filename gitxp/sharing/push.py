@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import FormatError
 from gitxp.exchange import Going, Outgoing, Pushed
 from gitxp.names import name_beside, without_id
+from gitxp.store.lineage import goes_on
 from gitxp.store.runs import read_runs
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
     from gitxp.git.remote import PushedRef
 
-_STEPS = 8  # back from a run's tip
 _NAMES = 10  # of one run that are tried
 
 
@@ -97,27 +97,12 @@ def plan_push(
 
 
 def _plan_move(git: Git, objects: Objects, run: Local, name: str, tip: Oid, plan: Outgoing) -> None:
-    if _is_near(objects, tip, run.tip) or not git.ask("merge-base", "--is-ancestor", tip, run.tip).status:
+    if goes_on(git, objects, run.tip, tip):
         plan.going.append(Going(run.name, name, run.tip))
-    elif not git.ask("merge-base", "--is-ancestor", run.tip, tip).status:
+    elif goes_on(git, objects, tip, run.tip):
         plan.newer.append(run.name)
     else:
         plan.fetch_first.append(name)
-
-
-def _is_near(objects: Objects, old: Oid, new: Oid) -> bool:
-    """Whether a commit is one of the last few of a run: found without a process for each run."""
-    for _ in range(_STEPS):
-        if new == old:
-            return True
-        try:
-            parents = objects.read_commit(new).parents
-        except FormatError:
-            return False
-        if not parents:
-            return False
-        new = parents[0]
-    return False
 
 
 def _find_name(

@@ -17,6 +17,7 @@ from gitxp.errors import FormatError
 from gitxp.format import RECORD_PATH, Oid
 from gitxp.git.packs import NewObject, make_object, write_objects
 from gitxp.names import MAX_LENGTH, RunName
+from gitxp.store.lineage import contains, goes_on
 from gitxp.store.runs import decode_run
 
 if TYPE_CHECKING:
@@ -134,11 +135,6 @@ def merge_archives(git: Git, objects: Objects, ours: Oid, theirs: Oid, merge_tip
     return write_archive(git, build_archive(git, objects, union, (ours, theirs)))
 
 
-def contains(git: Git, commit: Oid, other: Oid) -> bool:
-    """Whether a commit is another one or has it in its history."""
-    return git.ask("--no-replace-objects", "merge-base", "--is-ancestor", other, commit).status == 0
-
-
 def read_id(objects: Objects, commit: Oid) -> str | None:
     """The id of the run that a commit belongs to; None where its record cannot be read."""
     try:
@@ -151,9 +147,9 @@ def read_id(objects: Objects, commit: Oid) -> str | None:
 def _put(git: Git, objects: Objects, union: dict[RunName, Oid], name: RunName, tip: Oid, merge_tips: MergeTips) -> None:
     """Add a run to the union, beside or in place of what has its name there."""
     there = union.setdefault(name, tip)
-    if there == tip or contains(git, there, tip):
+    if goes_on(git, objects, there, tip):
         return
-    if contains(git, tip, there):
+    if goes_on(git, objects, tip, there):
         union[name] = tip
         return
     ids = {oid: read_id(objects, oid) or oid for oid in (there, tip)}
