@@ -89,7 +89,17 @@ def test_json(hub: Member, ada: Member, bob: Member) -> None:
     going = {"commit": tip, "name": "a", "there": "a"}
     kinds = ("gone", "going", "merged", "newer", "refused", "unrelated", "updated")
     assert pushed == {**{kind: [] for kind in kinds}, "created": [going], "dry_run": False, "large": None, "same": 0}
-    assert bob.pull().keys() == {"archives", "created", "gone", "left", "merged", "passed", "renamed", "updated"}
+    assert bob.pull().keys() == {
+        "archives",
+        "created",
+        "folded",
+        "gone",
+        "left",
+        "merged",
+        "passed",
+        "renamed",
+        "updated",
+    }
     assert bob.ask("remotes") == [{"name": "origin", "runs": 1, "unpushed": 0, "url": f"file://{hub.top}"}]
     assert ada.push("--dry-run")["dry_run"] is True
 

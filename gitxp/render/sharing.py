@@ -33,17 +33,23 @@ def pulled_lines(pulled: Pulled, remote: str, *, quiet: bool = False) -> Iterato
             yield f"The archive {visible(name)} came: {count_text(count, 'run')} in it"
     for there, here in pulled.renamed:
         yield f"{visible(there)} of {where} is another run than yours of that name: it is {visible(here)} here"
-    if pulled.passed and not quiet:
-        yield (
-            f"{count_text(len(pulled.passed), 'run')} that you removed stayed away: {_some(pulled.passed)} "
-            f"(gitxp pull {where} RUN brings it)"
-        )
-    if pulled.gone and not quiet:
-        yield f"{count_text(len(pulled.gone), 'run')} that {where} has no more; yours stay: {_some(pulled.gone)}"
+    if not quiet:
+        yield from _stayed_lines(pulled, where)
     for left in pulled.left:
         yield f"{visible(left.name)} of {where} was not taken in: {_cut(left.reason)}."
     if not quiet and not (pulled.created or pulled.updated or pulled.merged or pulled.renamed or pulled.archives):
         yield f"Nothing new in {where}."
+
+
+def _stayed_lines(pulled: Pulled, where: str) -> Iterator[str]:
+    """What is otherwise there than here, and stays so."""
+    for names, before, after in (
+        (pulled.passed, "you removed stayed away", f" (gitxp pull {where} RUN brings it)"),
+        (pulled.gone, f"{where} has no more; yours stay", ""),
+        (pulled.folded, f"{where} has in an archive now; your refs stay", " (gitxp archive-refs folds them)"),
+    ):
+        if names:
+            yield f"{count_text(len(names), 'run')} that {before}: {_some(names)}{after}"
 
 
 def pulled_json(pulled: Pulled) -> dict[str, Any]:
@@ -56,6 +62,7 @@ def pulled_json(pulled: Pulled) -> dict[str, Any]:
         "left": [{"name": left.name, "reason": left.reason} for left in pulled.left],
         "passed": pulled.passed,
         "gone": pulled.gone,
+        "folded": pulled.folded,
         "archives": [{"name": name, "runs": count} for name, count in pulled.archives],
     }
 

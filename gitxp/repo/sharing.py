@@ -82,15 +82,46 @@ class Sharing(Base):
         wishes = self._wishes(names, everything=runs_removed_here)
         pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
         pulled.archives, pulled.left[:0] = before_runs.archives, before_runs.left
+        self._follow_archives(pulled)
         pulled.left += [Left(name, words) for name, words in refused.items()]
         gone = {name: before[name] for name in before.keys() - after.keys()}
         names_here = self._names_here(gone)
+        archived = self._archived_names()
+        pulled.folded = sorted(archived.intersection(names_here.values()))
+        names_here = {there: here for there, here in names_here.items() if here not in archived}
         pulled.gone = sorted(set(names_here.values()))
         back = list_gone(self.git, remote).keys() & after.keys()
         note_gone(self.git, remote, {name: gone[name] for name in names_here}, back)
         removed = self._wishes(()).removed
-        forget_removed(self.location.common_dir, self._index().names_of(removed) if removed else ())
+        come_back = set(self._index().names_of(removed) if removed else ())
+        if runs_removed_here:
+            come_back |= {line.id for line in self._index().lines() if line.id}
+        forget_removed(self.location.common_dir, come_back)
         return pulled
+
+    def _follow_archives(self, result: Pulled) -> None:
+        """Bring runs that have refs of their own up to what archives have of them."""
+        from gitxp.sharing.archives import find_ahead
+        from gitxp.sharing.pull import take_in
+
+        lines = [(line.id, line.commit) for line in self._index().lines() if line.id]
+        if not lines:
+            return
+        own = {run.id: (run.name, run.commit) for run in self._index().tips() if run.id and not run.is_folded}
+        ahead = find_ahead(self.git, self._reader(), lines, own)
+        if not ahead:
+            return
+        wishes = self._wishes(())._replace(known_only=True)
+        taken = take_in(self.git, self._reader(), ahead, self._index().names_of, wishes)
+        new = {*result.created, *result.updated, *result.merged, *(here for _, here in result.renamed)}
+        result.updated += [name for name in taken.updated if name not in new]
+        result.merged += [name for name in taken.merged if name not in new]
+        result.left += taken.left
+
+    def _archived_names(self) -> set[str]:
+        """The names here of the runs that are in archives, whether they have refs of their own or not."""
+        ids = {line.id for line in self._index().lines()}
+        return {run.name for run in self._index().tips() if run.is_folded or (run.id and run.id in ids)}
 
     def _names_here(self, tips: Mapping[str, Oid]) -> dict[str, str]:
         """What the runs with these tips are called here, by name there; those that are not here are left out."""
@@ -171,19 +202,29 @@ class Sharing(Base):
         from gitxp.git.remote import fetch, list_gone, list_there, list_tracked
         from gitxp.sharing.archives import take_in_archives
         from gitxp.sharing.pull import take_in
-        from gitxp.sharing.push import local_runs, plan_archives, plan_push
+        from gitxp.sharing.push import find_held, local_runs, plan_archives, plan_push
 
         tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
         there = list_there(self._network(), remote.receiver, said)
         merged: list[str] = []
         asked: set[str] = set()
+        held: dict[str, Oid] = {}
         while True:
-            runs = local_runs(self._index().tips(), names)
-            outgoing = plan_push(self.git, self._reader(), runs, there, tracked, even_gone=bool(names))
+            followed = Pulled()
+            if not dry_run:
+                self._follow_archives(followed)
+            merged += [*followed.merged, *followed.updated]
+            runs = list(local_runs(self._index().tips(), names))
+            held |= {line.id: line.commit for line in self._index().lines() if line.id}
+            outgoing = plan_push(self.git, self._reader(), runs, there, (tracked, held), is_named=bool(names))
             if not names:
                 refs = list_refs(self.git).archives().items()
                 archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in refs}
                 plan_archives(self.git, self._reader(), archives, there, outgoing)
+                held_there = find_held(self._reader(), runs, there, outgoing)
+                if held_there.keys() - held.keys():
+                    held = {**held_there, **held}
+                    continue
             wanted = [name for name in outgoing.fetch_first if name not in asked]
             if dry_run or not wanted:
                 outgoing.merged = merged
@@ -193,7 +234,9 @@ class Sharing(Base):
             now = list_tracked(self.git, remote)
             there |= {name: now[name] for name in wanted if name in now}
             mine = {name: there[name] for name in wanted if name in there}
-            take_in_archives(self.git, self._reader(), mine, Pulled())
+            known = {ref.removeprefix(RUN_REFS) for ref in list_refs(self.git).archives()}
+            ours = {name: tip for name, tip in mine.items() if name in known}
+            take_in_archives(self.git, self._reader(), ours, Pulled())
             wishes = self._wishes(())._replace(known_only=True)
             taken = take_in(self.git, self._reader(), mine, self._index().names_of, wishes)
             merged += [*taken.merged, *taken.updated]
