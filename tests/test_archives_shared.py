@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clones import Clone, Clones
-from gitxp.errors import GitxpError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,17 +205,3 @@ def test_names_that_two_gave_stay_two_runs(clones: Clones) -> None:
     ada.pull()
     assert ada.said("tuned")[0] == ("seen",)
     assert len(listed(ada)) == 2
-
-
-def test_a_run_of_an_archive_is_not_removed(clones: Clones) -> None:
-    """An archive only grows: a run in it can be hidden, and not removed, by name or by rule."""
-    ada = clones.clone("ada")
-    ada.factory.make("a")
-    ada.factory.make("b")
-    fold(ada, "a")
-    before = ada.refs()
-    with pytest.raises(GitxpError, match="is in an archive"):
-        ada.repo.plan_removal(["a"])
-    assert ada.refs() == before
-    ada.annotate("a", archive=True)
-    assert [run.name for run in ada.repo.runs()] == ["b"]
