@@ -301,3 +301,33 @@ def test_a_run_is_one_whatever_its_names(here: Repo, factory: Factory, git: Any)
     assert names(here.runs()) == ["other"]
     git("update-ref", "-d", "refs/experiments/other")
     assert names(here.runs()) == ["tuned"]
+
+
+def test_commands_take_archived_runs_by_name(repo: str, gitxp: Any, here: Repo) -> None:
+    """A run in an archive is shown, restored, branched, read, compared, annotated, run again and measured like any other."""
+    with open("data.txt", "w") as file:
+        file.write("1\n")
+    gitxp("run", "--name", "one", "--out", "out.txt", "--", "sh", "-c", "cp data.txt out.txt; echo said")
+    with open("data.txt", "w") as file:
+        file.write("2\n")
+    gitxp("run", "--name", "two", "--", "true")
+    gitxp("archive-refs", "one", "two")
+    assert all(run.is_folded for run in here.runs())
+    assert gitxp("logs", "one").stdout == "said\n"
+    assert gitxp("cat", "one", "data.txt").stdout == "1\n"
+    assert "out.txt" in gitxp("artifacts", "one").stdout
+    assert "data.txt" in gitxp("diff", "one", "two").stdout
+    gitxp("restore", "one", "--to", f"{repo}-restored")
+    with open(f"{repo}-restored/data.txt") as file:
+        assert file.read() == "1\n"
+    gitxp("branch", "one", "from-one")
+    assert "one" in gitxp("du").stdout
+    assert ".gitxp/run.json" in gitxp("du", "one").stdout
+    assert gitxp("doctor", check=False).returncode in {0, 1}
+    gitxp("gc")
+    gitxp("rerun", "one", "--name", "again")
+    assert here.get("again").record["parent_run"] == here.get("one").id
+    gitxp("reproduce", "one", check=False)
+    gitxp("tag", "two", "+good")
+    assert here.get("two").tags == ("good",)
+    assert {run.name: run.is_folded for run in here.runs()}["one"] is True
