@@ -176,7 +176,7 @@ def test_the_command_says_what_stays(here: Repo, factory: Factory, gitxp: Any) -
     here.archive_refs(here.runs())
     said = gitxp("rm", "one").stderr
     assert "In the trash now: one. To bring back: gitxp undo" in said
-    assert f"{REF} goes on to have what it had of these: not listed here any more, but the objects stay" in said
+    assert f"The objects of what is in {REF} stay as long as that does" in said
     assert [entry["archive"] for entry in json.loads(gitxp("trash", "--json").stdout)] == [REF]
     assert json.loads(gitxp("rm", "--json", "two").stdout)["archives"] == [REF]
     assert gitxp("list").stdout.count("two") == 0

@@ -106,8 +106,8 @@ def _tell(done: Removal) -> None:
         lines.append(f"In the trash now: {_named(names)}. To bring back: gitxp undo")
     if done.archives:
         lines.append(
-            f"{' and '.join(done.archives)} goes on to have what it had of these: not listed here any more, but the objects "
-            "stay as long as it does, and other clones that have it list the runs."
+            f"The objects of what is in {' and '.join(done.archives)} stay as long as that does; other clones that have it "
+            "list the runs as before."
         )
     lines += [
         f"{done.remote} has {ref}, which keeps its runs for everybody. Only deleting it there, with all of them, changes that: "
