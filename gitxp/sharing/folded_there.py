@@ -120,24 +120,23 @@ def plan_fold(
 def fold_there(network: Git, plan: FoldPlan, said: Callable[[bytes], None]) -> FoldedThere:
     """Do what was planned, in one connection for each 2,000 refs: archives first or at once, never a deletion without them.
 
-    Where the remote cannot do all of a connection or nothing, or refuses a part, the archives go alone, and if all of them
-    went, each ref on its own. Raises `GitFailed` where the remote cannot be reached.
+    Each connection is all or nothing, which spares the remote a new list of packed refs for each deletion. Where it cannot
+    do that, or refuses a part, the archives go alone, and if all of them went, each ref on its own. Raises `GitFailed` where
+    the remote cannot be reached.
     """
     done = FoldedThere()
     names = sorted(plan.covered)
     archives: dict[str, Oid | None] = {name: plan.archives[name] for name in plan.going}
-    if archives:
-        first, names = names[:_AT_A_TIME], names[_AT_A_TIME:]
-        told = _push_at_once(network, plan, {**archives, **dict.fromkeys(first)}, said)
+    for start in range(0, max(len(names), 1), _AT_A_TIME):
+        commits = {**archives, **dict.fromkeys(names[start : start + _AT_A_TIME])}
+        told = _push_at_once(network, plan, commits, said) if commits else []
         if told is None:
-            told, names = push(network, plan.remote, archives, said), [*first, *names]
+            _sort(plan, push(network, plan.remote, archives, said) if archives else [], done)
+            if archives.keys() - set(done.archives):
+                return done
+            told = _push_singly(network, plan, [name for name in commits if name not in archives], said)
         _sort(plan, told, done)
-        if set(plan.going) - set(done.archives):
-            return done
-    for start in range(0, len(names), _AT_A_TIME):
-        part = names[start : start + _AT_A_TIME]
-        leases = {name: plan.covered[name] for name in part}
-        _sort(plan, push(network, plan.remote, dict.fromkeys(part), said, expected=leases), done)
+        archives = {}
     return done
 
 
@@ -153,6 +152,12 @@ def _push_at_once(
             return None
         raise
     return None if any(ref.is_refused for ref in told) else told
+
+
+def _push_singly(network: Git, plan: FoldPlan, names: Sequence[str], said: Callable[[bytes], None]) -> list[PushedRef]:
+    """Delete each of these that the remote does not keep."""
+    leases = {name: plan.covered[name] for name in names}
+    return push(network, plan.remote, dict.fromkeys(names), said, expected=leases) if names else []
 
 
 def _sort(plan: FoldPlan, told: Iterable[PushedRef], done: FoldedThere) -> None:
