@@ -104,6 +104,10 @@ class NewerFormat(FormatError):
         self.supported = supported
 
 
+# What git says where it waited for a lock in vain.
+_LOCKED = (".lock': File exists", "packed-refs.new': File exists", "Another git process seems to be running")
+
+
 class GitFailed(GitxpError):
     """git exited with `status`; `stderr` is what it said (bytes decoded, not made safe for a terminal)."""
 
@@ -114,6 +118,8 @@ class GitFailed(GitxpError):
         fatal = [line for line in words if line.startswith(("fatal: ", "error: "))]
         said = (fatal or words or [f"exit status {status}"])[-1]
         end = "" if said.endswith((".", "!", "?")) else "."
+        if any(words in stderr for words in _LOCKED):
+            hint = hint or "Another git is at work here, or one was killed: then gitxp doctor --fix mends it."
         super().__init__(
             f"git {args[0] if args else ''} failed: {said}{end}",
             hint=hint or "If git itself says the same, mend that first: git status, git fsck.",

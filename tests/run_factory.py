@@ -87,6 +87,14 @@ class Factory:
             stream += _commit(f"refs/experiments/{name}", content, None, START + 60 * self._number)
         self._import(bytes(stream))
 
+    def make_of(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """A run of one commit for each of these records, by the names that they have, in one process."""
+        commits = (
+            _commit(f"refs/experiments/{record['name']}", {".gitxp/run.json": encode(record)}, None, START)
+            for record in records
+        )
+        self._import(b"".join(commits))
+
     def commit(self, ref: str, files: Mapping[str, str | bytes], *, parent: str | None, at: int = START) -> None:
         """A commit whose tree is the parent's with these files, and the ref moved to it."""
         parent = parent and self._git("rev-parse", f"{parent}^0")

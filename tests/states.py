@@ -350,6 +350,21 @@ def prepared(code: str, command: Sequence[str]) -> list[str]:
     return [sys.executable, "-S", "-E", "-c", script, *command]
 
 
+def kill_each(process: Popen, number: int) -> None:
+    """Signal a process and all that it started, one after another, whatever their groups: as Slurm ends a job."""
+    lines = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in lines.splitlines():
+        pid, parent = map(int, line.split())
+        children.setdefault(parent, []).append(pid)
+    pids = [process.pid]
+    for pid in pids:
+        pids += children.get(pid, [])
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def kill_group(process: Popen, number: int = signal.SIGKILL) -> None:
     """Send a signal to a whole process group, where it is still there."""
     with contextlib.suppress(ProcessLookupError):

@@ -148,7 +148,7 @@ def test_a_ref_of_its_own_follows_the_archive(clones: Clones) -> None:
     bob.git("fetch", "--quiet", "--no-prune", "origin", "refs/experiments/*:refs/experiments/*")
     eve.git("fetch", "--quiet", "--no-prune", "origin", "refs/experiments/*:refs/experiments/*")
     assert eve.said("a")[0] == ()
-    assert eve.push().outgoing.merged == ["a"]
+    assert eve.push().outgoing.received == ["a"]
     assert eve.said("a")[0] == ("late",)
     assert set(clones.refs) == {ARCHIVE}
 

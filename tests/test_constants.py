@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitxp.capture.constants import MAX_SOURCE, find_constants
+from gitxp.capture.params.constants import MAX_SOURCE, find_constants
 from gitxp.git.program import Git as Program
 from gitxp.recording.main_program import state_constants
 from gitxp.recording.statements import Statement

@@ -13,11 +13,11 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitxp.capture import data, hash_threads, hashing, stat_cache
-from gitxp.capture.data import fingerprint, manifest_line
-from gitxp.capture.hashing import hash_file, make_buffer
-from gitxp.capture.stat_cache import SLACK, is_trusted
-from gitxp.capture.walk import Walk, scan
+from gitxp.capture.data import fingerprints, hash_threads, hashing, stat_cache
+from gitxp.capture.data.fingerprints import fingerprint, manifest_line
+from gitxp.capture.data.hashing import hash_file, make_buffer
+from gitxp.capture.data.stat_cache import SLACK, is_trusted
+from gitxp.capture.data.walk import Walk, scan
 from gitxp.format import encode_json
 
 if TYPE_CHECKING:
@@ -385,7 +385,7 @@ def test_file_replaced_by_a_fifo(tmp_path: Path) -> None:
 @pytest.mark.parametrize("waits", [True, False])
 def test_many_files_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: bool) -> None:
     """Small files in threads or not, big ones beside them, over several chunks: one answer, and all bytes are counted."""
-    monkeypatch.setattr(data, "_CHUNK", 50)
+    monkeypatch.setattr(fingerprints, "_CHUNK", 50)
     monkeypatch.setattr(hash_threads, "_BATCH", 7)
     monkeypatch.setattr(hash_threads, "_SMALL", 100)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
@@ -418,7 +418,7 @@ def test_cancelled(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_what_was_hashed_before_the_end_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelled each time after three files, the next time gets further, and at last to the end."""
-    monkeypatch.setattr(data, "_CHUNK", 2)
+    monkeypatch.setattr(fingerprints, "_CHUNK", 2)
     root = tmp_path / "root"
     root.mkdir()
     for n in range(9):
@@ -467,6 +467,6 @@ def test_a_link_to_data_is_in_the_cache_of_the_data(
     cache, link = str(tmp_path / "cache"), tmp_path / "link"
     link.symlink_to(tree)
     (known,) = fingerprint([str(tree)], str(tmp_path), cache, clock=later)
-    monkeypatch.setattr(data, "hash_items", lambda *_: pytest.fail("it was hashed again"))
+    monkeypatch.setattr(fingerprints, "hash_items", lambda *_: pytest.fail("it was hashed again"))
     (found,) = fingerprint([str(link)], str(tmp_path), cache, clock=later)
     assert {**found, "path": ""} == {**known, "path": ""}

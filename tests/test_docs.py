@@ -7,6 +7,8 @@ import inspect
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -50,6 +52,27 @@ def test_examples(page: str, tmp_path: Path) -> None:
             f"{page}:{example.line}: $ {example.command}\n--- the page says\n{example.said}\n"
             f"--- it prints\n{example.printed}\n(scripts/docs writes it anew)"
         )
+
+
+def shell_scripts() -> Iterator[tuple[str, str, str]]:
+    """Page, name and text of each shell script that a page has the reader save."""
+    for page in PAGES_WITH_EXAMPLES:
+        lines = docs.read(page).splitlines()
+        for block in docs.blocks(lines):
+            if block.kind == "file" and block.name.endswith(".sh"):
+                yield page, block.name, "\n".join(lines[block.start : block.end]) + "\n"
+
+
+@pytest.mark.parametrize(("page", "name", "text"), [pytest.param(*it, id=f"{it[0]}:{it[1]}") for it in shell_scripts()])
+def test_shell_scripts(page: str, name: str, text: str, tmp_path: Path) -> None:
+    """Each shell script of a page is one for the shell that its first line names, and has no line over 120 columns."""
+    script = tmp_path / name
+    script.write_text(text, encoding="utf-8")
+    shell = shutil.which(text.splitlines()[0].removeprefix("#!").rpartition("/")[2])
+    assert shell is not None, page
+    done = subprocess.run([shell, "-n", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), page
+    assert max(map(len, text.splitlines())) <= 120
 
 
 @pytest.mark.parametrize("page", ["docs/cli.md", "docs/python-api.md", "docs/format.md"])

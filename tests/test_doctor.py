@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -184,22 +186,62 @@ def test_a_run_that_cannot_be_recovered(here: Repo, repo: str) -> None:
 
 
 def test_locks_that_were_left(factory: Factory, here: Repo, repo: str, gitxp: Any, git: Any) -> None:
-    """Old locks of runs' refs are deleted by --fix; young ones, and git's own, stay, and the latter are told."""
+    """Locks of refs that were left are deleted by --fix; young ones, and git's own, stay, and are told."""
     factory.make("one")
     factory.make("two")
     locks = f"{repo}/.git/refs/experiments"
     make_old(f"{locks}/one.lock")
-    make_old(f"{locks}/two.lock", age=60)
+    make_old(f"{locks}/two.lock", age=10)
+    make_old(f"{repo}/.git/packed-refs.lock", age=100)
+    make_old(f"{repo}/.git/packed-refs.new", age=100)
     make_old(f"{repo}/.git/gitxp/removed.jsonl.lock")
     make_old(f"{repo}/.git/index.lock")
-    assert sorted(ids(wrong(here))) == ["stale-git-lock", "stale-lock"]
+    assert sorted(ids(wrong(here))) == ["stale-git-lock", "stale-lock", "young-lock"]
     answer = gitxp("doctor", "--fix", check=False)
     assert answer.returncode == 1  # git's own is there still
     assert not os.path.exists(f"{locks}/one.lock")
     assert not os.path.exists(f"{repo}/.git/gitxp/removed.jsonl.lock")
+    assert not os.path.exists(f"{repo}/.git/packed-refs.lock")
+    assert not os.path.exists(f"{repo}/.git/packed-refs.new")
     assert os.path.exists(f"{locks}/two.lock")
     assert os.path.exists(f"{repo}/.git/index.lock")
     git("update-ref", "-d", "refs/experiments/one")
+
+
+def test_locks_while_a_git_is_at_work(factory: Factory, here: Repo, repo: str) -> None:
+    """As long as a git stands in the repository, a lock is taken for left only after an hour."""
+    factory.make("one")
+    lock, old = f"{repo}/.git/refs/experiments/one.lock", f"{repo}/.git/packed-refs.lock"
+    make_old(lock, age=1000)
+    make_old(old)
+    code = "import subprocess; subprocess.run(['git', 'cat-file', '--batch'])"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=repo, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as git:
+        assert git.stdin is not None
+        assert git.stdout is not None
+        git.stdin.write(b"HEAD^{tree}\n")
+        git.stdin.flush()
+        git.stdout.readline()
+        here.mend(here.doctor())
+        assert os.path.exists(lock)
+        assert not os.path.exists(old)
+        git.stdin.close()
+    here.mend(here.doctor())
+    assert not os.path.exists(lock)
+
+
+def test_objects_that_never_became_any(factory: Factory, here: Repo, repo: str, gitxp: Any) -> None:
+    """Temporary files of git's among the objects are told, and taken away by --fix and by gc, once they are left."""
+    factory.make("one")
+    left = [f"{repo}/.git/objects/{name}" for name in ("pack/tmp_pack_x1", "pack/.tmp-1-pack-x.pack", "ab/tmp_obj_x2")]
+    for path in left:
+        make_old(path, age=100)
+    assert ids(wrong(here)) == ["temporary-objects"]
+    here.mend(here.doctor())
+    assert not any(map(os.path.exists, left))
+    for path in left:
+        make_old(path, age=10 if path.endswith("x1") else 100)
+    gitxp("gc", "--yes")
+    assert [os.path.exists(path) for path in left] == [True, False, False]
 
 
 HOLE = Hole("CVE-0", "", ((2, 39, 4), (2, 40, 2), (2, 45, 1)))

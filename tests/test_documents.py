@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitxp.capture.documents import DocumentError, decode_json, decode_toml, decode_yaml, flatten
+from gitxp.capture.params.documents import DocumentError, decode_json, decode_toml, decode_yaml, flatten
 from gitxp.format import encode_json
 
 if TYPE_CHECKING:

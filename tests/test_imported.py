@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.imported import imported_packages
+from gitxp.capture.environment.imported import imported_packages
 from gitxp.recording.interpreter import true_environment
 from gitxp.recording.statements import Statement
 from gitxp.recording.wanted import Wanted

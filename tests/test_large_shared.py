@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from clones import Clone, Clones
+from terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +41,13 @@ def pair(clones: Clones, gitxp: Gitxp) -> tuple[Clone, Clone]:
     (ada.path / "data").mkdir()
     (ada.path / "data" / "big.bin").write_bytes(BIG)
     gitxp("run", "--name", "run", "--", "sh", "-c", "wc -c <data/big.bin", cwd=ada.path)
-    pushed = gitxp("push", cwd=ada.path)
+    refused = gitxp("push", cwd=ada.path, check=False)
+    assert refused.returncode == 2
+    assert "1 large file (10.0 KiB), with the storage ../storage" in refused.stderr
+    assert "--trust-storage" in refused.stderr
+    assert "run" not in ada.refs("refs/gitxp/remotes/origin/")
+    assert stored(clones) == []
+    pushed = gitxp("push", "--trust-storage", cwd=ada.path)
     assert "1 large file (10.0 KiB), with the storage ../storage" in pushed.stderr
     return ada, clones.clone("bob")
 
@@ -58,8 +66,19 @@ def test_a_large_file_comes_back(clones: Clones, pair: tuple[Clone, Clone], gitx
     without = gitxp("restore", "run", "--to", "../without", cwd=bob.path)
     assert "data/big.bin is a pointer, without its content" in without.stderr
     assert (clones.folder / "without" / "data" / "big.bin").read_bytes().startswith(b"version https://git-lfs")
-    answer = json.loads(gitxp("pull", "--large", "--json", "run", cwd=bob.path).stdout)
+    shown = gitxp("show", "run", cwd=bob.path).stdout
+    assert re.search(r"Large files\n +data/big\.bin +10\.0 KiB +LFS [0-9a-f]{10}, not here\n", shown), shown
+    assert "  gitxp pull --large run  " in shown
+    refused = gitxp("pull", "--large", "run", cwd=bob.path, check=False)
+    assert refused.returncode == 2
+    assert "--trust-storage" in refused.stderr
+    answer = json.loads(gitxp("pull", "--large", "--json", "--trust-storage", "run", cwd=bob.path).stdout)
     assert answer["created"] == []
+    shown = gitxp("show", "run", cwd=bob.path).stdout
+    assert re.search(r"Large files\n +data/big\.bin +10\.0 KiB +LFS [0-9a-f]{10}, here\n", shown), shown
+    assert "pull --large" not in shown
+    (large,) = json.loads(gitxp("show", "run", "--json", cwd=bob.path).stdout)["large"]
+    assert large["here"] is True
     gitxp("restore", "run", "--to", "../again", cwd=bob.path)
     again = clones.folder / "again"
     assert (again / "data" / "big.bin").read_bytes() == BIG
@@ -103,6 +122,37 @@ def test_without_a_storage(clones: Clones, gitxp: Gitxp) -> None:
     answer = gitxp("pull", "--large", cwd=ada.path, check=False)
     assert answer.returncode == 2
     assert "names no storage" in answer.stderr
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_storage_that_was_never_used_from_here(
+    clones: Clones, pair: tuple[Clone, Clone], gitxp: Gitxp, answer: str
+) -> None:
+    """Where gitxp.yaml comes to name another storage, or its folder becomes a link, the user is asked again, once."""
+    ada, _ = pair
+    (ada.path / "data" / "more.bin").write_bytes(BIG[::-1])
+    gitxp("run", "--name", "second", "true", cwd=ada.path)
+    for name in ("elsewhere", "third"):
+        (clones.folder / name).mkdir()
+    os.symlink("../elsewhere", ada.path / "kept")
+    (ada.path / "gitxp.yaml").write_text(YAML.replace("../storage", "kept"))
+    with Terminal("push", cwd=str(ada.path)) as terminal:
+        terminal.expect(rb"never used from here")
+        assert os.listdir(clones.folder / "elsewhere") == []
+        terminal.type(answer.encode() + b"\r")
+        status = terminal.wait()
+    assert (status == 0) == (answer == "y")
+    assert bool(os.listdir(clones.folder / "elsewhere")) == (answer == "y")
+    assert ("second" in ada.refs("refs/gitxp/remotes/origin/")) == (answer == "y")
+    if answer == "y":
+        gitxp("run", "--name", "third", "true", cwd=ada.path)
+        assert gitxp("push", cwd=ada.path).returncode == 0
+        (ada.path / "kept").unlink()
+        os.symlink("../third", ada.path / "kept")
+        (ada.path / "data" / "more.bin").write_bytes(BIG[1:])
+        gitxp("run", "--name", "fourth", "true", cwd=ada.path)
+        assert gitxp("push", cwd=ada.path, check=False).returncode == 2
+        assert os.listdir(clones.folder / "third") == []
 
 
 @pytest.mark.parametrize("address", ["ftp://host/x", "simplecache::s3://b/x", "s3://user:secret@b/x"])

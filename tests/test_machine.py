@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitxp.capture.environment import Surroundings, environment
-from gitxp.capture.gpus import gpus, parse_nvidia_smi
+from gitxp.capture.environment.gpus import gpus, parse_nvidia_smi
+from gitxp.capture.environment.machine import machine
+from gitxp.capture.environment.surroundings import Surroundings, environment
+from gitxp.capture.environment.variables import variables
 from gitxp.capture.kept import MustAsk
-from gitxp.capture.machine import machine
-from gitxp.capture.variables import variables
 
 if TYPE_CHECKING:
     from pathlib import Path

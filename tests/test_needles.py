@@ -10,8 +10,8 @@ from urllib.parse import quote, quote_plus, urlencode
 import pytest
 
 from canaries import everything_in
-from gitxp.capture.known_secrets import known_secrets
-from gitxp.capture.needles import Needles, forms_of
+from gitxp.capture.secrets.known import known_secrets
+from gitxp.capture.secrets.needles import Needles, forms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitxp.capture.launchers import program_arguments
-from gitxp.capture.params import MAX_IN_ALL, MAX_PARAMS, MAX_TEXT, capture_params, from_command, from_options
+from gitxp.capture.params.command import MAX_IN_ALL, MAX_PARAMS, MAX_TEXT, capture_params, from_command, from_options
+from gitxp.capture.params.launchers import program_arguments
 from gitxp.errors import UsageError
 from gitxp.format import decode_json, encode_json
 
@@ -105,6 +105,7 @@ def test_arguments(line: str, expected: dict[str, Any]) -> None:
         "deepspeed --num_gpus 2 train.py",
         "mpirun -np 4 -x FOO python train.py",
         "srun -n 4 --gres=gpu:1 python train.py",
+        "srun --nodes 2 --ntasks-per-node 4 --cpu-bind none -l --kill-on-bad-exit torchrun --nnodes=2 train.py",
         "coverage run --source pkg -m pkg.train",
     ],
 )
@@ -398,7 +399,7 @@ def test_light_import() -> None:
     """Parameters of a command that names no file need none of the modules that would delay its start."""
     code = (
         "import sys; before = set(sys.modules);"
-        "from gitxp.capture.params import capture_params as c; from gitxp.capture.config import load_config;"
+        "from gitxp.capture.params.command import capture_params as c; from gitxp.capture.config import load_config;"
         "c(['python', 't.py', '--lr', '1', 'x=[1e-3,0x10]', '~'], '/', ['a=1']); load_config('/nonexistent');"
         "heavy = {'yaml', 'tomllib', 'json', 're', 'typing', 'enum', 'dataclasses', 'subprocess', 'pathlib', 'xxhash'};"
         "print(sorted(heavy & (set(sys.modules) - before)))"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitxp.capture.params import capture_params
+from gitxp.capture.params.command import capture_params
 from gitxp.recording.folding import fold
 from probed import Probed
 

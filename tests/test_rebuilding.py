@@ -12,7 +12,7 @@ import pytest
 
 from gitxp.errors import GitxpError
 from gitxp.restoring.rebuilding import rebuild
-from gitxp.restoring.requirements import Recipe, find_own_packages, find_recipe
+from gitxp.restoring.requirements import Recipe, find_own_folders, find_own_packages, find_recipe
 from run_factory import Factory
 from states import Lab, make
 
@@ -130,8 +130,10 @@ def test_own_packages(tmp_path: Path) -> None:
     urls = ("file:///w/repo", "file:///w/repo/lib", "file:///w/repository", "file:///w/repo/../x", "https://h/w/repo")
     sources = {str(n): {"url": url, "editable": True} for n, url in enumerate(urls)}
     sources["not"] = {"url": "file:///w/repo/lib", "editable": False}
-    assert find_own_packages({"sources": sources}, ["/w/repo"], place) == [place, str(tmp_path / "lib" / "src")]
-    assert find_own_packages({"sources": 7}, ["/w/repo"], place) == []
+    folders = find_own_folders({"sources": sources}, ["/w/repo"])
+    assert folders == [".", "lib"]
+    assert find_own_packages(folders, place) == [place, str(tmp_path / "lib" / "src")]
+    assert find_own_folders({"sources": 7}, ["/w/repo"]) == []
 
 
 def test_an_environment_is_made_once(offline: Path, tmp_path: Path) -> None:
@@ -175,7 +177,10 @@ def test_a_rerun_in_its_environment(offline: Path, tmp_path: Path) -> None:
         command=["/nowhere/venv/bin/python3", "-c", "import thing, sys; print(thing.value, sys.prefix)"],
         files={".gitxp/environment.json": json.dumps(environment)},
     )
-    done = lab.run("rerun", "r", "--name", "s", "--env")
+    asked = lab.run("rerun", "r", "--name", "s", "--env")
+    assert asked.status == 2
+    assert "installed: thing==1.0" in asked.stderr
+    done = lab.run("rerun", "r", "--name", "s", "--env", "--trust")
     assert done.status == 0, done.stderr
     text, _, prefix = done.stdout.decode().strip().rpartition(" ")
     assert text == "the version of then"

@@ -158,6 +158,7 @@ def test_a_host_that_forbids_it(factory: Factory, here: Repo, git: Any, shared: 
     answer = gitxp("rm", "one", "--remote", "origin", "--yes", "--json", check=False)
     assert answer.returncode == 1
     assert "one: hook declined" in answer.stderr
+    assert "Hint: You need the right to delete refs/experiments/* in origin." in answer.stderr
     said = json.loads(answer.stdout)
     assert (said["gone"], said["removed"], said["refused"]) == ([], [], [{"name": "one", "reason": "hook declined"}])
     assert set(refs(git)) == there(git, shared) == {"one"}

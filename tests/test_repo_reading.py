@@ -47,6 +47,7 @@ def test_show(factory: Factory, here: Repo) -> None:
         **make_record("one", 1, tags=["good"]),
         "ref": "refs/experiments/one",
         "commit": commit,
+        "own": False,
         "notes": ["why"],
         "environment": {"python": {}},
         "series": ["a/b"],

@@ -196,7 +196,7 @@ def test_in_other_repositories(lab: Lab, tmp_path: Path) -> None:
     lab.git("clone", "-q", "--bare", lab.top, str(tmp_path / "bare.git"))
     bare = Lab(str(tmp_path / "bare.git"))
     bare.git("fetch", "-q", lab.top, "refs/experiments/*:refs/experiments/*")
-    assert again(bare).stdout == b"layers = 3\n"
+    assert again(bare, "--trust").stdout == b"layers = 3\n"
     assert bare.names() == ["r", "s"]
     other = make(str(tmp_path / "sha"), "--object-format=sha256")
     begin(other, "cat", "src/model.py", options=("--no-snapshot",))
@@ -241,7 +241,7 @@ def test_hostile_data(lab: Lab, tmp_path: Path) -> None:
     data = [{"path": path, "kind": "file"} for path in HOSTILE_DATA]
     Factory(lab.top).make("r", host=os.uname().nodename, command=["true"], data=data, asked={"data": []})
     before = portrait(lab)
-    done = again(lab)
+    done = again(lab, "--trust")
     assert done.status == 0, done.stderr
     assert os.listdir(tmp_path / "outside") == []
     assert but_worktrees(portrait(lab)) == but_worktrees(before)
@@ -255,7 +255,7 @@ def test_hostile_folders(lab: Lab, cwd: str, tmp_path: Path) -> None:
     os.symlink("../outside", lab.path("out"))
     lab.commit("link")
     Factory(lab.top).make("r", host=os.uname().nodename, command=["touch", "ran"], cwd=cwd)
-    done = again(lab)
+    done = again(lab, "--trust")
     assert done.status in {2, 125}, done.stderr
     assert done.stderr.startswith(("Error: ", "gitxp: "))
     assert os.listdir(tmp_path / "outside") == []
@@ -320,7 +320,7 @@ def test_what_cannot_begin_leaves_nothing(lab: Lab) -> None:
     lab.write("tool", "#!/bin/sh\n", 0o755)
     begin(lab, "./tool")
     Factory(lab.top).make("gone", host=os.uname().nodename, command=["./not-there"])
-    assert lab.run("rerun", "gone").status == 127
+    assert lab.run("rerun", "gone", "--trust").status == 127
     assert lab.run("rerun", "r", "--name", "r").status == 125
     assert lab.run("rerun", "nothing").status == 125
     assert len(lab.say("worktree", "list").splitlines()) == 1
@@ -374,7 +374,7 @@ def test_the_snapshot_of_a_package_is_imported_and_not_the_working_tree(lab: Lab
         files={".gitxp/environment.json": json.dumps(environment)},
     )
     lab.write("src/pkg.py", "print('now')\n")
-    done = again(lab, env={"PYTHONPATH": lab.path("src")})
+    done = again(lab, "--trust", env={"PYTHONPATH": lab.path("src")})
     assert done.stdout == b"then\n", done.stderr
     assert "imported from the snapshot: src" in done.stderr
 

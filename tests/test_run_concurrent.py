@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -126,3 +127,23 @@ def test_reading_while_runs_come_and_go(lab: Lab) -> None:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
     assert {run["status"] for run in json.loads(lab.run("list", "--json").stdout)} == {"completed"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks(number: int, lab: Lab) -> None:
+    """Where flock is refused nothing is run, that is said, and reading goes on, with others' running runs left alone."""
+    code = f"import fcntl\ndef flock(*_): raise OSError({number}, 'no locks')\nfcntl.flock = flock\n"
+    lab.write("../without/sitecustomize.py", code)
+    env = {"PYTHONPATH": os.pathsep.join(filter(None, [lab.path("../without"), os.environ.get("PYTHONPATH")]))}
+    done = lab.run("run", "--name", "r", "--", *as_shell("echo ran"), env=env)
+    assert (done.status, done.stdout) == (125, b"")
+    assert "gitxp cannot lock a file in" in done.stderr
+    assert "Lustre" in done.stderr
+    assert lab.names() == lab.live() == []
+    elsewhere = lab.start("run", "--name", "r", "--", *as_shell("echo ready; read line"), stdin=subprocess.PIPE)
+    assert elsewhere.stdout is not None
+    assert elsewhere.stdout.readline() == b"ready\n"
+    answer = lab.run("list", "--json", env=env)
+    assert [run["status"] for run in json.loads(answer.stdout)] == ["running"], answer.stderr
+    elsewhere.communicate(b"\n", timeout=60)
+    assert lab.record("r")["status"] == "completed"

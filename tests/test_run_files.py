@@ -16,10 +16,10 @@ import xxhash
 
 from gitxp.capture.changes import find_changes
 from gitxp.capture.config import Config, Opened, Written
+from gitxp.capture.data.pointers import lfs_oid, read_dvc_md5
 from gitxp.capture.folding_paths import Folded, fold_paths
 from gitxp.capture.inputs import Where, find_inputs
 from gitxp.capture.passed_over import PassedOver
-from gitxp.capture.pointers import lfs_oid, read_dvc_md5
 from gitxp.capture.written import keep_written
 from gitxp.git.program import Git as Program
 from gitxp.git.snapshot_files import find_blobs, find_unchanged, read_blobs
@@ -410,7 +410,9 @@ def test_each_run_gets_further_however_short_the_time(
 ) -> None:
     """With no time at all, files and folders that were read get their fingerprints run by run, and a huge one delays none."""
     Path(repo, ".git", "info", "exclude").write_text("*\n")
-    monkeypatch.setattr("gitxp.capture.data.is_trusted", lambda *_: True)  # as if no file had been made just now
+    monkeypatch.setattr(
+        "gitxp.capture.data.fingerprints.is_trusted", lambda *_: True
+    )  # as if no file had been made just now
     names = [f"d/{n:04}" for n in range(1000)]
     make(repo, {**dict.fromkeys(names, "x"), "a": "1", "z": "2"})
     with open(Path(repo, "big"), "wb") as file:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from states import GITXP, Lab, Popen, as_python, as_shell, kill_group, make
+from states import GITXP, Lab, Popen, as_python, as_shell, kill_each, kill_group, make
 from terminal import Terminal
 
 if TYPE_CHECKING:
@@ -42,17 +42,24 @@ def _until_ready(process: Popen) -> None:
     assert process.stdout.readline() == b"ready\n"
 
 
+def _send(process: Popen, whom: str, number: int) -> None:
+    match whom:
+        case "each":
+            kill_each(process, number)
+        case "group":
+            kill_group(process, number)
+        case _:
+            process.send_signal(number)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"])
-@pytest.mark.parametrize("whom", ["process", "group"])
+@pytest.mark.parametrize("whom", ["process", "group", "each"])
 def test_the_command_gets_a_signal_once(name: str, whom: str, lab: Lab) -> None:
-    """Sent to gitxp alone or to the whole group, the command gets it once; its own exit status is the run's."""
+    """Sent to gitxp alone, to the whole group or to each process, the command gets it once; its own exit status is the run's."""
     number = signal.Signals[name]
     process = lab.start("run", "--name", "r", "--", *as_python(COUNTING))
     _until_ready(process)
-    if whom == "group":
-        kill_group(process, number)
-    else:
-        process.send_signal(number)
+    _send(process, whom, number)
     out, err = process.communicate(timeout=60)
     assert out == f"seen [{int(number)}]\n".encode(), err
     assert process.returncode == 7
@@ -61,20 +68,18 @@ def test_the_command_gets_a_signal_once(name: str, whom: str, lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", "interrupted"), ("SIGTERM", "killed"), ("SIGHUP", "killed")])
-@pytest.mark.parametrize("whom", ["process", "group"])
+@pytest.mark.parametrize("whom", ["process", "group", "each"])
 def test_a_signal_that_ends_the_command_ends_gitxp(name: str, status: str, whom: str, lab: Lab) -> None:
     """A command that dies of the signal makes gitxp die of the same one, after it recorded the run."""
     number = signal.Signals[name]
     process = lab.start("run", "--name", "r", "--", *as_shell("echo ready; exec sleep 60"))
     _until_ready(process)
-    if whom == "group":
-        kill_group(process, number)
-    else:
-        process.send_signal(number)
+    _send(process, whom, number)
     process.communicate(timeout=60)
     assert process.returncode == -number
     record = lab.record("r")
     assert (record["status"], record["signal"]) == (status, number)
+    assert "problems" not in record
     assert lab.output("r") == b"ready\n"
     assert lab.live() == []
 
@@ -91,6 +96,26 @@ def test_two_signals_are_two(lab: Lab) -> None:
     out, _ = process.communicate(timeout=60)
     assert out == b"seen [2, 2]\n"
     assert process.returncode == 7
+
+
+@pytest.mark.parametrize("whom", ["process", "each"])
+def test_a_signal_while_the_run_is_committed(whom: str, lab: Lab) -> None:
+    """A signal to every process, git among them, does not keep a run whose command has ended from being committed."""
+    git = shutil.which("git")
+    assert git is not None
+    mark = lab.path("../slow/begun")
+    code = f"import os, sys, time\nif 'fast-import' in sys.argv: open({mark!r}, 'w'); time.sleep(1)\n"
+    lab.write("../slow/git", f"#!{sys.executable} -S\n{code}os.execv({git!r}, sys.argv)\n", 0o755)
+    env = {"PATH": os.pathsep.join([lab.path("../slow"), os.environ["PATH"]])}
+    process = lab.start("run", "--name", "r", "--", *as_shell(f"sleep 1.5; rm {mark}; exit 3"), env=env)
+    for is_there in (True, False, True):  # of the start, removed by the command, of the end
+        while os.path.exists(mark) != is_there:
+            time.sleep(0.01)
+    _send(process, whom, signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert lab.record("r")["exit_code"] == 3
+    assert lab.live() == []
 
 
 def test_a_signal_that_the_command_ignores_ends_nothing(lab: Lab) -> None:

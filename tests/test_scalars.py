@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gitxp.capture.documents import decode_yaml, flatten
-from gitxp.capture.params import from_command, from_options
-from gitxp.capture.scalars import scalar, value
+from gitxp.capture.params.command import from_command, from_options
+from gitxp.capture.params.documents import decode_yaml, flatten
+from gitxp.capture.params.scalars import scalar, value
 from gitxp.format import encode_json
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitxp.capture import secret_plugins
-from gitxp.capture.secret_scan import scan
+from gitxp.capture.secrets import plugins
+from gitxp.capture.secrets.scan import scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,16 +19,16 @@ TELEGRAM = "123456789:" + "AAF1x_abcdefghijklmnopqrstuvwxyz012"
 @pytest.fixture(autouse=True)
 def _afresh() -> Iterator[None]:
     """Whether detect-secrets is there is looked up by each test."""
-    secret_plugins._plugins.cache_clear()
+    plugins._plugins.cache_clear()
     yield
-    secret_plugins._plugins.cache_clear()
+    plugins._plugins.cache_clear()
 
 
 def test_without_detect_secrets_its_shapes_are_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the extra is not installed, gitxp's own shapes are found as ever."""
     monkeypatch.setitem(sys.modules, "detect_secrets", None)
     monkeypatch.setitem(sys.modules, "detect_secrets.core.plugins.util", None)
-    assert not secret_plugins.is_installed()
+    assert list(plugins.find_known(TELEGRAM)) == []
     assert list(scan(f"{TELEGRAM}\n".encode(), "a.txt")) == []
     assert len(list(scan(b"password=hunter2", "a.txt"))) == 1
 

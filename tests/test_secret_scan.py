@@ -6,8 +6,8 @@ from itertools import islice
 import pytest
 
 from conftest import ROOT
-from gitxp.capture import secret_plugins
-from gitxp.capture.secret_scan import scan
+from gitxp.capture.secrets import plugins
+from gitxp.capture.secrets.scan import scan
 
 # Put together here, so that no scanner takes this file for one that holds secrets.
 HEX = "4f9a8b7c6d5e" + "4f3a2b1c0d9e8f7a"
@@ -28,7 +28,7 @@ KEY_BYTES = "MIIEpAIBAAKCAQEA7q8Jd92kLmQp01zXvBnM4kd92LmQ/9+aZ\n" * 3
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only gitxp's own shapes, whether or not detect-secrets is installed where the tests run."""
-    monkeypatch.setattr(secret_plugins, "_plugins", lambda: ())
+    monkeypatch.setattr(plugins, "_plugins", lambda: ())
 
 
 def found(text: str, path: str = "train.py") -> list[tuple[int, str]]:

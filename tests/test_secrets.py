@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from canaries import everything_in
-from gitxp.capture.known_secrets import holds_secret, known_secrets
-from gitxp.capture.needles import Needles
-from gitxp.capture.secret_names import is_plural, is_secret, words_of
-from gitxp.capture.secrets import (
+from gitxp.capture.secrets.known import holds_secret, known_secrets
+from gitxp.capture.secrets.names import is_plural, is_secret, words_of
+from gitxp.capture.secrets.needles import Needles
+from gitxp.capture.secrets.redaction import (
     redact_command,
     redact_params,
     redact_path,
@@ -242,7 +242,7 @@ def test_long_words_take_no_long_time(piece: str) -> None:
 def test_nothing_to_hide_costs_no_import() -> None:
     """A command in which nothing smells of a secret is passed through without `re`."""
     code = (
-        "import sys; sys.modules.pop('re', None); from gitxp.capture.secrets import redact_command as r\n"
+        "import sys; sys.modules.pop('re', None); from gitxp.capture.secrets.redaction import redact_command as r\n"
         "words = ['python', 'src/tokenizer.py', '--lr', '0.1', 'model.key_dim=3', '--max-tokens', '5']\n"
         "assert r(words) == words; print('re' in sys.modules)"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from canaries import everything_in
-from gitxp.capture.secrets import redact_command, redact_text
+from gitxp.capture.secrets.redaction import redact_command, redact_text
 
 if TYPE_CHECKING:
     from conftest import Git, Gitxp

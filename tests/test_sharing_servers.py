@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
+import signal
 import socket
 import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -141,14 +144,15 @@ def test_ssh(ada: Member, bob: Member, hub: Member) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = [f"ListenAddress=127.0.0.1:{port}", f"HostKey={folder}/host", f"AuthorizedKeysFile={folder}/authorized"]
-    options += ["StrictModes=no", "PidFile=none", "UsePAM=no", "PasswordAuthentication=no"]
+    options += ["StrictModes=no", "PidFile=none", "PasswordAuthentication=no"]
+    options += [f"UsePAM={'yes' if os.geteuid() == 0 else 'no'}"]  # without, a root whose password is locked stays out
     arguments = [argument for option in options for argument in ("-o", option)]
     server = subprocess.Popen([SSHD, "-D", "-e", "-f", "/dev/null", *arguments], stderr=subprocess.PIPE)
     try:
         assert server.stderr is not None
         assert b"listening" in server.stderr.readline()
         client = f"ssh -F /dev/null -i {folder}/user -o StrictHostKeyChecking=no -o UserKnownHostsFile={folder}/known"
-        address = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{hub.top}"
+        address = f"ssh://{pwd.getpwuid(os.getuid()).pw_name}@127.0.0.1:{port}{hub.top}"
         for someone in (ada, bob):
             someone.git("remote", "set-url", "origin", address)
             someone.git("config", "core.sshCommand", client)
@@ -158,3 +162,41 @@ def test_ssh(ada: Member, bob: Member, hub: Member) -> None:
     finally:
         server.terminate()
         server.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("kind", ["git", "http"])
+def test_servers_that_one_only_reads_from(kind: str, ada: Member, bob: Member, hub: Member) -> None:
+    """From `git daemon`, and from plain files by HTTP (as cgit serves them), runs are pulled; a push says that it cannot."""
+    ada.new("r")
+    ada.push()
+    hub.git("update-server-info")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    folder = os.path.dirname(hub.top)
+    command = {
+        "git": [
+            "git",
+            "daemon",
+            "--listen=127.0.0.1",
+            f"--port={port}",
+            "--export-all",
+            f"--base-path={folder}",
+            folder,
+        ],
+        "http": [sys.executable, "-m", "http.server", "--bind=127.0.0.1", f"--directory={folder}", port],
+    }[kind]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
+    try:
+        bob.git("remote", "set-url", "origin", f"{kind}://127.0.0.1:{port}/{os.path.basename(hub.top)}")
+        end = time.monotonic() + 30
+        while bob.run("pull").status and time.monotonic() < end:
+            time.sleep(0.05)
+        assert bob.names() == ["r"]
+        bob.new("s")
+        done = bob.run("push")
+        assert done.status == 10
+        assert {"git": "access denied", "http": "Cannot access URL"}[kind] in done.stderr
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)  # git starts another for its daemon
+        server.wait(60)

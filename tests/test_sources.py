@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitxp.capture.environment.packages import find_packages
+from gitxp.capture.environment.project_files import project_files
+from gitxp.capture.environment.sources import sources
 from gitxp.capture.kept import MustAsk, keep, load_kept
-from gitxp.capture.packages import find_packages
-from gitxp.capture.project_files import project_files
-from gitxp.capture.sources import sources
 from gitxp.git.program import Git
 
 if TYPE_CHECKING:

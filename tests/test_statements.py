@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import xxhash
 
-from gitxp.capture.said_params import Said, merge_params
+from gitxp.capture.params.said import Said, merge_params
 from gitxp.recording import statements as module
 from gitxp.recording.files import opened_files
 from gitxp.recording.folding import fold

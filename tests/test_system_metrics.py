@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitxp.capture.config import decode_config
-from gitxp.capture.usage import find_usage
+from gitxp.capture.environment.usage import find_usage
 from gitxp.errors import ConfigError
 from gitxp.format import SYSTEM_PREFIX
 from gitxp.recording.journal import read_journal
@@ -102,14 +102,14 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     for name, value in {**functions, **changes}.items():
         setattr(module, name, value)
     monkeypatch.setitem(sys.modules, "pynvml", module)
-    monkeypatch.delitem(sys.modules, "gitxp.capture.gpu_usage", raising=False)
+    monkeypatch.delitem(sys.modules, "gitxp.capture.environment.gpu_usage", raising=False)
 
 
 @pytest.fixture
 def no_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
     """NVIDIA's binding is not installed, whatever this machine has."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    monkeypatch.delitem(sys.modules, "gitxp.capture.gpu_usage", raising=False)
+    monkeypatch.delitem(sys.modules, "gitxp.capture.environment.gpu_usage", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def no_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gpus(monkeypatch: pytest.MonkeyPatch, visible: str | None, seen: list[int]) -> None:
     """Each GPU that the command may use is measured, in percent, bytes, watts and degrees; what one cannot tell is not."""
     fake_nvml(monkeypatch)
-    from gitxp.capture.gpu_usage import find_gpu_usage
+    from gitxp.capture.environment.gpu_usage import find_gpu_usage
 
     usage = find_gpu_usage({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
     assert usage
@@ -177,7 +177,7 @@ def test_without_nvml(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
 def test_with_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where neither is installed nothing is measured, and nothing is said."""
     monkeypatch.setitem(sys.modules, "psutil", None)
-    monkeypatch.delitem(sys.modules, "gitxp.capture.usage", raising=False)
+    monkeypatch.delitem(sys.modules, "gitxp.capture.environment.usage", raising=False)
     found, sampling = sampled(tmp_path, os.getpid(), lambda _: False)
     assert (found, sampling.problem) == ({}, None)
 

@@ -17,11 +17,11 @@ import stat
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitxp.capture.data import fingerprint, fingerprint_files
+from gitxp.capture.data.fingerprints import fingerprint, fingerprint_files
+from gitxp.capture.data.pointers import LFS_SIZE, lfs_oid, read_dvc_md5, read_lfs_oid
 from gitxp.capture.file_names import FileNames
 from gitxp.capture.folding_paths import Folded, fold_paths
 from gitxp.capture.passed_over import PassedOver
-from gitxp.capture.pointers import LFS_SIZE, lfs_oid, read_dvc_md5, read_lfs_oid
 from gitxp.format import format_time
 from gitxp.git.snapshot_files import find_blobs, read_blobs
 

@@ -12,9 +12,9 @@ import stat
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitxp.capture.hashing import facts_of
+from gitxp.capture.data.hashing import facts_of
+from gitxp.capture.data.stat_cache import is_trusted
 from gitxp.capture.outputs import size_words
-from gitxp.capture.stat_cache import is_trusted
 from gitxp.git.lfs import Pointer, encode_pointer
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
-from gitxp.capture.hash_threads import Cancelled
-from gitxp.capture.hashing import Facts, facts_of, hash_file, make_buffer
+from gitxp.capture.data.hash_threads import Cancelled
+from gitxp.capture.data.hashing import Facts, facts_of, hash_file, make_buffer
 from gitxp.git.lfs import encode_pointer
 
 if TYPE_CHECKING:

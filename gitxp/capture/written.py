@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.file_names import FileNames
 from gitxp.capture.folding_paths import fold_paths
-from gitxp.capture.known_secrets import holds_secret
-from gitxp.capture.needles import Needles
 from gitxp.capture.outputs import GONE, INTERRUPTED, Kept, Room, keep
 from gitxp.capture.passed_over import PassedOver
-from gitxp.capture.secret_files import is_likely_secret
+from gitxp.capture.secrets.files import is_likely_secret
+from gitxp.capture.secrets.known import holds_secret
+from gitxp.capture.secrets.needles import Needles
 from gitxp.errors import GitFailed
 from gitxp.git.snapshot_files import find_blobs, find_unchanged
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.secrets import REDACTED
+from gitxp.capture.secrets.redaction import REDACTED
 from gitxp.cli.repository import open_repo
 from gitxp.errors import AmbiguousRun, UnknownRun
 from gitxp.render.safe import visible

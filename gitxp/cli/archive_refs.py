@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from gitxp.cli.asking import confirm, yes_option
 from gitxp.cli.network import Listener
 from gitxp.cli.repository import open_repo
+from gitxp.cli.storage import storage_asker
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import GitxpError, UsageError
 from gitxp.render.safe import visible
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gitxp.repo import Repo
     from gitxp.sharing.folded_there import FoldedThere, FoldPlan
 
-_UNITS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400, "y": 365 * 86_400}
 _SHOWN = 10
 
 
@@ -34,7 +33,7 @@ _SHOWN = 10
     "--older-than",
     metavar="AGE",
     default=None,
-    help="Runs that began longer ago, such as 12h, 90d, 2w, 6m, 1y. [default: 90d]",
+    help="Runs that began longer ago, such as 12h, 90d, 2w, 1y. [default: 90d]",
 )
 @click.option("--take-out", is_flag=True, help="Give these runs refs of their own again.")
 @click.option(
@@ -84,7 +83,9 @@ def archive_refs_command(
         raise UsageError("--older-than and names of runs exclude each other.", hint="Give one of them.")
     if take_out and not runs:
         raise UsageError("--take-out wants the runs.", hint="gitxp archive-refs --take-out RUN…")
-    age = _parse_age(older_than or "90d")
+    from gitxp.keeping.rules import parse_age
+
+    age = parse_age(older_than or "90d")
     with open_repo() as repo:
         chosen = repo.get_all(runs)
         if remote is not None:
@@ -140,7 +141,7 @@ def _fold_there(repo: Repo, plan: FoldPlan, *, yes: bool, quiet: bool) -> Folded
         )
     listener = Listener(quiet=quiet)
     try:
-        return repo.fold_there(plan, said=listener)
+        return repo.fold_there(plan, said=listener, allow_storage=storage_asker(trust=False))
     finally:
         listener.close()
 
@@ -160,11 +161,3 @@ def _done_lines(plan: FoldPlan, done: FoldedThere) -> list[str]:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return f": {', '.join(names[:_SHOWN])}{more}" if names else ""
-
-
-def _parse_age(text: str) -> float:
-    """Seconds: `90d` and its like."""
-    found = re.fullmatch(r"([0-9]{1,6})([hdwmy])", text, re.ASCII)
-    if found is None:
-        raise UsageError(f"{text!r} is no age.", hint="Give a number and h, d, w, m or y: --older-than 90d")
-    return float(int(found[1]) * _UNITS[found[2]])

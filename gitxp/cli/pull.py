@@ -9,12 +9,11 @@ import click
 
 from gitxp.cli.network import Listener
 from gitxp.cli.repository import open_repo
+from gitxp.cli.storage import storage_asker, storage_option, tell_storing
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
 from gitxp.format import RUN_REFS
 from gitxp.git.remote import is_remote
-from gitxp.render.safe import visible
-from gitxp.render.words import count_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,11 +44,19 @@ def _run_name(word: str) -> str:
 @click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
 @click.option("--removed", is_flag=True, help="Runs that you removed here as well.")
 @click.option("--large", is_flag=True, help="Their large files as well, from the storage that gitxp.yaml names.")
+@storage_option
 @click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
 @click.option("--json", "as_json", is_flag=True, help="What came, by name, as JSON.")
 @terminal_options
 def pull_command(
-    *, words: Sequence[str], removed: bool, large: bool, quiet: bool, as_json: bool, terminal: Terminal
+    *,
+    words: Sequence[str],
+    removed: bool,
+    large: bool,
+    trust_storage: bool,
+    quiet: bool,
+    as_json: bool,
+    terminal: Terminal,
 ) -> int:
     """Fetch runs from a remote: all, or those named, as they are called there. Branches and files stay as they are.
 
@@ -68,14 +75,18 @@ def pull_command(
     with open_repo() as repo:
         name, runs = split_words(repo, words)
         remote = repo.remote(name)
+        ask = storage_asker(trust=trust_storage)
+        if large:
+            repo.check_storage(ask)
         try:
-            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener)
+            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
         finally:
             listener.close()
         copied = None
         if large:
             came = [*pulled.created, *pulled.updated, *pulled.merged, *(here for _, here in pulled.renamed)]
-            copied = repo.fetch_large(repo.get_all(list(dict.fromkeys([*came, *runs]))), tell_storing)
+            wanted = repo.get_all(list(dict.fromkeys([*came, *runs])))
+            copied = repo.fetch_large(wanted, tell_storing, ask)
             if copied is None:
                 raise UsageError("gitxp.yaml names no storage.", hint="Large files that the remote has: git lfs fetch")
     from gitxp.render.sharing import large_lines, pulled_json, pulled_lines
@@ -87,10 +98,3 @@ def pull_command(
     lines = [*pulled_lines(pulled, remote.label, quiet=quiet or as_json), *large_lines(copied, quiet=quiet or as_json)]
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     return 1 if copied and copied.failed else 0
-
-
-def tell_storing(address: str, count: int, size: int) -> None:
-    """Say, before it is done, that large files go to a storage or come from it."""
-    what = f"{count_text(count, 'large file')} ({size_text(size)})"
-    sys.stderr.write(f"{what}, with the storage {visible(address)}\n")
-    sys.stderr.flush()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitxp.recording.begin import Outcome
     from gitxp.repo.rerun import Prepared, Rerun
     from gitxp.restoring.plan import Plan
+    from gitxp.restoring.requirements import Recipe
 
 _SHOWN = 20
 
@@ -37,7 +38,7 @@ def rerun_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--metrics-from", metavar="SOURCE", multiple=True, help="As for 'gitxp run'; besides what the run was told."
         ),
         click.option("--name", metavar="NAME", help="The new run's name; without it, one is made."),
-        click.option("--trust", is_flag=True, help="Do not ask before executing a run that is not your own."),
+        click.option("--trust", is_flag=True, help="Do not ask before executing a run that was not made here."),
         click.option("--env", is_flag=True, help="First rebuild the environment that was recorded, with uv or pip."),
     ):
         command = option(command)
@@ -67,7 +68,7 @@ def rerun_command(
     command has ended, the worktree goes, unless there are files in it that the new run has not stored. Arguments behind --
     change options: '--lr 0.2' or 'lr=0.2' replaces the value that the command has, or is added to it.
 
-    A run that is not your own is shown, and executed only if you say so.
+    A run that was not made here is shown, and executed only if you say so, which is remembered.
 
     \b
     Examples:
@@ -110,16 +111,29 @@ def rerun_command(
 def describe(plan: Plan) -> list[str]:
     """What a rerun would do, in sentences."""
     told = [f"command: {command_line(plan.command)}", f"in the folder: {plan.cwd}"]
+    told += [f"imported from the snapshot, in place of what is installed: {folder}" for folder in plan.own_folders]
     if not plan.is_own:
         record = plan.run.record
         by = f"{record.get('user', 'somebody')} on {record.get('host', 'some machine')}"
-        told.insert(0, f"{plan.run.name} is not your own run of this machine: it says that it is by {by}")
-    if plan.recipe is None:
+        origin = f"{plan.run.name} was not made here, as far as is known: it says that it is by {by}"
+        told[:0] = [origin, f"files: those of commit {plan.run.commit}"]
+    recipe = plan.recipe
+    if recipe is None:
         return [*told, "environment: as it is here"]
-    kind = f"{len(plan.recipe.lines):,} packages" if plan.recipe.kind == "packages" else f"what {plan.recipe.path} says"
-    version = f"Python {plan.recipe.python}, " if plan.recipe.python else ""
-    elsewhere = [f"installed from: {line}" for line in plan.recipe.lines if " @ " in line]
-    return [*told, f"environment: {version}{kind}, in a virtual environment", *elsewhere, *plan.recipe.notices]
+    kind = f"{len(recipe.lines):,} packages" if recipe.kind == "packages" else f"what {recipe.path} says"
+    version = f"Python {recipe.python}, " if recipe.python else ""
+    lines = recipe.lines if plan.is_own else (*recipe.lines, *_lines_of(recipe))
+    installed = [f"installed: {line}" for line in lines if " @ " in line or not plan.is_own]
+    return [*told, f"environment: {version}{kind}, in a virtual environment", *installed, *recipe.notices]
+
+
+def _lines_of(recipe: Recipe) -> list[str]:
+    """What a lock file names, and from where, without its digests."""
+    lines = (line.strip() for line in (recipe.content or b"").decode("utf-8", "replace").splitlines())
+    wanted = (line for line in lines if not line.startswith(("#", "--hash=")))
+    if recipe.kind != "uv.lock":
+        return list(filter(None, wanted))
+    return [line for line in wanted if line.startswith(("name = ", "version = ", "source = "))]
 
 
 def allow(plan: Plan, *, trust: bool) -> None:

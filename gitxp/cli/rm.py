@@ -74,9 +74,10 @@ def rm_command(
         _tell(done)
     if done.refused:
         reasons = "".join(f"\n  {one.name}: {one.reason}" for one in done.refused)
-        raise GitxpError(
-            f"{remote} kept {count_text(len(done.refused), 'run')}:{reasons}", hint=f"Look first: gitxp pull {remote}"
-        )
+        hint = f"You need the right to delete refs/experiments/* in {remote}."
+        if all(one.is_changed for one in done.refused):
+            hint = f"Look first: gitxp pull {remote}"
+        raise GitxpError(f"{remote} kept {count_text(len(done.refused), 'run')}:{reasons}", hint=hint)
 
 
 def _named(names: Sequence[str]) -> str:

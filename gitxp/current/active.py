@@ -11,7 +11,7 @@ import os
 import sys
 from functools import partial
 
-from gitxp.capture.secrets import redact_text
+from gitxp.capture.secrets.redaction import redact_text
 from gitxp.current.points import Points
 from gitxp.current.said import Said
 from gitxp.current.settings import Config, Summary
@@ -227,7 +227,7 @@ class ActiveRun:
 
     def say_params(self, params: Mapping[str, Any], source: str) -> None:
         """Say parameters, nested or by dotted names, that come from this source."""
-        from gitxp.capture.secrets import redact_params
+        from gitxp.capture.secrets.redaction import redact_params
         from gitxp.current.settings import flat
 
         self._said.say_all("params", "params", redact_params(flat(params)), source=source)

@@ -84,7 +84,7 @@ def begin_apart(
     It is not where the process belongs to a run already that it cannot end: then that one is given, and told all of
     this. `params` are NAME=VALUE. Raises `UsageError` for those that are not.
     """
-    from gitxp.capture.params import from_options
+    from gitxp.capture.params.command import from_options
 
     chosen = from_options(params)
     run = find_active()

@@ -6,7 +6,7 @@ changing: it is looked at again when the run ends.
 
 from __future__ import annotations
 
-from gitxp.capture.secrets import redact_params
+from gitxp.capture.secrets.redaction import redact_params
 from gitxp.current.values import cut, mapping, number, tree
 
 TYPE_CHECKING = False
@@ -184,7 +184,7 @@ class Summary:
 
 def flat(values: Any) -> dict[str, Any]:
     """The parameters in a tree of values by dotted names: scalars, and lists of them. What is over the limits is left out."""
-    from gitxp.capture.documents import DocumentError, flatten
+    from gitxp.capture.params.documents import DocumentError, flatten
 
     found: dict[str, Any] = {}
     for key, value in values.items():
@@ -198,7 +198,7 @@ def flat(values: Any) -> dict[str, Any]:
 
 def _pairs(values: Any) -> dict[Any, Any]:
     if isinstance(values, str | bytes):
-        from gitxp.capture.documents import read_document
+        from gitxp.capture.params.documents import read_document
 
         values = read_document(str(values))
         values = {} if values is None else values

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from gitxp.capture.scalars import plain as plain_scalar
+from gitxp.capture.params.scalars import plain as plain_scalar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

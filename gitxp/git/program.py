@@ -14,6 +14,7 @@ import os
 import select
 import time
 
+from gitxp.csignal import signal
 from gitxp.errors import GitFailed, GitxpError
 
 TYPE_CHECKING = False
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 else:
     from gitxp.light import NamedTuple
 
-# Numbers that POSIX fixes: `import signal` brings in `enum`, 4 ms.
-_SIGKILL, _SIGPIPE, _SIGTERM = 9, 13, 15
-_DEFAULT_SIGNALS = (2, 3, _SIGPIPE, _SIGTERM)
+_DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
+# What schedulers and terminals send to every process of a job.
+_TO_ALL = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 # `git rev-parse --local-env-vars` (a test compares), and what else would change what git answers.
 LOCAL_VARIABLES = frozenset(
@@ -156,7 +157,7 @@ class Process:
 
     def _end(self, left: Iterable[int]) -> None:
         """Let it take its lock files away, which a kill would leave, and do not wait for those that it started."""
-        os.kill(self.pid, _SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         self.close_stdin()
         for fd in left:
             os.close(fd)
@@ -165,7 +166,7 @@ class Process:
     def close(self) -> None:
         """Kill it, if it still lives, and forget it."""
         if self.answer is None:
-            os.kill(self.pid, _SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
             gather(self)
 
     def close_stdin(self) -> None:
@@ -187,7 +188,7 @@ class Process:
         while self.answer is None:
             ready = poll.poll(max(0.0, until - time.monotonic()) * 1000)
             if not ready:
-                os.killpg(self.pid, _SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
                 for fd in left:
                     os.close(fd)
                 os.waitpid(self.pid, 0)
@@ -281,7 +282,9 @@ class Git:
     """git, run in one directory with a sealed environment.
 
     `environ` is what the user's environment was (default: `os.environ`); `extra` is added to it, and `settings` to
-    `-c`, in every call.
+    `-c`, in every call. With `own_group`, no key reaches it, nor anything else that is sent to every process there is:
+    what is being committed is committed. (Slurm signals each process of a job by itself; git would catch a signal that is
+    ignored, to take its lock files away, but not one that is blocked.)
     """
 
     def __init__(
@@ -346,7 +349,7 @@ class Git:
                 self.command(args),
                 environ,
                 file_actions=actions,
-                setsigmask=(),
+                setsigmask=_TO_ALL if self.own_group else (),
                 setsigdef=_DEFAULT_SIGNALS,
                 **group,
             )

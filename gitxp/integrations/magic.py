@@ -17,7 +17,7 @@ import threading
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gitxp.capture.constants import find_constants
+from gitxp.capture.params.constants import find_constants
 from gitxp.current.process import begin_apart
 from gitxp.errors import GitxpError, UsageError
 from gitxp.recording.live import Live

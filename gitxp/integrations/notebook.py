@@ -20,11 +20,11 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.constants import find_literals
-from gitxp.capture.known_secrets import known_secrets, without_secrets
-from gitxp.capture.params import capture_params
-from gitxp.capture.said_params import NOTEBOOK
-from gitxp.capture.secrets import redact_params
+from gitxp.capture.params.command import capture_params
+from gitxp.capture.params.constants import find_literals
+from gitxp.capture.params.said import NOTEBOOK
+from gitxp.capture.secrets.known import known_secrets, without_secrets
+from gitxp.capture.secrets.redaction import redact_params
 from gitxp.current.said import Said
 from gitxp.current.settings import flat
 from gitxp.errors import GitxpError, UsageError

@@ -6,8 +6,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gitxp.capture.secret_files import is_likely_secret
-from gitxp.capture.secret_scan import scan
+from gitxp.capture.secrets.files import is_likely_secret
+from gitxp.capture.secrets.scan import scan
 from gitxp.format import FOLDER
 from gitxp.git.contents import read_objects
 from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some

@@ -29,8 +29,8 @@ def check_remote(patient: Patient, network: Git, remote: Remote) -> Iterator[Fin
         yield Finding(
             "remote-unreachable",
             ERROR,
-            f"{remote.name} cannot be reached. {error.message}",
-            f"git ls-remote {remote.name}",
+            f"{remote.name} cannot be pushed to. {error.message}",
+            f"git push --dry-run {remote.name}",
         )
         return
     refused = [one for one in told if one.is_refused]

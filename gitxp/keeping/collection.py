@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.format import make_id
 from gitxp.git.contents import check_objects
+from gitxp.git.outbox import clear_left
 from gitxp.git.refs import Change, change_refs
+from gitxp.git.scratch import list_left_scratch
+from gitxp.keeping.check_locks import clear_locks
 from gitxp.keeping.lfs_trash import TakenOut, delete, list_taken_out, take_out
 from gitxp.keeping.pointers import lfs_folder
 from gitxp.keeping.undo import list_kept
@@ -116,6 +119,9 @@ def collect(git: Git, common_dir: str, plan: GcPlan, now: float) -> Collected:
     change_refs(git, plan.kept, "gitxp: gc")
     freed = sum(delete(common_dir, taken) for taken in plan.expired_large)
     freed += sum(_remove(path) for path in plan.caches)
+    clear_left(git)
+    freed += clear_locks(git, common_dir, now)
+    freed += sum(_remove(path) for path in list_left_scratch(now))
     git.run("pack-refs", "--all")
     return Collected(id_, tuple(trashed), large, plan.expired, _count_unreachable(git, plan.expired), freed)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import GitFailed
 from gitxp.keeping.check_config import check_config
 from gitxp.keeping.check_held import check_lfs, check_secrets
+from gitxp.keeping.check_left import check_left
 from gitxp.keeping.check_locks import check_locks
 from gitxp.keeping.check_remote import check_remote
 from gitxp.keeping.check_runs import check_live, check_runs
@@ -43,6 +44,7 @@ def examine(
     """
     progress("settings, refs, live folders, versions")
     found = [*check_config(patient), *check_runs(patient), *check_live(patient), *check_locks(patient)]
+    found += check_left(patient)
     found += check_versions(patient)
     found += check_space(patient)
     holders = [Holder(run.name, run.commit) for run in patient.runs]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gitxp.format import RefName
     from gitxp.git.program import Git
     from gitxp.model import Run
+    from gitxp.store.doing import Unfinished
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 _SHOWN = 5
@@ -54,7 +55,7 @@ class Patient:
     """A repository and its runs as they were found: what the checks look at.
 
     `strange` are refs that name no run, `unrecovered` the runs that lost their recorder and cannot be finished, with the
-    reason. `host` is the name of this machine, `now` unix time in seconds.
+    reason, `unfinished` what restores and reruns left that were killed. `host` is the name of this machine, `now` unix time in seconds.
     """
 
     git: Git
@@ -65,6 +66,7 @@ class Patient:
     unrecovered: Sequence[tuple[str, str]]
     host: str
     now: float
+    unfinished: Sequence[Unfinished] = ()
 
 
 def some(names: Sequence[str]) -> str:

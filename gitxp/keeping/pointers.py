@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.capture.pointers import lfs_oid
+from gitxp.capture.data.pointers import lfs_oid
 from gitxp.git.contents import read_objects
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from gitxp.store.removed import note_removed
 from gitxp.store.trash import Doomed, Trashed, throw_away
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from gitxp.git.program import Git
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Each has two arguments of some hundred bytes on git's command line, which has room for some megabytes.
 _AT_A_TIME = 2000
+_CHANGED = "it is not there, or was changed since it was pushed or pulled last"
 _SHOWN = 5
 
 
@@ -74,6 +75,11 @@ class Refused:
 
     name: RunName
     reason: str
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the run there is another than the one that was to be deleted, and not the host that said no."""
+        return self.reason == _CHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +137,10 @@ def find_there(git: Git, remote: Remote, targets: Sequence[Target], given_names:
             continue
         if name is None and target.archive and not target.ref:
             raise GitxpError(
-                f"{target.name} is in an archive, of which nothing can be deleted, and {remote.name} is not known to have "
+                f"{target.name} is in an archive, of which nothing can be deleted, and {remote.label} is not known to have "
                 "a ref of its own for it: nothing was removed.",
-                hint=f"Remove it here: gitxp rm {target.name}. Deleting the whole archive at {remote.name}, with all its runs: "
-                f"git push {remote.name} :{target.archive}",
+                hint=f"Remove it here: gitxp rm {target.name}. Deleting the whole archive at {remote.label}, with all its runs: "
+                f"git push {remote.label} :{target.archive}",
             )
         there = name or target.name
         found.append(replace(target, there=there, lease=known.get(there, target.commit)))
@@ -199,22 +205,34 @@ def _throw_away(git: Git, targets: Sequence[Target], removal: str, now: float) -
 def _remove_there(
     network: Git, remote: Remote, targets: Sequence[Target], said: Callable[[bytes], None]
 ) -> tuple[list[Target], list[Refused]]:
-    gone: list[Target] = []
-    refused: list[Refused] = []
-    for start in range(0, len(targets), _AT_A_TIME):
-        by_name = {target.there: target for target in targets[start : start + _AT_A_TIME] if target.there}
-        leases = {name: target.lease for name, target in by_name.items() if target.lease}
-        for one in push(network, remote, dict.fromkeys(by_name), said, expected=leases):
-            target = by_name.get(one.ref.removeprefix(RUN_REFS))
-            if target is not None and one.is_refused:
-                refused.append(Refused(target.name, _reason(one.words)))
-            elif target is not None:
-                gone.append(target)
-    return gone, refused
+    """At each address that git pushes to. What one of them refuses is not gone; what one of several never had is."""
+    by_name = {target.there: target for target in targets if target.there}
+    reasons: dict[str, str] = {}
+    gone: dict[str, Target] = {}
+    receivers = remote.receivers
+    for receiver in receivers:
+        leases = {name: target.lease for name, target in by_name.items()}
+        if len(receivers) > 1:
+            leases = {name: tip for name, tip in list_tracked(network, receiver).items() if name in by_name}
+        for names in _groups(list(leases)):
+            expected = {name: lease for name in names if (lease := leases[name])}
+            for one in push(network, receiver, dict.fromkeys(names), said, expected=expected):
+                name = one.ref.removeprefix(RUN_REFS)
+                if name in leases and one.is_refused:
+                    reasons[name] = _reason(one.words)
+                elif name in leases:
+                    gone[name] = by_name[name]
+    refused = [Refused(by_name[name].name, reason) for name, reason in reasons.items()]
+    return [target for name, target in gone.items() if name not in reasons], refused
+
+
+def _groups(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), _AT_A_TIME):
+        yield names[start : start + _AT_A_TIME]
 
 
 def _reason(words: str) -> str:
     """The reason of git for people: `stale info` is a ref that is not what it was known to be."""
     if "stale info" in words:
-        return "it is not there, or was changed since it was pushed or pulled last"
+        return _CHANGED
     return words.rpartition("(")[2].rstrip(")") or words

@@ -43,11 +43,11 @@ _TOUCH_NAMESAKES = """INSERT OR IGNORE INTO touched SELECT other.ref, other.comm
 _TOUCH_SAME = """INSERT OR IGNORE INTO touched SELECT other.ref, other.commit_id FROM touched
     CROSS JOIN records ON records.commit_id = touched.commit_id CROSS JOIN records AS same ON same.id = records.id
     CROSS JOIN archived AS other ON other.commit_id = same.commit_id"""
-_INTO = "INSERT OR IGNORE INTO refs (name, commit_id, started, hidden, archive)"
+_INTO = "INSERT OR IGNORE INTO refs (name, commit_id, started, hidden, archive, number)"
 # CROSS JOIN and + keep SQLite to the order that is written: it has no statistics, and takes the wrong index by itself.
 # Of several lines for one run, that of the newest archive counts.
-_LINES = """SELECT name, commit_id, started, hidden, ref FROM (SELECT archived.name, archived.commit_id, started, coalesce(json_extract(said, '$.archived'), 0) AS hidden,
-    archived.ref, id, row_number() OVER (PARTITION BY coalesce(id, archived.commit_id) ORDER BY archived.ref DESC, archived.name) AS place
+_LINES = """SELECT name, commit_id, started, hidden, ref, number FROM (SELECT archived.name, archived.commit_id, started, coalesce(json_extract(said, '$.archived'), 0) AS hidden,
+    archived.ref, id, number, row_number() OVER (PARTITION BY coalesce(id, archived.commit_id) ORDER BY archived.ref DESC, archived.name) AS place
     FROM {source}) AS line
     WHERE place = 1 AND NOT EXISTS (SELECT 1 FROM removed WHERE removed.id = line.id) AND NOT EXISTS
     (SELECT 1 FROM records CROSS JOIN refs ON refs.commit_id = records.commit_id
@@ -151,10 +151,10 @@ def list_unreadable(database: sqlite3.Connection) -> list[RefName]:
 
 def _show(database: sqlite3.Connection, source: str) -> None:
     database.execute(_SHOW.format(source=source))
-    for name, commit, started, hidden, ref in database.execute(_LEFT.format(source=source)).fetchall():
+    for name, commit, *others in database.execute(_LEFT.format(source=source)).fetchall():
         chosen = _choose_name(database, name, commit)
         if chosen is not None:
-            database.execute("INSERT INTO refs VALUES (?, ?, ?, ?, ?)", (chosen, commit, started, hidden, ref))
+            database.execute("INSERT INTO refs VALUES (?, ?, ?, ?, ?, ?)", (chosen, commit, *others))
 
 
 def _choose_name(database: sqlite3.Connection, name: str, commit: str) -> RunName | None:

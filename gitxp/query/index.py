@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import sqlite3
 import time
 from dataclasses import asdict
@@ -27,34 +26,26 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitxp.annotations import Annotations, Note
-from gitxp.errors import FormatError
+from gitxp.errors import FormatError, UnknownRun, UsageError
 from gitxp.format import Oid, RefName, parse_time
 from gitxp.git.refs import list_refs, run_ref
 from gitxp.model import Page, Run
 from gitxp.names import RunName
-from gitxp.query import archived
+from gitxp.query import archived, facts
+from gitxp.query.index_file import Damaged, IndexFile, get_fact, is_damage, open_memory, set_fact, transaction
+from gitxp.query.search import EnvironmentsWanted, Question, read_environments, search
 from gitxp.store.runs import make_run, read_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
     from gitxp.git.refs import Listing
+    from gitxp.query.facts import Facts
+    from gitxp.query.fields import Names
+    from gitxp.query.search import Found
 
-# Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 4
-_TABLES = """
-CREATE TABLE records (commit_id TEXT PRIMARY KEY, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
-CREATE INDEX records_by_id ON records (id);
-CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL, hidden INTEGER NOT NULL, archive TEXT) WITHOUT ROWID;
-CREATE INDEX refs_by_archive ON refs (archive);
-CREATE INDEX refs_by_time ON refs (started DESC, name);
-CREATE INDEX shown_by_time ON refs (started DESC, name) WHERE hidden = 0;
-CREATE INDEX refs_by_commit ON refs (commit_id);
-CREATE INDEX refs_by_letters ON refs (name COLLATE NOCASE);
-CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
 _ROWS = (
     "SELECT refs.name, refs.commit_id, refs.archive, records.record, records.problem, records.said "
     "FROM refs JOIN records USING (commit_id)"
@@ -63,12 +54,10 @@ _COUNT = "SELECT count(*) FROM refs"
 _NEWEST = "ORDER BY refs.started DESC, refs.name"
 # How far another machine's clock may be ahead of ours, in seconds.
 _AHEAD = 86_400
-# How long another process may hold the lock before we go on without the file, in seconds.
-_PATIENCE = 2.0
 # Rows in one transaction while the index is built: what a kill in the middle can cost.
 _CHUNK = 1000
-# What sqlite calls an error of the file's content: SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB.
-_DAMAGE = {1, 11, 26}
+# So many commits are worth opening the object database in process.
+_MANY = 100
 # Above every character that a name, an id or a commit may have.
 _END = "\x7f"
 
@@ -85,8 +74,12 @@ class Tip(NamedTuple):
     is_folded: bool
 
 
-class _Damaged(sqlite3.DatabaseError):
-    """A row holds what no gitxp wrote."""
+class Asked(NamedTuple):
+    """What is asked of runs: an expression (None: all of them), an order, and whether archived ones count."""
+
+    where: str | None = None
+    order: str | None = None
+    archived: bool = False
 
 
 class Index:
@@ -94,7 +87,8 @@ class Index:
 
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
     be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds, `removed`
-    the ids of runs that were removed here: those that archives have are not among the runs.
+    the ids of runs that were removed here: those that archives have are not among the runs. `progress` is told how many
+    records of how many were read.
     """
 
     def __init__(
@@ -104,12 +98,14 @@ class Index:
         open_objects: Callable[[int], Objects],
         clock: Callable[[], float] = time.time,
         removed: Callable[[], Collection[str]] = frozenset,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._git = git
         self._removed = removed
-        self._path = path
+        self._file = None if path is None else IndexFile(path)
         self._open_objects = open_objects
         self._clock = clock
+        self._progress = progress
 
     def newest(self, limit: int | None = None, skip: int = 0, *, archived: bool = False) -> Page:
         """The newest runs (by their start, then by name), at most `limit` of them after the first `skip`.
@@ -131,7 +127,7 @@ class Index:
                 if first < last:
                     sql = f"{_ROWS} WHERE {which} AND refs.started {having} ? {_NEWEST} LIMIT ? OFFSET ?"
                     runs += [_decode_row(*row) for row in database.execute(sql, (latest, last - first, first))]
-            strange = json.loads(_get_fact(database, "strange") or "[]")
+            strange = json.loads(get_fact(database, "strange") or "[]")
             return Page(tuple(runs), total, tuple(RefName(ref) for ref in strange), all_ - total)
 
         return self._query(select)
@@ -196,6 +192,61 @@ class Index:
         """All lines of all archives, those too that stand for no run here since it has a ref of its own, or was removed."""
         return self._query(archived.list_lines)
 
+    def search(self, asked: Asked, limit: int | None = None) -> Page:
+        """The runs that an expression means, in the order that is asked for, at most `limit` of them; `UsageError`."""
+
+        def select(database: sqlite3.Connection, question: Question) -> Page:
+            found = search(database, question)
+            shown = [run for run in found if question.archived or not run.is_archived]
+            sql = f"{_ROWS} WHERE refs.name = ?"
+            runs = (_decode_row(*database.execute(sql, (run.name,)).fetchone()) for run in shown[:limit])
+            strange = json.loads(get_fact(database, "strange") or "[]")
+            return Page(tuple(runs), len(shown), tuple(map(RefName, strange)), len(found) - len(shown))
+
+        return self._ask(asked, select)
+
+    def values(self, asked: Asked, wanted: Sequence[str]) -> list[Found]:
+        """The runs that are meant, each with the values of these keys or arithmetic with them; `UsageError`."""
+
+        def select(database: sqlite3.Connection, question: Question) -> list[Found]:
+            found = search(database, question, wanted)
+            return [run for run in found if question.archived or not run.is_archived]
+
+        return self._ask(asked, select)
+
+    def read(self, names: Sequence[RunName]) -> list[Run]:
+        """The runs of exactly these names, in their order. `UnknownRun` where one is gone."""
+
+        def select(database: sqlite3.Connection) -> list[Run | None]:
+            rows = (database.execute(f"{_ROWS} WHERE refs.name = ?", (name,)).fetchone() for name in names)
+            return [None if row is None else _decode_row(*row) for row in rows]
+
+        runs = self._query(select)
+        found = [run for run in runs if run is not None]
+        if len(found) < len(names):
+            gone = names[runs.index(None)]
+            raise UnknownRun(f"There is no run {gone!r} any more.", hint="It was removed meanwhile: gitxp trash")
+        return found
+
+    def keys(self) -> Names:
+        """The names of the parameters and metrics that runs have."""
+        return self._query(facts.read_names)
+
+    def _ask(self, asked: Asked, select: Callable[[sqlite3.Connection, Question], T]) -> T:
+        """What `select` makes of the tables; a question that cannot be understood costs nothing that was brought up to date."""
+        question = Question(self._clock(), self._latest(), *asked)
+
+        def answer(database: sqlite3.Connection) -> T | UsageError:
+            try:
+                return select(database, question)
+            except UsageError as error:
+                return error
+
+        result = self._query(answer)
+        if isinstance(result, UsageError):
+            raise result
+        return result
+
     def _latest(self) -> float:
         """The last moment at which a run may say that it began, as unix time."""
         return self._clock() + _AHEAD
@@ -203,58 +254,32 @@ class Index:
     def _query(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """What `select` makes of tables that are as the refs are now: of the file's, or of a copy in memory."""
         listing = list_refs(self._git)
-        for connect in (self._connect, self._connect, self._copy) if self._path else ():
+        for connect in (self._file.open, self._file.open, self._file.copy) if self._file else ():
             try:
                 with contextlib.closing(connect()) as database:
                     return self._answer(database, listing, select)
             except (sqlite3.Error, OSError) as error:
-                if _is_damage(error):
-                    self._discard()
-        with contextlib.closing(_connect_memory()) as database:
+                if is_damage(error) and self._file:
+                    self._file.discard()
+        with contextlib.closing(open_memory()) as database:
             return self._answer(database, listing, select)
 
-    def _connect(self) -> sqlite3.Connection:
-        assert self._path is not None
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        database = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
-        try:
-            # A reader and a writer do not wait for each other; after a power cut the file is older, not broken.
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            if _get_version(database) != SCHEMA:
-                _make_tables(database)
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _copy(self) -> sqlite3.Connection:
-        """A copy in memory of a file that we can read and not write."""
-        database = _connect_memory()
-        for mode in ("mode=ro", "immutable=1"):  # the second where sqlite cannot even make its lock file
-            with contextlib.suppress(sqlite3.Error), contextlib.closing(self._connect_uri(mode)) as file:
-                if _get_version(file) == SCHEMA:
-                    file.backup(database)
-                    return database
-        return database
-
-    def _connect_uri(self, mode: str) -> sqlite3.Connection:
-        assert self._path is not None
-        from urllib.parse import quote
-
-        return sqlite3.connect(f"file:{quote(os.fsencode(self._path))}?{mode}", timeout=_PATIENCE, uri=True)
-
-    def _discard(self) -> None:
-        for end in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                os.unlink(f"{self._path}{end}")
-
     def _answer(self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._answer_known(database, listing, select)
+        except EnvironmentsWanted:
+            with contextlib.closing(self._open_objects(_MANY)) as objects, transaction(database, "BEGIN IMMEDIATE"):
+                read_environments(database, objects)
+            return self._answer_known(database, listing, select)
+
+    def _answer_known(
+        self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]
+    ) -> T:
         removed = frozenset(id_.lower() for id_ in self._removed())
         state = b"".join([listing.raw, *(f"\0{id_}".encode("utf-8", "replace") for id_ in sorted(removed))])
         digest = hashlib.blake2b(state, digest_size=16).hexdigest()
-        with _transaction(database, "BEGIN"):
-            if _get_fact(database, "digest") == digest:
+        with transaction(database, "BEGIN"):
+            if get_fact(database, "digest") == digest:
                 return select(database)
             before = _get_mirror(database)
             archives = listing.archives()
@@ -264,7 +289,7 @@ class Index:
         lists = self._read_lists(moved)
         commits += [tip for tips in lists.values() for tip in (tips or {}).values()]
         self._read_missing(database, commits)
-        with _transaction(database, "BEGIN IMMEDIATE"):
+        with transaction(database, "BEGIN IMMEDIATE"):
             # the lists first: a run that was folded keeps the record that was read when it had a ref of its own
             is_all = self._keep_lists(database, archives, lists)
             is_all |= archived.keep_removed(database, removed)
@@ -272,8 +297,8 @@ class Index:
             if is_all:
                 self._show_archived(database)
             strange = [*listing.strange(names), *archived.list_unreadable(database)]
-            _set_fact(database, "strange", json.dumps(strange))
-            _set_fact(database, "digest", digest)
+            set_fact(database, "strange", json.dumps(strange))
+            set_fact(database, "digest", digest)
             return select(database)
 
     def _read_missing(self, database: sqlite3.Connection, commits: Iterable[Oid]) -> None:
@@ -282,18 +307,23 @@ class Index:
         if not missing:
             return
         rows = self._read(missing)
+        done = 0
         while chunk := list(islice(rows, _CHUNK)):
-            with _transaction(database, "BEGIN IMMEDIATE"):
-                database.executemany(_INSERT, chunk)
+            with transaction(database, "BEGIN IMMEDIATE"):
+                _keep(database, chunk)
+            done += len(chunk)
+            if self._progress is not None:
+                self._progress(done, len(missing))
 
-    def _read(self, commits: list[Oid]) -> Iterator[Row]:
+    def _read(self, commits: list[Oid]) -> Iterator[tuple[Row, Facts]]:
         latest = self._latest()
         with contextlib.closing(self._open_objects(len(commits))) as objects:
             for commit, record, problem, said, raw in read_runs(objects, commits):
                 kept = json.dumps(record).encode("ascii") if raw is None else raw
                 id_ = record.get("id", "").lower()
                 started = _time_of(record, objects, commit, latest)
-                yield commit, id_ if id_ and id_.isascii() else None, started, kept, problem, _encode_said(said)
+                row = commit, id_ if id_ and id_.isascii() else None, started, kept, problem, _encode_said(said)
+                yield row, facts.facts_of(make_run(RunName(""), RefName(""), commit, record, problem, said))
 
     def _read_lists(self, archives: Mapping[RefName, Oid]) -> archived.Lists:
         if not archives:
@@ -313,9 +343,9 @@ class Index:
         """Show the runs of archives anew, and forget records that nothing leads to any more."""
         missing = archived.show_all(database)
         if missing:
-            database.executemany(_INSERT, list(self._read(_leave_out_known(database, missing))))
+            _keep(database, self._read(_leave_out_known(database, missing)))
             archived.show_all(database)
-        database.execute(_FORGET)
+        _forget(database)
 
     def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid], *, has_new_lists: bool) -> None:
         """Make the refs table equal to what git listed, and forget records that nothing leads to any more.
@@ -332,23 +362,44 @@ class Index:
         database.executemany("DELETE FROM refs WHERE name = ?", gone)
         put = (
             "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started, "
-            "coalesce(json_extract(said, '$.archived'), 0), NULL FROM records WHERE commit_id = ?"
+            "coalesce(json_extract(said, '$.archived'), 0), NULL, number FROM records WHERE commit_id = ?"
         )
         if database.executemany(put, changed).rowcount < len(changed):
             # another process, to whom the refs looked otherwise, forgot a record after we had seen it
             missing = _leave_out_known(database, (commit for _, commit in changed))
-            database.executemany(_INSERT, list(self._read(missing)))
+            _keep(database, self._read(missing))
             database.executemany(put, changed)
         if not has_new_lists:
             archived.show_touched(database)
-        database.executemany(f"{_FORGET} AND commit_id = ?", ((commit,) for commit in old))
+        for commit in old:
+            _forget(database, "records.commit_id = ?", commit)
 
 
-_FORGET = (
-    "DELETE FROM records WHERE NOT EXISTS (SELECT 1 FROM refs WHERE refs.commit_id = records.commit_id) "
+_LEADS_NOWHERE = (
+    "NOT EXISTS (SELECT 1 FROM refs WHERE refs.commit_id = records.commit_id) "
     "AND NOT EXISTS (SELECT 1 FROM archived WHERE archived.commit_id = records.commit_id)"
 )
-_INSERT = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT OR IGNORE INTO records (commit_id, id, started, record, problem, said) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+def _keep(database: sqlite3.Connection, rows: Iterable[tuple[Row, Facts]]) -> None:
+    """Put records into the tables, and what is asked of them."""
+    keeper = facts.Keeper(database)
+    for row, found in rows:
+        cursor = database.execute(_INSERT, row)
+        if cursor.rowcount:  # else another process was quicker
+            assert cursor.lastrowid is not None
+            keeper.keep(cursor.lastrowid, found)
+
+
+def _forget(database: sqlite3.Connection, which: str = "1", *values: str) -> None:
+    """Take those records out of the tables that no ref and no list of an archive leads to any more."""
+    sql = f"FROM records WHERE {which} AND {_LEADS_NOWHERE}"
+    rows = database.execute(f"SELECT number, commit_id, record, problem {sql}", values).fetchall()
+    for number, commit, record, problem in rows:
+        run = _decode_row("", commit, None, record, problem, None)
+        facts.forget(database, number, facts.facts_of(run))
+    database.execute(f"DELETE {sql}", values)
 
 
 def _encode_said(said: Annotations | None) -> str | None:
@@ -367,7 +418,7 @@ def _decode_row(name: str, commit: str, archive: str | None, data: bytes, proble
             said = Annotations(**{**facts, "tags": tuple(facts["tags"]), "notes": notes})
         return make_run(where.name, where.ref, where.commit, json.loads(data), problem, said)
     except (ValueError, TypeError, AttributeError) as error:
-        raise _Damaged(f"the row of {commit} is damaged") from error
+        raise Damaged(f"the row of {commit} is damaged") from error
 
 
 def _time_of(record: Mapping[str, str], objects: Objects, commit: Oid, latest: float) -> float:
@@ -382,41 +433,6 @@ def _time_of(record: Mapping[str, str], objects: Objects, commit: Oid, latest: f
     return float(committed if says is None else min(says, committed))
 
 
-@contextlib.contextmanager
-def _transaction(database: sqlite3.Connection, begin: str) -> Iterator[None]:
-    database.execute(begin)
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
-
-
-def _connect_memory() -> sqlite3.Connection:
-    database = sqlite3.connect(":memory:", isolation_level=None)
-    _make_tables(database)
-    return database
-
-
-def _make_tables(database: sqlite3.Connection) -> None:
-    """Make the tables, in place of those of another version; another process may be quicker."""
-    with _transaction(database, "BEGIN IMMEDIATE"):
-        if _get_version(database) == SCHEMA:
-            return
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            database.execute(f'DROP TABLE "{name}"')
-        for statement in (_TABLES + archived.TABLES).split("\n"):
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {SCHEMA}")
-
-
-def _get_version(database: sqlite3.Connection) -> int:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
 def _get_mirror(database: sqlite3.Connection) -> dict[str, str]:
     """The runs that had refs of their own."""
     return dict(database.execute("SELECT name, commit_id FROM refs WHERE archive IS NULL"))
@@ -425,18 +441,3 @@ def _get_mirror(database: sqlite3.Connection) -> dict[str, str]:
 def _leave_out_known(database: sqlite3.Connection, commits: Iterable[Oid]) -> list[Oid]:
     known = "SELECT 1 FROM records WHERE commit_id = ?"
     return [commit for commit in dict.fromkeys(commits) if database.execute(known, (commit,)).fetchone() is None]
-
-
-def _get_fact(database: sqlite3.Connection, key: str) -> str | None:
-    row = database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def _set_fact(database: sqlite3.Connection, key: str, value: str) -> None:
-    database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
-
-
-def _is_damage(error: Exception) -> bool:
-    """Whether the file's content is to blame, and not the disk, its rights, or another process."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, _Damaged) or (code is not None and code & 0xFF in _DAMAGE)

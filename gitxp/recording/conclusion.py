@@ -36,6 +36,8 @@ def conclude(
     Where the last commit could not be written, the live folder stays, and a later command tries again. `problems` are
     sentences about what was missed so far, and `ready` a prepared process for the commit.
     """
+    from gitxp.store.own import note_finished
+
     status = commit = failure = None
     notices: list[str] = []
     try:
@@ -44,7 +46,8 @@ def conclude(
         notices = [notice for notice in (*problems, *facts.problems) if notice]
         if notices:
             live.write_ended({**ended, "problems": notices})
-        record, commit, told = finish(git, live, tip, ready)
+        record, commit, below, told = finish(git, live, tip, ready)
+        note_finished(git, live.common_dir, tip, below, commit)
         status = record["status"]
         notices = [notice for notice in record.get("problems", ()) if notice not in told]
         live.remove()

@@ -102,14 +102,15 @@ def take_written(
         changes = find_changes(wanted.toplevel, _began(live), _SCAN_SECONDS, is_impatient)
         found |= dict.fromkeys(filter(_is_not_ours, changes.paths), "scan")
         if not changes.is_complete:
+            reason = f"it would take more than {_SCAN_SECONDS:g} s (written.scan in gitxp.yaml)"
             problems.append(
-                f"Not all of the working tree was looked at for files that the run wrote: it would take more than "
-                f"{_SCAN_SECONDS:g} s (written.scan in gitxp.yaml)."
+                f"Not all of the working tree was looked at for files that the run wrote: "
+                f"{'a signal came meanwhile' if is_impatient() else reason}."
             )
     found |= dict.fromkeys(opened.written, "opened")
     if not found:
         return problems
-    from gitxp.capture.known_secrets import known_secrets
+    from gitxp.capture.secrets.known import known_secrets
     from gitxp.capture.written import keep_written
 
     kept = keep_written(

@@ -42,10 +42,11 @@ _TRAILERS = "%(trailers:key=Gitxp-Id,valueonly)%x00%(trailers:key=Gitxp-Status,v
 
 
 class Finished(NamedTuple):
-    """The final record, its commit, and those of its `problems` of which the program told the user itself."""
+    """The final record, its commit and the one `below`, and those of its `problems` of which the program told the user itself."""
 
     record: Record
     commit: Oid
+    below: Oid
     told: frozenset[str]
 
 
@@ -81,7 +82,8 @@ def finish(git: Git, live: Live, tip: Oid, process: Process | None = None) -> Fi
     if process is not None and not fits_loose(files):
         discard(process)
         process = None
-    return Finished(record, advance(git, Identity(*state["identity"]), record, files, tip, process), told)
+    commit, below = advance(git, Identity(*state["identity"]), record, files, tip, process)
+    return Finished(record, commit, below, told)
 
 
 def find_open_tip(git: Git, live: Live) -> Oid | None:

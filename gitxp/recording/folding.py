@@ -10,9 +10,9 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.launchers import is_launcher
-from gitxp.capture.said_params import ENV, PARSERS, Said, merge_params
-from gitxp.capture.secrets import REDACTED, redact_params, redact_text, redact_value
+from gitxp.capture.params.launchers import is_launcher
+from gitxp.capture.params.said import ENV, PARSERS, Said, merge_params
+from gitxp.capture.secrets.redaction import REDACTED, redact_params, redact_text, redact_value
 from gitxp.format import metric_path
 from gitxp.recording.journal import MAX_METRICS, MAX_NAME
 from gitxp.recording.secret_words import given_secrets, hidden_names, hide_words

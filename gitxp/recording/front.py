@@ -11,7 +11,7 @@ import select
 import sys
 import time
 
-from gitxp.recording.csignal import signal
+from gitxp.csignal import signal
 from gitxp.recording.ending import Ending
 from gitxp.recording.posix import become_reaper
 from gitxp.recording.recorder import Recorder

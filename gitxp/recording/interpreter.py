@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.environment import OF_PYTHON, environment, python_environment
-from gitxp.capture.imported import imported_packages
-from gitxp.capture.interpreter import find_interpreter
+from gitxp.capture.environment.imported import imported_packages
+from gitxp.capture.environment.interpreter import find_interpreter
+from gitxp.capture.environment.surroundings import OF_PYTHON, environment, python_environment
 from gitxp.recording.folding import depths
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from gitxp.capture.secrets import redact_source
+from gitxp.capture.secrets.redaction import redact_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

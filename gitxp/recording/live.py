@@ -12,7 +12,7 @@ import time
 from gitxp.errors import FormatError, GitxpError
 from gitxp.format import decode_json, encode_json
 from gitxp.names import is_name
-from gitxp.recording.posix import sync, try_lock, wait_lock
+from gitxp.recording.posix import NO_LOCKS, sync, try_lock, wait_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Live:
         return os.path.basename(self.path)
 
     @property
+    def common_dir(self) -> str:
+        """Git's common folder of the repository that it is in."""
+        return os.path.dirname(os.path.dirname(os.path.dirname(self.path)))
+
+    @property
     def output(self) -> str:
         """What the command printed so far."""
         return os.path.join(self.path, "output.log")
@@ -78,8 +83,13 @@ class Live:
         return os.path.join(self.path, "manifests")
 
     def write_state(self, state: dict[str, Any]) -> None:
-        """Replace the state by this one; a crash leaves the old or the new, whole."""
-        self._write(_STATE, state, durable=True)
+        """Write the state of a run that is about to be, before `rename`: under its temporary name nobody reads the folder."""
+        self._written[_STATE] = state
+        with open(os.path.join(self.path, _STATE), "wb") as file:
+            file.write(encode_json(state))
+            file.flush()
+            sync(file.fileno())
+        _sync_folder(self.path)
 
     def read_state(self) -> dict[str, Any]:
         """The state. `FormatError` where it is missing or damaged."""
@@ -152,19 +162,14 @@ class Live:
             os.close(self.lock)
             self.lock = None
 
-    def _write(self, name: str, value: object, *, durable: bool = False) -> None:
-        """Replace a file whole. `durable` is against a power cut; the death of any process it survives anyhow."""
+    def _write(self, name: str, value: object) -> None:
+        """Replace a file whole: the death of any process leaves the old or the new."""
         self._written[name] = value
         path = os.path.join(self.path, name)
         temporary = f"{path}.{os.getpid()}.tmp"
         with open(temporary, "wb") as file:
             file.write(encode_json(value))
-            file.flush()
-            if durable:
-                sync(file.fileno())
         os.rename(temporary, path)
-        if durable:
-            _sync_folder(self.path)
 
 
 def create(common_dir: str) -> Live:
@@ -184,6 +189,12 @@ def create(common_dir: str) -> Live:
         with open(os.path.join(path, _RESERVE), "wb") as file:
             file.write(b" " * _RESERVED)
     except OSError as error:
+        if error.errno in NO_LOCKS:
+            _remove_tree(path)
+            raise GitxpError(
+                f"gitxp cannot lock a file in {folder}: {error.strerror}.",
+                hint="Work in a clone on a file system with locks, or have this one mounted with them (Lustre: -o flock).",
+            ) from error
         raise GitxpError(
             f"gitxp cannot write to {folder}: {error.strerror}.",
             hint="It keeps its runs in the repository's own folder: make that writable, or work in a clone.",
@@ -244,7 +255,7 @@ def find_abandoned(common_dir: str, host: str) -> Iterator[Live]:
             if entry.startswith(".gone-") or (entry.startswith(".new-") and _is_old(path)):
                 _remove_tree(path)
             continue
-        if not try_lock(lock) or not _is_same(lock, os.path.join(path, _LOCK)):
+        if not is_free(lock) or not _is_same(lock, os.path.join(path, _LOCK)):
             os.close(lock)
             continue
         live = Live(path, lock)
@@ -254,6 +265,16 @@ def find_abandoned(common_dir: str, host: str) -> Iterator[Live]:
             yield live
         else:
             os.close(lock)
+
+
+def is_free(lock: int) -> bool:
+    """Take the lock, if nobody has it; where this machine knows no locks it cannot tell, and leaves the run alone."""
+    try:
+        return try_lock(lock)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return False
+        raise
 
 
 def _is_left(live: Live, host: str) -> bool:

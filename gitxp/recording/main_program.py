@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gitxp.capture.constants import MAX_SOURCE, find_constants
+from gitxp.capture.params.constants import MAX_SOURCE, find_constants
 from gitxp.git.snapshot_files import find_blobs, read_blobs
 from gitxp.recording.folding import depths
 from gitxp.recording.statements import Statement

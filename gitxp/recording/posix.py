@@ -11,7 +11,7 @@ import os
 import sys
 import termios
 
-from gitxp.recording.csignal import signal
+from gitxp.csignal import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 _SHELL = "/bin/sh"
 _PR_SET_CHILD_SUBREAPER = 36
+# Lustre that is mounted without `flock` says ENOSYS, NFS whose lock service is not there ENOLCK, others EOPNOTSUPP.
+NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP})
 
 
 def try_lock(fd: int) -> bool:
-    """Take the lock of an open file, if nobody has it; it is held until every copy of the descriptor is closed."""
+    """Take the lock of an open file, if nobody has it; it is held until every copy of the descriptor is closed.
+
+    Raises `OSError` with an errno of `NO_LOCKS` where the file system has no locks.
+    """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

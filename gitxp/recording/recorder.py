@@ -15,9 +15,8 @@ import os
 import select
 import time
 
+from gitxp.csignal import signal
 from gitxp.format import format_time
-from gitxp.recording.conclusion import conclude
-from gitxp.recording.csignal import signal
 from gitxp.recording.output import OutputLog
 from gitxp.recording.posix import signal_group, spawn
 from gitxp.recording.relay import Relay
@@ -43,6 +42,7 @@ _TICK = 5.0  # seconds between two syncs of what was logged: what a power cut ma
 _PARTNER = 0.05  # a signal to the whole group reaches both processes within this many seconds
 _QUIET = 0.2  # after the command's end: how long to wait for more from others who hold its output open
 _DRAIN = 2.0  # … and how long at the most
+_REACTION = 0.2  # nobody answers the command's end within so many seconds: what comes by then was sent before it
 _LOOK = 0.25  # how often to look whether we have come to the foreground
 _KEEP_READY = 1.0  # how long the process that is to write the last commit waits for a short command
 _FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
@@ -99,7 +99,9 @@ class Recorder:
         self.streams.close_theirs()
         self.relay.command_pid = self.pid
         self._tell(f"pid {self.pid}")
+        self._note_own()
         self.task.facts.start(self.task.live)
+        _import_the_end()
         if not self.is_over:
             self._watch()
         return self.conclude()
@@ -112,6 +114,7 @@ class Recorder:
         self.is_over = bool(self.ended)
         self.relay.take_terminal()
         self.task.facts.start(self.task.live)
+        _import_the_end()
         if not self.is_over:
             self._reap()
             self._watch()
@@ -135,6 +138,11 @@ class Recorder:
             self.log.write(words)
             os.write(2, words)
             self._end({"exit_code": _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE})
+
+    def _note_own(self) -> None:
+        from gitxp.store.own import note_own  # the command is on its way by now
+
+        note_own(self.task.live.common_dir, self.task.tip)
 
     def _watch(self) -> None:
         """Until the command is over and what it printed has been passed on."""
@@ -243,8 +251,7 @@ class Recorder:
         elif number == signal.SIGCONT:
             self._resume()
         elif number in PASSED_ON:
-            if self.is_over:
-                self._impatient = True
+            self._impatient = self._impatient or self._is_answer()
             self._match(number, from_front=from_front)
 
     def _match(self, number: int, *, from_front: bool) -> None:
@@ -303,6 +310,8 @@ class Recorder:
 
         Where the last commit could not be written, the live folder stays, and a later command tries again.
         """
+        from gitxp.recording.conclusion import conclude
+
         self.relay.finish()
         self.relay.give_terminal_back()
         task = self.task
@@ -321,9 +330,19 @@ class Recorder:
 
     def _is_impatient(self) -> bool:
         """Whether the user pressed Ctrl-C since the command's end: what takes long is left out then."""
-        if not self._impatient:
-            self._impatient = any(number in PASSED_ON for number in self.signals.take())
+        if not self._impatient and any(number in PASSED_ON for number in self.signals.take()):
+            self._impatient = self._is_answer()
         return self._impatient
+
+    def _is_answer(self) -> bool:
+        """Whether a signal of now is somebody's answer to the command's end, and not what ended it or came along."""
+        return self.is_over and time.monotonic() - self._over_since > _REACTION
+
+
+def _import_the_end() -> None:
+    """Import what every end of a run needs: while the command runs it delays nothing, and gitxp may be upgraded meanwhile."""
+    import gitxp.recording.conclusion
+    import gitxp.recording.logged  # noqa: F401
 
 
 def _exists(pid: int) -> bool:

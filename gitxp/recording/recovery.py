@@ -13,6 +13,7 @@ from gitxp.errors import GitxpError
 from gitxp.format import RUN_REFS
 from gitxp.recording.finish import find_open_tip, finish
 from gitxp.recording.live import find_abandoned
+from gitxp.store.own import note_finished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def recover(git: Git, common_dir: str) -> list[Recovered]:
             tip = find_open_tip(git, live)
             if tip is not None:
                 _clear_ref_lock(common_dir, name)
-                record = finish(git, live, tip).record
-                done.append(Recovered(name, record["status"]))
+                finished = finish(git, live, tip)
+                note_finished(git, common_dir, None, finished.below, finished.commit)
+                done.append(Recovered(name, finished.record["status"]))
             live.remove()
         except (GitxpError, OSError) as error:
             live.release()

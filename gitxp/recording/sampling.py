@@ -76,7 +76,7 @@ class Sampling:
     def _find_usage(self) -> Look | None:
         with NO_FORK:
             try:
-                from gitxp.capture.usage import find_usage
+                from gitxp.capture.environment.usage import find_usage
             except ImportError:
                 return None  # psutil is not installed
             usage = find_usage(self._pid)
@@ -92,7 +92,7 @@ class Sampling:
     def _find_gpu_usage(self) -> Look | None:
         with NO_FORK:
             try:
-                from gitxp.capture.gpu_usage import find_gpu_usage
+                from gitxp.capture.environment.gpu_usage import find_gpu_usage
             except ImportError:
                 return None  # nvidia-ml-py is not installed
         usage = find_gpu_usage(self._environ)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.said_params import ARGV
-from gitxp.capture.secrets import REDACTED, redact_value
+from gitxp.capture.params.said import ARGV
+from gitxp.capture.secrets.redaction import REDACTED, redact_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

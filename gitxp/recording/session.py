@@ -23,6 +23,7 @@ from gitxp.recording.conclusion import conclude
 from gitxp.recording.kernel import find_notebook, find_shell
 from gitxp.recording.launch import Opening
 from gitxp.store.archived_names import ARCHIVES, find_archived
+from gitxp.store.own import note_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Session:
         self._tip = tip
         self._live = opening.live
         self._facts = opening.facts
+        note_own(self._live.common_dir, tip)
         self._started = time.monotonic()
         self._stop = threading.Event()
         record = opening.record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitxp.recording.csignal import signal
+from gitxp.csignal import signal
 
 # What a user or a scheduler may send to a running program, and would have it get. Not SIGTSTP: stopping is the
 # kernel's affair, and reaches the whole group.

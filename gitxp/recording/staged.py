@@ -10,7 +10,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.hashing import hash_file, make_buffer
+from gitxp.capture.data.hashing import hash_file, make_buffer
 from gitxp.capture.outputs import MAX_ENTRIES, MAX_FILE, MAX_TOTAL, is_refused, put_large, size_words
 from gitxp.git.lfs import Store, encode_pointer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from gitxp.capture.config import Config
-from gitxp.capture.environment import Surroundings
+from gitxp.capture.environment.surroundings import Surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,6 +22,11 @@ def data_rows(about: Mapping[str, Any]) -> list[list[Cell]]:
     return _rows(mappings_of(about.get("data")), {})
 
 
+def large_rows(about: Mapping[str, Any]) -> list[list[Cell]]:
+    """A row for each untracked file of the snapshot that is a pointer, with whether its content is here."""
+    return _rows(mappings_of(about.get("large")), {})
+
+
 def output_rows(about: Mapping[str, Any]) -> list[list[Cell]]:
     """A row for each output that the program did not log under a name."""
     return _rows([item for item in mappings_of(about.get("outputs")) if not item.get("key")], _WRITTEN)
@@ -43,6 +48,11 @@ def logged_rows(about: Mapping[str, Any]) -> list[list[Cell]]:
 def has_artifacts(about: Mapping[str, Any]) -> bool:
     """Whether an output is stored with the run."""
     return any(item.get("stored") is True for item in mappings_of(about.get("outputs")))
+
+
+def lacks_content(about: Mapping[str, Any]) -> bool:
+    """Whether the content of a large file is not in this clone."""
+    return any(item.get("here") is False for key in ("large", "outputs") for item in mappings_of(about.get(key)))
 
 
 def _rows(items: Sequence[Mapping[str, Any]], sources: Mapping[str, str]) -> list[list[Cell]]:
@@ -76,6 +86,7 @@ def _remarks(item: Mapping[str, Any], sources: Mapping[str, str]) -> list[str]:
         *([f"of {text_of(item['modified'])}"] if item.get("modified") else []),
         *([f"DVC {text_of(item['dvc_md5'])[:_SHORT_DIGEST]}"] if item.get("dvc_md5") else []),
         *([f"LFS {_lfs(text_of(item['lfs_oid']))}"] if item.get("lfs_oid") else []),
+        *(["here" if item["here"] else "not here"] if "here" in item else []),
         *([sources.get(text_of(item["source"]), text_of(item["source"]))] if item.get("source") else []),
         *(["stored"] if stored is True else [text_of(stored)] if isinstance(stored, str) else []),
         *([f"as {text_of(item['artifact'])}"] if item.get("artifact") else []),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.format import SYSTEM_PREFIX, contradicts
 from gitxp.render.environment import environment_rows
-from gitxp.render.files_of_run import data_rows, has_artifacts, logged_rows, output_rows
+from gitxp.render.files_of_run import data_rows, has_artifacts, lacks_content, large_rows, logged_rows, output_rows
 from gitxp.render.measure import fit, shorten, width_of, wrap
 from gitxp.render.sources import source_rank, source_text
 from gitxp.render.style import Style, ink_of_status
@@ -55,6 +55,7 @@ def render_page(about: Mapping[str, Any], *, width: int | None, now: float, styl
         ("System", _system(about), ("", "last", "min", "max", "points")),
         ("Summary", _summary(about), ()),
         ("Data", data_rows(about), ()),
+        ("Large files", large_rows(about), ()),
         ("Outputs", output_rows(about), ()),
         ("Logged", logged_rows(about), ()),
         ("Not recorded", _problems(about), ()),
@@ -122,7 +123,7 @@ def _facts(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
         "changes": _changes(about) if base or about.get("changes") or about.get("snapshot") is False else "",
         "left out": _skipped(about.get("skipped")),
         "submodules": some([_submodule(item) for item in mappings_of(about.get("submodules"))], ", "),
-        "by": text_of("@".join(where)),
+        "by": text_of("@".join(where)) + (" (not made here)" if about.get("own") is False else ""),
         "group": text_of(about.get("group")),
         "tags": some([text_of(tag) for tag in list_of(about.get("tags"))], ", "),
         **{f"note {i}" if i > 1 else "note": text_of(n) for i, n in enumerate(list_of(about.get("notes")), 1)},
@@ -228,10 +229,12 @@ def _next_steps(about: Mapping[str, Any], width: int | None, style: Style) -> st
     """What to type next; on a narrow terminal without what it is good for."""
     name = text_of(about.get("name"))
     artifact = [Cell(f"git show experiments/{name}:.gitxp/artifacts/PATH"), Cell("an output that is stored", "faint")]
+    large = [Cell(f"gitxp pull --large {name}"), Cell("large files that are not here", "faint")]
     steps = [
         [Cell(f"gitxp logs {name}"), Cell("what it printed", "faint")],
         [Cell(f"git show experiments/{name}:PATH"), Cell("a file as it was when it ran", "faint")],
         *([artifact] if has_artifacts(about) else []),
+        *([large] if lacks_content(about) else []),
         [Cell(f"gitxp diff {name} @"), Cell("what differs from the newest run", "faint")],
     ]
     if width is not None and len(_INDENT) + sum(_widths(steps)) + GAP > width:

@@ -41,7 +41,7 @@ class Annotating(Archiving):
         from dataclasses import replace
 
         from gitxp.annotations import Edit
-        from gitxp.capture.secrets import redact_text
+        from gitxp.capture.secrets.redaction import redact_text
         from gitxp.errors import UsageError
         from gitxp.format import format_time
         from gitxp.store import annotate as writer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.repo.base import Base
+from gitxp.repo.restoring import Restoring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gitxp.keeping.rules import Rules
 
 
-class Collecting(Base):
+class Collecting(Restoring):
     """What may go, goes."""
 
     def plan_gc(
@@ -58,4 +58,7 @@ class Collecting(Base):
         """
         from gitxp.keeping.collection import collect
 
+        for left in self._unfinished():
+            if not left.files:
+                left.clear()
         return collect(self._git_here(), self.location.common_dir, plan, time.time())

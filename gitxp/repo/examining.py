@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from gitxp.repo.restoring import Restoring
 from gitxp.repo.sharing import Sharing
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
 
 
-class Examining(Sharing):
+class Examining(Restoring, Sharing):
     """What takes the space, and what is not as it should be."""
 
     def init(self) -> str | None:
@@ -79,6 +80,7 @@ class Examining(Sharing):
             unrecovered=[(run.name, run.problem or "") for run in recovered if run.status is None],
             host=os.uname().nodename,
             now=time.time(),
+            unfinished=self._unfinished(),
         )
         self.recovered = [run for run in recovered if run.status is not None]
         limits = self.config.snapshot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitxp.repo.sharing import Sharing
+from gitxp.repo.sharing import Sharing, refuse_storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,18 +31,24 @@ class Folding(Sharing):
         """What `fold_there` would do: which archives a remote lacks, and which refs there they make superfluous.
 
         It is about all archives that are here, or about these runs alone and the archives that have them. What the remote
-        has in the same archives is taken in first, unless `dry_run`. Raises `UsageError` where a run is in no archive,
-        `GitxpError` where an archive there cannot be joined with the one here, `GitFailed` where the remote cannot be asked.
+        has in the same archives is taken in first, unless `dry_run`. Raises `UsageError` where a run is in no archive, or git
+        pushes to several addresses; `GitxpError` where an archive there cannot be joined with the one here, `GitFailed` where the remote cannot be asked.
         """
         from gitxp.errors import UsageError
-        from gitxp.git.remote import list_there
+        from gitxp.git.remote import There, list_there
         from gitxp.sharing.folded_there import find_behind, plan_fold
 
+        if len(remote.receivers) > 1:
+            raise UsageError(
+                f"{remote.label} has several addresses that are pushed to.",
+                hint="Give one of them in place of its name: gitxp archive-refs --remote URL",
+            )
+        (remote,) = remote.receivers
         lines = self._lines_of(runs)
         in_archives = {line.id for line in lines}
         if missing := [run.name for run in runs if run.id not in in_archives]:
             raise UsageError(f"{missing[0]} is in no archive.", hint=f"Fold it first: gitxp archive-refs {missing[0]}")
-        there = list_there(self._network(), remote.receiver, said)
+        there, branches = list_there(self._network(), remote, said)
         archives = self._archives_of(lines)
         behind = find_behind(self.git, self._reader(), archives, there)
         if behind and not dry_run:
@@ -50,12 +56,18 @@ class Folding(Sharing):
             lines = self._lines_of(runs)
             archives = self._archives_of(lines)
         told = [(line.name, line.commit, line.ref, line.id) for line in lines]
-        return plan_fold(self.git, self._reader(), remote, there, archives, told)
+        return plan_fold(self.git, self._reader(), remote, There(there, branches), archives, told)
 
-    def fold_there(self, plan: FoldPlan, *, said: Callable[[bytes], None] = lambda _: None) -> FoldedThere:
+    def fold_there(
+        self,
+        plan: FoldPlan,
+        *,
+        said: Callable[[bytes], None] = lambda _: None,
+        allow_storage: Callable[[str], bool] = refuse_storage,
+    ) -> FoldedThere:
         """Do what was planned: archives go, and the refs that they cover are deleted there, each if it is what it was.
 
-        Nothing is deleted unless the archives are there. Raises `SecretsFound` where something of what would go looks like a
+        Nothing is deleted unless the archives are there. For `allow_storage`, see `push`. Raises `SecretsFound` where something of what would go looks like a
         secret, `GitFailed` where the remote cannot be reached; then nothing was done.
         """
         from gitxp.errors import SecretsFound
@@ -64,12 +76,13 @@ class Folding(Sharing):
 
         if plan.going:
             outgoing = Outgoing([Going(name, name, plan.archives[name]) for name in plan.going])
-            if self._survey(plan.remote, outgoing).secrets:
+            outgoing.there = list(plan.tips_there)
+            if self._survey(plan.remote, outgoing, lambda _: None).secrets:
                 raise SecretsFound(
                     "Nothing was pushed: something in these archives looks like a secret.",
                     hint=f"See what, and send it if you want: gitxp push {plan.remote.label} --force-secrets",
                 )
-            self._store_large(plan.remote, outgoing, lambda *_: None)
+            self._store_large(plan.remote, outgoing, lambda *_: None, allow_storage)
         return fold_there(self._network(), plan, said)
 
     def _lines_of(self, runs: Sequence[Run]) -> list[Line]:
@@ -92,7 +105,7 @@ class Folding(Sharing):
         from gitxp.git.remote import fetch, list_tracked
         from gitxp.sharing.archives import take_in_archives
 
-        fetch(self._network(), remote.receiver, names, said)
+        fetch(self._network(), remote, names, said)
         now = list_tracked(self.git, remote)
         result = Pulled()
         take_in_archives(self.git, self._reader(), {name: now[name] for name in names if name in now}, result)

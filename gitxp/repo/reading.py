@@ -10,7 +10,7 @@ from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from gitxp.format import Point
@@ -29,22 +29,60 @@ _FEW = 20  # runs that are looked for one by one
 class Reading(Base):
     """Runs as they are."""
 
-    def page(self, limit: int | None = None, *, archived: bool = False) -> Page:
+    def page(
+        self, limit: int | None = None, *, archived: bool = False, where: str | None = None, sort: str | None = None
+    ) -> Page:
         """The newest runs, at most `limit` of them (None: all), and how many there are in all.
 
-        Runs that were archived are among them only with `archived`.
-        A run that is running here has the metrics that it logged so far, unless there are hundreds of thousands of points.
+        `where` is an expression, `metrics.loss < 0.5 and params.opt == "adam"`, which takes those of which it is true;
+        `sort` is an order, `metrics.loss,-started`, in place of the newest first. Raises `UsageError` for what cannot be
+        understood, with the place. Runs that were archived are among them only with `archived`.
+        A run that is running here has the metrics that it logged so far, unless there are hundreds of thousands of
+        points; an expression sees those that were committed.
         """
-        page = self._index().newest(limit, archived=archived)
+        if where is None and sort is None:
+            page = self._index().newest(limit, archived=archived)
+        else:
+            from gitxp.query.index import Asked
+
+            page = self._index().search(Asked(where, sort, archived), limit)
         if not any(run.status == RUNNING for run in page.runs):
             return page
         from dataclasses import replace
 
         return replace(page, runs=tuple(_with_points(run, self._live_points(run, _QUICK)) for run in page.runs))
 
-    def runs(self, limit: int | None = None, *, archived: bool = False) -> list[Run]:
-        """The newest runs, at most `limit` of them (None: all), newest first; archived ones only with `archived`."""
-        return list(self.page(limit, archived=archived).runs)
+    def runs(
+        self, limit: int | None = None, *, archived: bool = False, where: str | None = None, sort: str | None = None
+    ) -> list[Run]:
+        """The runs of `page`: at most `limit` of them (None: all), newest first unless `sort` says otherwise."""
+        return list(self.page(limit, archived=archived, where=where, sort=sort).runs)
+
+    def find(self, where: str | None = None, sort: str | None = None, *, archived: bool = False) -> list[RunName]:
+        """The names of the runs of `runs`, without reading their records. Raises `UsageError`."""
+        from gitxp.query.index import Asked
+
+        return [found.name for found in self._index().values(Asked(where, sort, archived), ())]
+
+    def read(self, names: Sequence[RunName]) -> list[Run]:
+        """The runs of exactly these names, in their order, as the index knows them. `UnknownRun` where one is gone."""
+        return self._index().read(names)
+
+    def all_series(self, runs: Iterable[Run], metrics: Sequence[str] = ()) -> Iterator[tuple[RunName, str, Series]]:
+        """The series of these metrics (none: of all) of runs, one after the other: name, metric, points.
+
+        A run without a metric is passed over.
+        """
+        from gitxp.series import Series
+        from gitxp.store.runs import list_series
+
+        for run in runs:
+            if run.problem:
+                continue
+            there = {*list_series(self._reader(), run.commit), *self._live_points(run)}
+            for metric in metrics or sorted(there):
+                if metric in there:
+                    yield run.name, metric, Series(self.series(run, metric))
 
     def get(self, text: str) -> Run:
         """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.
@@ -64,11 +102,14 @@ class Reading(Base):
     def show(self, run: Run) -> dict[str, Any]:
         """The record, with `ref`, `commit`, `tags`, `notes`, and `environment` and `series` (names of metrics with a series).
 
+        Entries of `large` and `outputs` that are large objects (`lfs_oid`) have `here`: whether the content is in this clone.
+        `own` tells whether it was made here by this user, or trusted by them: what `rerun` executes without asking.
         Of a run that is running here, `metrics` and `series` are those of what it logged so far.
         An environment that cannot be read is left out, and `problem` says why. Raises `FormatError` where the record
         itself cannot be read.
         """
         from gitxp.errors import FormatError
+        from gitxp.store.own import is_own
         from gitxp.store.runs import list_series, read_environment
 
         if run.problem:
@@ -78,6 +119,10 @@ class Reading(Base):
             )
         live = self._live_points(run)
         shown = _with_points(run, live).to_json()
+        shown["own"] = is_own(self._git_here(), self.location.common_dir, run.commit)
+        for key in ("large", "outputs"):
+            if any("lfs_oid" in item for item in shown.get(key, ())):
+                shown[key] = self._with_here(shown[key])
         try:
             shown["environment"] = read_environment(self._reader(), run.commit)
             shown["series"] = sorted({*list_series(self._reader(), run.commit), *live})
@@ -186,6 +231,18 @@ class Reading(Base):
         except (OSError, FormatError):
             return {}  # it ended while we looked
 
+    def _with_here(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The entries, with whether the large object that each names is here."""
+        from gitxp.git.lfs import Pointer, parse_oid
+
+        store = self._large_store()
+        told = []
+        for item in items:
+            oid = parse_oid(item.get("lfs_oid", ""))
+            here = {} if oid is None else {"here": store.find(Pointer(oid, item.get("size", -1))) is not None}
+            told.append({**item, **here})
+        return told
+
     def _committed_output(self, run: Run) -> Iterator[bytes]:
         from gitxp.git.refs import find_ref
         from gitxp.store.runs import read_output
@@ -223,13 +280,13 @@ def _read_on(reader: OutputReader, live: str, *, follow: bool) -> Iterator[bytes
 
 def _is_abandoned(live: str) -> bool:
     """Whether the recorder is gone: its lock is free."""
-    from gitxp.recording.posix import try_lock
+    from gitxp.recording.live import is_free
 
     try:
         lock = os.open(os.path.join(live, "lock"), os.O_RDWR)
     except OSError:
         return False  # the folder is going away, or is not ours to look into
     try:
-        return try_lock(lock)
+        return is_free(lock)
     finally:
         os.close(lock)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gitxp.restoring.plan import Plan
     from gitxp.restoring.requirements import Recipe
     from gitxp.restoring.verdict import Finding, Reproduction
+    from gitxp.store.doing import Doing
 
 
 class Rerunning(Reading, Restoring):
@@ -34,12 +35,17 @@ class Rerunning(Reading, Restoring):
         """
         from gitxp.restoring.changes import changed_command
         from gitxp.restoring.plan import make_plan
-        from gitxp.restoring.trust import is_own
-        from gitxp.store.writer import find_identity
+        from gitxp.restoring.requirements import find_own_folders
+        from gitxp.store.own import is_own
+        from gitxp.store.runs import read_environment
 
-        git = self._git_here()
-        own = is_own(git, run, find_identity(git, os.environ), os.uname().nodename)
-        return make_plan(run, changed_command(run, changes), self._recipe(run) if env else None, is_own=own)
+        return make_plan(
+            run,
+            changed_command(run, changes),
+            self._recipe(run) if env else None,
+            find_own_folders(read_environment(self._reader(), run.commit), self._tops()),
+            is_own=is_own(self._git_here(), self.location.common_dir, run.commit),
+        )
 
     def rerun(
         self,
@@ -57,8 +63,8 @@ class Rerunning(Reading, Restoring):
     ) -> Rerun:
         """Run the command of a run again on its snapshot, in a worktree beside the repository, and record that as a run.
 
-        Its record names the other as `parent_run`. For `changes` and `env`, see `plan_rerun`. A run that is not the user's
-        own is executed with `trust` only, else this is a `UsageError`. The worktree is taken away when the command has
+        Its record names the other as `parent_run`. For `changes` and `env`, see `plan_rerun`. A run that was not made here is
+        executed with `trust` only, which is remembered; else this is a `UsageError`. The worktree is taken away when the command has
         ended, unless files are left in it that no run has, or with `keep`. `on_ready` is told before the command starts;
         for `on_start` and what else holds, see `run`.
         """
@@ -114,13 +120,22 @@ class Rerunning(Reading, Restoring):
         return Reproduction(run.name, again.name, tuple(findings), done.place)
 
     def _trusted(self, run: Run, changes: Sequence[str], *, env: bool, trust: bool) -> Plan:
+        from gitxp.store.own import TRUSTED, note_own
+
         plan = self.plan_rerun(run, changes, env=env)
-        if not plan.is_own and not trust:
+        if plan.is_own:
+            return plan
+        if not trust:
             raise UsageError(
-                f"{run.name} is not your own run of this machine, and running it executes what is in it.",
+                f"{run.name} was not made here, as far as is known, and running it executes what is in it.",
                 hint=f"Look at it (gitxp show {run.name}), and if you trust it: --trust",
             )
+        note_own(self.location.common_dir, run.commit, TRUSTED)
         return plan
+
+    def _tops(self) -> list[str]:
+        """The folders that the user's working tree may be known by."""
+        return [*filter(None, [self.location.toplevel]), self.location.common_dir.removesuffix("/.git")]
 
     def _rerun(
         self,
@@ -136,10 +151,9 @@ class Rerunning(Reading, Restoring):
         from gitxp.repo.rerun import Rerun
         from gitxp.restoring.checkout import remove_worktree
         from gitxp.restoring.leftovers import find_leftovers
+        from gitxp.store.doing import Doing
 
         chosen = check_name(name) if name is not None else make_name(os.urandom(8))
-        restored = self._restore_for(plan, chosen, to)
-        place = restored.path
         has_begun = False
 
         def begin(started: Started) -> None:
@@ -148,33 +162,37 @@ class Rerunning(Reading, Restoring):
             if on_start is not None:
                 on_start(started)
 
-        try:
-            prepared = self._prepare(plan, chosen, restored)
-            if on_ready is not None:
-                on_ready(prepared)
-            outcome = self._execute(prepared, metrics_from, begin)
-        except BaseException:
-            if not has_begun:
+        with Doing(self.location.common_dir, what="rerun") as note:
+            restored = self._restore_for(plan, chosen, to, note)
+            place = restored.path
+            try:
+                prepared = self._prepare(plan, chosen, restored)
+                links = prepared.links
+                note.say(is_complete=True, name=chosen, links=links.links, copies=links.copies)
+                if on_ready is not None:
+                    on_ready(prepared)
+                outcome = self._execute(prepared, metrics_from, begin)
+            except BaseException:
+                if not has_begun:
+                    remove_worktree(self.git, place)
+                raise
+            if keep or outcome.ending.status is None:
+                return Rerun(outcome, place)
+            left = find_leftovers(Git(place), links, self._stored(outcome.name) or set(), self.location.toplevel)
+            if left:
+                return Rerun(outcome, place, tuple(left))
+            try:
                 remove_worktree(self.git, place)
-            raise
-        if keep or outcome.ending.status is None:
-            return Rerun(outcome, place)
-        outputs = self.get(outcome.name).record.get("outputs", ())
-        stored = {item["path"] for item in outputs if item.get("stored")}
-        left = find_leftovers(Git(place), prepared.links, stored, self.location.toplevel)
-        if left:
-            return Rerun(outcome, place, tuple(left))
-        try:
-            remove_worktree(self.git, place)
-        except GitFailed:
-            return Rerun(outcome, place)
-        return Rerun(outcome, None)
+            except GitFailed:
+                return Rerun(outcome, place)
+            return Rerun(outcome, None)
 
-    def _restore_for(self, plan: Plan, name: str, to: str | os.PathLike[str] | None) -> Restored:
+    def _restore_for(self, plan: Plan, name: str, to: str | os.PathLike[str] | None, note: Doing) -> Restored:
         from gitxp.restoring.checkout import default_place, restore
 
         place = os.path.abspath(to) if to is not None else default_place(self.location, name)
-        return self._with_large(plan.run, restore(self._git_here(), plan.run, os.path.realpath(place)))
+        restored = restore(self._git_here(), plan.run, os.path.realpath(place), doing=note)
+        return self._with_large(plan.run, restored)
 
     def _prepare(self, plan: Plan, name: str, restored: Restored) -> Prepared:
         """Bring to the folder what the command needs besides."""
@@ -182,7 +200,6 @@ class Rerunning(Reading, Restoring):
         from gitxp.restoring.links import Links, link_data, make_folder
         from gitxp.restoring.rebuilding import rebuild
         from gitxp.restoring.requirements import find_own_packages
-        from gitxp.store.runs import read_environment
 
         toplevel, place = self.location.toplevel, restored.path
         links = Links() if toplevel is None else link_data(Git(toplevel), plan.run, place, plan.program)
@@ -191,10 +208,8 @@ class Rerunning(Reading, Restoring):
         environment = None
         if plan.recipe is not None:
             environment = rebuild(plan.recipe, os.path.join(self.location.common_dir, "gitxp", "envs"), place)
-        tops = [*filter(None, [toplevel]), self.location.common_dir.removesuffix("/.git")]
-        recorded = read_environment(self._reader(), plan.run.commit)
         notices = [*restored.notices, *(f"a submodule, left empty: {path}" for path in restored.submodules)]
-        own = find_own_packages(recorded, tops, place)
+        own = find_own_packages(plan.own_folders, place)
         return Prepared(plan, name, place, links, environment, tuple(own), tuple(notices))
 
     def _execute(self, prepared: Prepared, metrics_from: Sequence[str], on_start: Callable[[Started], None]) -> Outcome:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitxp.restoring.artifacts import Artifact
     from gitxp.restoring.branch import Branch
     from gitxp.restoring.checkout import Restored
+    from gitxp.store.doing import Unfinished
 
 
 class Restoring(Base):
@@ -40,6 +41,25 @@ class Restoring(Base):
             place = os.path.abspath(to) if to is not None else default_place(self.location, run.name)
             restored = restore(self._git_here(), run, os.path.realpath(place), worktree=worktree)
         return self._with_large(run, restored)
+
+    def _stored(self, name: str) -> set[str] | None:
+        """The paths that a run has as artifacts; none where there is no such run, None where it goes on."""
+        from gitxp.git.refs import find_ref
+        from gitxp.names import RunName
+        from gitxp.store.runs import read_run
+
+        if os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", name)):
+            return None
+        where = find_ref(self._git_here(), RunName(name))
+        outputs = read_run(self._reader(), where).record.get("outputs", ()) if where is not None else ()
+        return {item["path"] for item in outputs if item.get("stored")}
+
+    def _unfinished(self) -> list[Unfinished]:
+        """What restores and reruns left that were killed."""
+        from gitxp.restoring.unfinished import list_unfinished
+
+        location = self.location
+        return list(list_unfinished(self._git_here(), location.common_dir, location.toplevel, self._stored))
 
     def bring_back(self, ref: str) -> str:
         """Make the files of the working tree those that a ref below `refs/gitxp/undo/` kept; the ref of those until now."""
@@ -93,14 +113,15 @@ class Restoring(Base):
         `to` is a file or a folder; without it, it is this folder, and the artifact's own name. Without `force`, nothing
         that is there is replaced. The errors are those of `read_artifact`, and `UsageError` where it is there.
         """
-        from gitxp.restoring.artifacts import find_artifact, list_artifacts, read_artifact, write_artifact
+        from gitxp.restoring.artifacts import find_artifact, list_artifacts, read_artifact
+        from gitxp.restoring.new_file import write_new_file
 
         objects = self._reader()
         artifact = find_artifact(list_artifacts(objects, run), path, run)
         target = os.path.abspath(to if to is not None else self.path)
         if os.path.isdir(target):
             target = os.path.join(target, os.path.basename(artifact.path))
-        return target, write_artifact(read_artifact(objects, artifact, self._large_bytes), target, force=force)
+        return target, write_new_file(read_artifact(objects, artifact, self._large_bytes), target, force=force)
 
     def _with_large(self, run: Run, restored: Restored) -> Restored:
         from gitxp.restoring.large import bring_large

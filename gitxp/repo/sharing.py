@@ -30,14 +30,24 @@ def _nothing(_: object) -> None:
     """Tell nobody."""
 
 
+def _say_nothing(_leaving: Leaving, _remote: Remote) -> None:
+    """Tell nobody."""
+
+
 def _no_storing(_address: str, _count: int, _size: int) -> None:
     """Tell nobody."""
+
+
+def refuse_storage(_address: str) -> bool:
+    """Allow no storage that was not allowed before."""
+    return False
 
 
 class Sharing(Base):
     """Runs between repositories. The network is git's: its credentials, ssh, hooks and words.
 
-    `said` is told what git and the other side say meanwhile, as bytes that may hold anything.
+    `said` is told what git and the other side say meanwhile, as bytes that may hold anything, and `doing` what gitxp
+    itself does.
     """
 
     def remote(self, name: str | None = None, *, to_push: bool = False) -> Remote:
@@ -54,11 +64,25 @@ class Sharing(Base):
         from gitxp.git.remote import list_remotes, list_tracked
         from gitxp.sharing.outline import outline
 
-        tips = [(run.name, run.commit) for run in self._index().tips() if not run.is_folded]
-        return [outline(remote, list_tracked(self.git, remote), tips) for remote in list_remotes(self._git_here())]
+        tips = [run.commit for run in self._index().tips() if not run.is_folded]
+        return [
+            outline(
+                remote,
+                len(list_tracked(self.git, remote)),
+                [set(list_tracked(self.git, receiver).values()) for receiver in remote.receivers],
+                tips,
+            )
+            for remote in list_remotes(self._git_here())
+        ]
 
     def pull(
-        self, remote: Remote, names: Collection[str] = (), *, runs_removed_here: bool = False, said: Said = _nothing
+        self,
+        remote: Remote,
+        names: Collection[str] = (),
+        *,
+        runs_removed_here: bool = False,
+        said: Said = _nothing,
+        doing: Callable[[str], None] = _nothing,
     ) -> Pulled:
         """Bring the runs of a remote here: all of them, or those of these names there. One connection.
 
@@ -77,10 +101,13 @@ class Sharing(Base):
         refused = fetch(self._network(), remote, names or None, said)
         after = list_tracked(self.git, remote)
         there = {name: tip for name, tip in after.items() if name in names} if names else after
+        changed = sum(tip != before.get(name) for name, tip in there.items())
+        doing(f"Taking in {changed:,} runs")
+        objects = self._reader(changed)
         before_runs = Pulled()
-        take_in_archives(self.git, self._reader(), there, before_runs)
+        take_in_archives(self.git, objects, there, before_runs)
         wishes = self._wishes(names, everything=runs_removed_here)
-        pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
+        pulled = take_in(self.git, objects, there, self._index().names_of, wishes)
         pulled.archives, pulled.left[:0] = before_runs.archives, before_runs.left
         self._follow_archives(pulled)
         pulled.left += [Left(name, words) for name, words in refused.items()]
@@ -127,6 +154,8 @@ class Sharing(Base):
         """What the runs with these tips are called here, by name there; those that are not here are left out."""
         from gitxp.store.runs import read_runs
 
+        if not tips:
+            return {}
         reads = zip(tips, read_runs(self._reader(), list(tips.values())), strict=True)
         ids = {name: read.record["id"] for name, read in reads if "id" in read.record}
         names = self._index().names_of(ids.values())
@@ -138,33 +167,81 @@ class Sharing(Base):
         names: Sequence[str] = (),
         *,
         said: Said = _nothing,
-        before: Callable[[Leaving], None] = _nothing,
+        doing: Callable[[str], None] = _nothing,
+        before: Callable[[Leaving, Remote], None] = _say_nothing,
         dry_run: bool = False,
         verify: bool = True,
         force_secrets: bool = False,
         storing: Callable[[str, int, int], None] = _no_storing,
+        allow_storage: Callable[[str], bool] = refuse_storage,
     ) -> Pushed:
         """Bring runs to a remote: all of them, or those of these names.
 
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
-        is told what will leave the machine. Where gitxp.yaml names a storage, large files are copied there first; `storing` is
-        told its address, how many they are, and their bytes. A run that somebody removed there does not go unless it is named.
-        `dry_run` sends, fetches and merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the
-        result. Raises `SecretsFound` where something looks like a secret, unless `force_secrets`; `GitFailed` where the
-        remote cannot be asked. Then nothing went.
+        is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
+        there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
+        an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
+        remembered. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and merges
+        nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would push to
+        several addresses, each is asked and told by itself, the result has what came of the `others`, and an `error` in
+        place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
+        `force_secrets`; `GitFailed` where the remote cannot be asked. Then nothing went.
         """
+        from gitxp.errors import GitxpError
+        from gitxp.exchange import Outgoing, Pushed
+
+        receivers = remote.receivers
+        parts = []
+        for receiver in receivers:
+            try:
+                part = self._push_to(
+                    receiver,
+                    names,
+                    said=said,
+                    doing=doing,
+                    before=before,
+                    dry_run=dry_run,
+                    verify=verify,
+                    force_secrets=force_secrets,
+                    storing=storing,
+                    allow_storage=allow_storage,
+                )
+            except GitxpError as error:
+                if len(receivers) == 1:
+                    raise
+                part = Pushed(Outgoing(), error=error)
+            part.to = receiver.label
+            parts.append(part)
+        parts[0].others = parts[1:]
+        return parts[0]
+
+    def _push_to(
+        self,
+        remote: Remote,
+        names: Sequence[str],
+        *,
+        said: Said,
+        doing: Callable[[str], None],
+        before: Callable[[Leaving, Remote], None],
+        dry_run: bool,
+        verify: bool,
+        force_secrets: bool,
+        storing: Callable[[str, int, int], None],
+        allow_storage: Callable[[str], bool],
+    ) -> Pushed:
         from gitxp.exchange import Pushed
 
         result = Pushed(self._plan(remote, names, said, dry_run=dry_run))
         if not result.outgoing.going:
             return result
-        leaving = self._survey(remote, result.outgoing)
-        before(leaving)
+        leaving = self._survey(remote, result.outgoing, doing)
+        before(leaving, remote)
         if dry_run:
             return result
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
-        result.large = self._store_large(remote, result.outgoing, storing)
+        result.large = self._store_large(remote, result.outgoing, storing, allow_storage)
+        doing(f"Preparing {len(result.outgoing.going):,} refs")
         self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
@@ -188,6 +265,8 @@ class Sharing(Base):
             plan = result.outgoing
             plan.going = [going for going in plan.going if going.name not in late] + outgoing.going
             plan.merged += outgoing.merged
+            plan.received += outgoing.received
+            plan.reasons |= outgoing.reasons
             plan.newer += outgoing.newer
             plan.fetch_first += outgoing.fetch_first
             plan.same += outgoing.same
@@ -197,80 +276,112 @@ class Sharing(Base):
     def _plan(self, remote: Remote, names: Sequence[str], said: Said, *, dry_run: bool = False) -> Outgoing:
         """What is to go; what went a separate way there is taken in first."""
         from gitxp.exchange import Pulled
-        from gitxp.format import RUN_REFS
-        from gitxp.git.refs import list_refs
-        from gitxp.git.remote import fetch, list_gone, list_there, list_tracked
-        from gitxp.sharing.archives import take_in_archives
-        from gitxp.sharing.pull import take_in
-        from gitxp.sharing.push import find_held, local_runs, plan_archives, plan_push
+        from gitxp.git.remote import list_gone, list_there, list_tracked
 
         tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
-        there = list_there(self._network(), remote.receiver, said)
-        merged: list[str] = []
+        there, branches = list_there(self._network(), remote, said)
+        taken = Pulled()
         asked: set[str] = set()
         held: dict[str, Oid] = {}
         while True:
-            followed = Pulled()
             if not dry_run:
-                self._follow_archives(followed)
-            merged += [*followed.merged, *followed.updated]
-            runs = list(local_runs(self._index().tips(), names))
-            held |= {line.id: line.commit for line in self._index().lines() if line.id}
-            outgoing = plan_push(self.git, self._reader(), runs, there, (tracked, held), is_named=bool(names))
-            if not names:
-                refs = list_refs(self.git).archives().items()
-                archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in refs}
-                plan_archives(self.git, self._reader(), archives, there, outgoing)
-                held_there = find_held(self._reader(), runs, there, outgoing)
-                if held_there.keys() - held.keys():
-                    held = {**held_there, **held}
-                    continue
+                self._follow_archives(taken)
+            outgoing = self._plan_by(there, names, tracked, held)
             wanted = [name for name in outgoing.fetch_first if name not in asked]
             if dry_run or not wanted:
-                outgoing.merged = merged
+                outgoing.merged, outgoing.received = [*taken.merged], [*taken.updated]
+                outgoing.reasons = {left.name: left.reason for left in taken.left}
+                outgoing.there = [*there.values(), *branches]
                 return outgoing
             asked.update(wanted)
-            fetch(self._network(), remote.receiver, wanted, said)
-            now = list_tracked(self.git, remote)
-            there |= {name: now[name] for name in wanted if name in now}
-            mine = {name: there[name] for name in wanted if name in there}
-            known = {ref.removeprefix(RUN_REFS) for ref in list_refs(self.git).archives()}
-            ours = {name: tip for name, tip in mine.items() if name in known}
-            take_in_archives(self.git, self._reader(), ours, Pulled())
-            wishes = self._wishes(())._replace(known_only=True)
-            taken = take_in(self.git, self._reader(), mine, self._index().names_of, wishes)
-            merged += [*taken.merged, *taken.updated]
+            self._take_in_first(remote, wanted, there, said, taken)
+
+    def _plan_by(
+        self, there: Mapping[str, Oid], names: Sequence[str], tracked: Collection[str], held: dict[str, Oid]
+    ) -> Outgoing:
+        """What is to go, by what the remote has; what archives hold, here and there, is added to `held`: tips by id."""
+        from gitxp.format import RUN_REFS
+        from gitxp.git.refs import list_refs
+        from gitxp.sharing.push import find_held, local_runs, plan_archives, plan_push
+
+        runs = list(local_runs(self._index().tips(), names))
+        objects = self._reader(sum(run.tip != there.get(run.name, run.tip) for run in runs))
+        held |= {line.id: line.commit for line in self._index().lines() if line.id}
+        while True:
+            outgoing = plan_push(self.git, objects, runs, there, (tracked, held), is_named=bool(names))
+            if names:
+                return outgoing
+            archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in list_refs(self.git).archives().items()}
+            plan_archives(self.git, objects, archives, there, outgoing)
+            new = {id_: tip for id_, tip in find_held(objects, runs, there, outgoing).items() if id_ not in held}
+            if not new:
+                return outgoing
+            held |= new
+
+    def _take_in_first(
+        self, remote: Remote, wanted: Sequence[str], there: dict[str, Oid], said: Said, result: Pulled
+    ) -> None:
+        """Fetch what has to be known before a push, and take in what of it is known here; `there` becomes what there is."""
+        from gitxp.exchange import Pulled
+        from gitxp.format import RUN_REFS
+        from gitxp.git.refs import list_refs
+        from gitxp.git.remote import fetch, list_tracked
+        from gitxp.sharing.archives import take_in_archives
+        from gitxp.sharing.pull import take_in
+
+        fetch(self._network(), remote, wanted, said)
+        now = list_tracked(self.git, remote)
+        there |= {name: now[name] for name in wanted if name in now}
+        mine = {name: there[name] for name in wanted if name in there}
+        known = {ref.removeprefix(RUN_REFS) for ref in list_refs(self.git).archives()}
+        objects = self._reader(len(mine))
+        take_in_archives(self.git, objects, {name: tip for name, tip in mine.items() if name in known}, Pulled())
+        wishes = self._wishes(())._replace(known_only=True)
+        taken = take_in(self.git, objects, mine, self._index().names_of, wishes)
+        result.merged += taken.merged
+        result.updated += taken.updated
+        result.left += taken.left
 
     def fetch_large(
-        self, runs: Sequence[Run], storing: Callable[[str, int, int], None] = _no_storing
+        self,
+        runs: Sequence[Run],
+        storing: Callable[[str, int, int], None] = _no_storing,
+        allow_storage: Callable[[str], bool] = refuse_storage,
     ) -> CopiedLarge | None:
         """Bring the large files of runs here that are not, from the storage that gitxp.yaml names; None where it names none.
 
-        `storing` is told its address, how many they are, and their bytes. Raises `ConfigError` for an address that is not
-        allowed, `GitxpError` where the storage cannot be opened.
+        For `storing` and `allow_storage`, see `push`. Raises `ConfigError` for an address that gitxp.yaml may not name,
+        `UsageError` for one that is not allowed, `GitxpError` where the storage cannot be opened.
         """
         from gitxp.git.large_files import find_pointers
         from gitxp.sharing.store import download
 
         store = self._large_store()
         found = {pointer for run in runs for pointer in find_pointers(self.git, run.commit).values()}
-        return self._exchange_large(download, [p for p in found if store.find(p) is None], storing)
+        return self._exchange_large(download, [p for p in found if store.find(p) is None], storing, allow_storage)
 
     def _store_large(
-        self, remote: Remote, outgoing: Outgoing, storing: Callable[[str, int, int], None]
+        self,
+        remote: Remote,
+        outgoing: Outgoing,
+        storing: Callable[[str, int, int], None],
+        allow_storage: Callable[[str], bool],
     ) -> CopiedLarge | None:
         from gitxp.git.large_files import reachable_pointers
-        from gitxp.git.remote import list_tips_there
         from gitxp.sharing.store import upload
 
         if not self.config.storage:
             return None
         tips = [going.tip for going in outgoing.going]
-        pointers = reachable_pointers(self.git, tips, list_tips_there(self.git, remote))
-        return self._exchange_large(upload, pointers, storing)
+        pointers = reachable_pointers(self.git, tips, self._tips_there(remote, outgoing))
+        return self._exchange_large(upload, pointers, storing, allow_storage)
 
     def _exchange_large(
-        self, copy: Callable[..., Copied], pointers: Collection[Pointer], storing: Callable[[str, int, int], None]
+        self,
+        copy: Callable[..., Copied],
+        pointers: Collection[Pointer],
+        storing: Callable[[str, int, int], None],
+        allow_storage: Callable[[str], bool],
     ) -> CopiedLarge | None:
         from gitxp.errors import GitxpError
         from gitxp.exchange import CopiedLarge
@@ -283,6 +394,7 @@ class Sharing(Base):
             return CopiedLarge(address, 0, 0)
         parse_address(address, toplevel)
         storing(address, len(pointers), sum(pointer.size for pointer in pointers))
+        self.check_storage(allow_storage)
         try:
             place = open_place(address, toplevel)
         except GitxpError:
@@ -296,8 +408,32 @@ class Sharing(Base):
         failed = tuple((failure.pointer.oid, failure.reason) for failure in done.failed)
         return CopiedLarge(address, len(done.copied), len(done.there), failed)
 
-    def _survey(self, remote: Remote, outgoing: Outgoing) -> Leaving:
-        from gitxp.git.remote import list_tips_there
+    def check_storage(self, allow_storage: Callable[[str], bool]) -> None:
+        """Be sure that the storage of gitxp.yaml, if it names one, may be used; `allow_storage` and errors as in `push`.
+
+        That file comes with whatever is checked out: it alone is no reason to talk to anybody.
+        """
+        from gitxp.errors import UsageError
+        from gitxp.sharing.places import identify
+        from gitxp.store.own import is_known_storage, note_storage
+
+        address, toplevel, common_dir = self.config.storage, self.location.toplevel, self.location.common_dir
+        if not address or toplevel is None:
+            return
+        identity = identify(address, toplevel)
+        if is_known_storage(common_dir, identity):
+            return
+        if not allow_storage(address):
+            raise UsageError(
+                f"The storage {address} is named by gitxp.yaml and was never used from here: nothing was sent or read.",
+                hint="If it is the one that you mean: --trust-storage, once.",
+            )
+        note_storage(common_dir, identity)
+
+    def _survey(self, remote: Remote, outgoing: Outgoing, doing: Callable[[str], None]) -> Leaving:
+        def show(number: int, count: int) -> None:
+            doing(f"Looking for secrets in {count:,} files: {number:,}")
+
         from gitxp.sharing.leaving import Names, survey_leaving
         from gitxp.store.runs import read_runs
 
@@ -306,7 +442,14 @@ class Sharing(Base):
         runs = [(g.name, g.tip, read.record.get("base")) for g, read in zip(outgoing.going, reads, strict=True)]
         limits = self.config.snapshot
         names = Names(limits.secrets, limits.allow)
-        return survey_leaving(self.git, self._reader(), runs, list_tips_there(self.git, remote), names=names)
+        doing(f"Looking at what goes with {len(runs):,} runs")
+        return survey_leaving(self.git, self._reader(), runs, self._tips_there(remote, outgoing), show, names=names)
+
+    def _tips_there(self, remote: Remote, outgoing: Outgoing) -> list[Oid]:
+        """The commits that a remote has, some of which may not be here."""
+        from gitxp.git.remote import list_branches_there
+
+        return list(dict.fromkeys([*outgoing.there, *list_branches_there(self.git, remote)]))
 
     def _wishes(self, wanted: Collection[str], *, everything: bool = False) -> Wishes:
         from gitxp.sharing.pull import Wishes

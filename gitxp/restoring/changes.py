@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.capture.secrets import REDACTED
+from gitxp.capture.secrets.redaction import REDACTED
 from gitxp.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,16 +9,19 @@ Nothing is written over anything: the folder is new or empty. What fails or is i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from gitxp.errors import GitFailed, UsageError
 from gitxp.git.objects import SUBMODULE_MODE
+from gitxp.git.outbox import find_common_dir
 from gitxp.git.program import Git, checked
+from gitxp.git.scratch import make_scratch
 from gitxp.restoring.trees import SAFE, check_files, explained, find_base, snapshot_tree
+from gitxp.store.doing import Doing
 
 if TYPE_CHECKING:
     from gitxp.format import Oid
@@ -55,13 +58,15 @@ def default_place(location: Location, name: str) -> str:
     return f"{top.rstrip('/').removesuffix('.git')}-{name}"
 
 
-def restore(git: Git, run: Run, place: str, *, worktree: bool = True) -> Restored:
+def restore(git: Git, run: Run, place: str, *, worktree: bool = True, doing: Doing | None = None) -> Restored:
     """Write the snapshot of a run to `place`, an absolute path of a folder that is new or empty.
 
     Raises `UsageError` where it is neither, `FormatError` and `GitxpError` where the snapshot cannot be written; then
-    nothing is left behind.
+    nothing is left behind. `doing` is the caller's note of a larger task; without one, a note stands while this works.
     """
-    with _Folder(place) as folder:
+    with contextlib.ExitStack() as stack:
+        note = doing or stack.enter_context(Doing(find_common_dir(git), what="restore"))
+        folder = stack.enter_context(_Folder(place, note, run))
         files = check_files(git, run)
         tree = snapshot_tree(git, run)
         base = find_base(git, run)
@@ -114,7 +119,7 @@ def _notices(run: Run, stderr: str) -> list[str]:
 class _Folder:
     """The folder to write to: what was made for it goes again, unless it is kept."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, note: Doing, run: Run) -> None:
         if "\n" in place:
             raise UsageError("A folder with a newline in its name cannot be a worktree.", hint="Choose another --to.")
         self._place = place
@@ -122,6 +127,8 @@ class _Folder:
         self._git: Git | None = None
         self._is_kept = False
         self._made = _first_missing(place)
+        self._note = note
+        self._run = run
 
     def __enter__(self) -> Self:
         if self._made is None:
@@ -131,6 +138,7 @@ class _Folder:
                     f"{self._place} is there already, and nothing is ever written over it.",
                     hint="Choose a folder that is new or empty: --to DIR",
                 )
+        self._note.say(run=self._run.name, commit=self._run.commit, place=self._place, made=self._made)
         return self
 
     def link(self, git: Git, run: Run, base: Oid | None) -> None:
@@ -147,7 +155,8 @@ class _Folder:
 
     def private_index(self) -> str:
         """The path of an index that is none of the user's."""
-        self._scratch = tempfile.mkdtemp(prefix="gitxp-")
+        self._scratch = make_scratch()
+        self._note.say(scratch=self._scratch)
         return os.path.join(self._scratch, "index")
 
     def keep(self) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from typing import TYPE_CHECKING
 
 from gitxp.errors import GitFailed, GitxpError, UsageError
 from gitxp.format import FOLDER
 from gitxp.git.objects import FOLDER_MODE, SUBMODULE_MODE
 from gitxp.git.program import Git
+from gitxp.git.scratch import make_scratch
 from gitxp.restoring.trees import SAFE, explained
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def read_file(git: Git, objects: Objects, run: Run, path: str, *, stored: bool =
     if stored or path.startswith(FOLDER + "/") or not entry.mode.startswith("100"):
         yield from objects.stream_blob(entry.oid)
         return
-    scratch = tempfile.mkdtemp(prefix="gitxp-")
+    scratch = make_scratch()
     try:
         yield from _written(git, objects, run, entry, scratch)
     finally:

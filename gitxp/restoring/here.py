@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -20,6 +19,7 @@ from gitxp.errors import GitFailed, GitxpError, SnapshotFailed
 from gitxp.format import FOLDER, Oid, format_time
 from gitxp.git.objects import SUBMODULE_MODE
 from gitxp.git.program import Git
+from gitxp.git.scratch import make_scratch
 from gitxp.git.worktree import Surveyor
 from gitxp.restoring.checkout import Restored
 from gitxp.restoring.trees import SAFE, check_files, find_base, find_folder_entry, list_files, snapshot_tree
@@ -116,7 +116,7 @@ class _WorkingTree:
                 f"There is a merge going on here: {unmerged[0]} has conflicts.",
                 hint="Finish or abort it first: git status; or leave --here out.",
             )
-        self._scratch = tempfile.mkdtemp(prefix="gitxp-")
+        self._scratch = make_scratch()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,7 +128,9 @@ class _WorkingTree:
         `instead` is the commit of what will be there instead.
         """
         location, index = self._survey.location, os.path.join(self._scratch, "index")
-        self._snapshot = snapshot = capture(self.git, self._survey, index, os.path.join(self._scratch, "kept"), limits)
+        self._snapshot = snapshot = capture(
+            self.git, self._survey, index, os.path.join(self._scratch, "kept"), limits, is_whole=True
+        )
         if not os.path.exists(index):
             copy_index(location.index_path, index)
         self.git.ask("update-index", "-q", "--refresh", index=index)  # exit status 1 says that something differs

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.secrets import REDACTED
+from gitxp.capture.secrets.redaction import REDACTED
 from gitxp.errors import FormatError, UsageError
 from gitxp.restoring.links import is_inside
 
@@ -23,9 +23,10 @@ _PYTHON = "python"
 class Plan:
     """A rerun: the command, its folder from the top (`.` at the top), how the environment is rebuilt (None: it is not).
 
-    `is_own` tells whether the run is the user's own, of this machine. `data`, `outputs` and `metrics_from` are what the run
-    was asked to record, by paths from the top, or absolute, which of the runs of others are passed over: they could name
-    anything that the user has. `params` are those that were given by option: NAME=VALUE.
+    `is_own` tells whether the run was made here by this user, who may also have said before that they trust it. `data`,
+    `outputs` and `metrics_from` are what the run was asked to record, by paths from the top, or absolute, which of the runs
+    of others are passed over: they could name anything that the user has. `params` are those that were given by option:
+    NAME=VALUE. `own_folders` are folders of the snapshot, from the top, whose packages are imported in place of the installed.
     """
 
     run: Run
@@ -37,6 +38,7 @@ class Plan:
     outputs: tuple[str, ...] = ()
     metrics_from: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
+    own_folders: tuple[str, ...] = ()
 
     @property
     def program(self) -> str | None:
@@ -45,7 +47,7 @@ class Plan:
         return path if "/" in self.command[0] and is_inside(path) else None
 
 
-def make_plan(run: Run, command: list[str], recipe: Recipe | None, *, is_own: bool) -> Plan:
+def make_plan(run: Run, command: list[str], recipe: Recipe | None, own_folders: Sequence[str], *, is_own: bool) -> Plan:
     """The plan for a run. Raises `FormatError` where its record cannot be read, `UsageError` for a folder that is none."""
     cwd = os.path.normpath(run.record.get("cwd", "."))
     if run.problem:
@@ -70,6 +72,7 @@ def make_plan(run: Run, command: list[str], recipe: Recipe | None, *, is_own: bo
         outputs=tuple(_allowed(written, is_own=is_own)),
         metrics_from=tuple(_allowed(asked.get("metrics_from", ()), is_own=is_own)),
         params=tuple(_given(run)),
+        own_folders=tuple(own_folders),
     )
 
 

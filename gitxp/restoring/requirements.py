@@ -70,8 +70,8 @@ def find_recipe(environment: Mapping[str, Any], cwd: str, read: Callable[[str], 
     return None
 
 
-def find_own_packages(environment: Mapping[str, Any], tops: Sequence[str], place: str) -> list[str]:
-    """The folders below `place` of the packages that were installed, editable, from one of the working trees at `tops`.
+def find_own_folders(environment: Mapping[str, Any], tops: Sequence[str]) -> list[str]:
+    """The folders of the packages that were installed, editable, from one of the working trees at `tops`; from its top.
 
     An editable installation imports what lies there now: a rerun wants what the snapshot has of it.
     """
@@ -84,11 +84,19 @@ def find_own_packages(environment: Mapping[str, Any], tops: Sequence[str], place
         path = os.path.normpath(unquote(url.removeprefix("file://")))
         for top in tops:
             if f"{path}/".startswith(f"{top}/"):
-                folder = os.path.join(place, path[len(top) + 1 :]).rstrip("/")
-                inner = os.path.join(folder, "src")
-                found.append(inner if os.path.isdir(inner) else folder)
+                found.append(path[len(top) + 1 :] or ".")
                 break
     return list(dict.fromkeys(found))
+
+
+def find_own_packages(folders: Sequence[str], place: str) -> list[str]:
+    """Where Python finds the packages of these folders (`find_own_folders`) below `place`."""
+    found = []
+    for folder in folders:
+        path = os.path.normpath(os.path.join(place, folder))
+        inner = os.path.join(path, "src")
+        found.append(inner if os.path.isdir(inner) else path)
+    return found
 
 
 def _python(environment: Mapping[str, Any]) -> str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gitxp.errors import FormatError, GitFailed, GitxpError
 from gitxp.format import FOLDER, Oid
 from gitxp.git.program import Git
+from gitxp.git.scratch import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,7 @@ def check_files(git: Git, run: Run) -> list[tuple[str, str]]:
     """
     files = [item for item in list_files(git, run.commit) if not item[0].startswith(f"{FOLDER}/")]
     judge = Git(git.directory, environ=git.environ, settings=SAFE)
-    with tempfile.TemporaryDirectory(prefix="gitxp-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as scratch:
         try:
             judge.run("read-tree", run.commit, index=os.path.join(scratch, "index"))
         except GitFailed as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.data import fingerprint, fingerprint_files
+from gitxp.capture.data.fingerprints import fingerprint, fingerprint_files
 from gitxp.format import SYSTEM_PREFIX, data_path, decode_number, format_time
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from gitxp.errors import FormatError, GitFailed
 from gitxp.exchange import Left
 from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.history import contains
 from gitxp.git.refs import is_archive, list_refs
 from gitxp.names import RunName
 from gitxp.store.archives import merge_archives, read_archive
 from gitxp.store.batch import write_commit
-from gitxp.store.lineage import goes_on
 from gitxp.store.merge import AnotherHistory, meet
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def find_ahead(
     ahead: dict[str, Oid] = {}
     for id_, tip in lines:
         name, mine = own.get(id_, (None, tip))
-        if name is not None and tip != mine and not goes_on(git, objects, mine, tip):
+        if name is not None and tip != mine and not contains(git, objects, mine, tip):
             ahead[name] = tip
     return ahead
 

@@ -14,10 +14,10 @@ from gitxp.errors import GitFailed
 from gitxp.exchange import Left
 from gitxp.format import RUN_REFS, Oid
 from gitxp.git.contents import check_objects
+from gitxp.git.history import contains
 from gitxp.git.refs import is_archive
 from gitxp.git.remote import push
 from gitxp.store.archives import find_unheld
-from gitxp.store.lineage import goes_on
 from gitxp.store.runs import read_runs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
-    from gitxp.git.remote import PushedRef, Remote
+    from gitxp.git.remote import PushedRef, Remote, There
 
     # a run's name in an archive, its tip there, the ref of the archive, the run's id
     Line = tuple[str, Oid, str, str | None]
@@ -39,7 +39,7 @@ class FoldPlan:
     """What is to happen at a remote: `archives` go there, the refs of the runs in `covered` are deleted, by name there.
 
     `archives` has all that take part, with their commits, `going` the names of those that the remote lacks, or has an older
-    state of. `stays` are refs of runs in archives that are not deleted, and why.
+    state of. `stays` are refs of runs in archives that are not deleted, and why; `tips_there` what the remote has.
     """
 
     remote: Remote
@@ -47,6 +47,7 @@ class FoldPlan:
     going: tuple[str, ...]
     covered: Mapping[str, Oid]
     stays: tuple[Left, ...] = ()
+    tips_there: tuple[Oid, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp archive-refs --remote --dry-run --json` prints."""
@@ -78,7 +79,7 @@ def find_behind(git: Git, objects: Objects, archives: Mapping[str, Oid], there: 
     return [
         name
         for name, commit in archives.items()
-        if name in there and not (there[name] in known and goes_on(git, objects, commit, there[name]))
+        if name in there and not (there[name] in known and contains(git, objects, commit, there[name]))
     ]
 
 
@@ -86,7 +87,7 @@ def plan_fold(
     git: Git,
     objects: Objects,
     remote: Remote,
-    there: Mapping[str, Oid],
+    there: There,
     archives: Mapping[str, Oid],
     lines: Sequence[Line],
 ) -> FoldPlan:
@@ -100,7 +101,7 @@ def plan_fold(
     by_id = {id_: tip for _, tip, _, id_ in lines if id_}
     tips = {tip for _, tip, _, _ in lines}
     names = {name: id_ for name, _, _, id_ in lines}
-    refs = {name: tip for name, tip in there.items() if not is_archive(RUN_REFS + name)}
+    refs = {name: tip for name, tip in there.runs.items() if not is_archive(RUN_REFS + name)}
     ids = _read_ids(git, objects, [tip for tip in refs.values() if tip not in tips])
     for name, tip in refs.items():
         listed = tip if tip in tips else by_id.get(ids.get(tip) or "")
@@ -109,12 +110,12 @@ def plan_fold(
                 stays.append(Left(name, "what it has there is not known here: pull, and fold it again"))
         elif listed in unheld:
             stays.append(Left(name, "the archive lists it, and does not hold it"))
-        elif goes_on(git, objects, listed, tip):
+        elif contains(git, objects, listed, tip):
             covered[name] = tip
         else:
             stays.append(Left(name, "it has more there than the archive: pull, and fold it again"))
-    going = tuple(sorted(name for name, commit in archives.items() if there.get(name) != commit))
-    return FoldPlan(remote, archives, going, covered, tuple(stays))
+    going = tuple(sorted(name for name, commit in archives.items() if there.runs.get(name) != commit))
+    return FoldPlan(remote, archives, going, covered, tuple(stays), (*there.runs.values(), *there.branches))
 
 
 def fold_there(network: Git, plan: FoldPlan, said: Callable[[bytes], None]) -> FoldedThere:

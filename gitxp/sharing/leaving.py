@@ -12,8 +12,8 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.capture.secret_files import is_likely_secret, matches
-from gitxp.capture.secret_scan import scan
+from gitxp.capture.secrets.files import is_likely_secret, matches
+from gitxp.capture.secrets.scan import scan
 from gitxp.errors import FormatError
 from gitxp.format import ARTIFACTS_FOLDER, DATA_FOLDER, FOLDER, METRICS_FOLDER
 from gitxp.git.reach import find_own_objects, list_changes, list_own_commits, measure, read_sizes

@@ -88,6 +88,15 @@ def parse_address(url: str, toplevel: str) -> Address:
     return Address(kind, host, parts.path.rstrip("/"), parts.username, port)
 
 
+def identify(url: str, toplevel: str) -> str:
+    """What an address is remembered by: of a folder its real path, for a repository can have links in it.
+
+    Raises `ConfigError`.
+    """
+    address = parse_address(url, toplevel)
+    return os.path.realpath(address.path) if address.kind == "folder" else url
+
+
 def open_place(url: str, toplevel: str) -> Place:
     """The place that gitxp.yaml names. Raises `ConfigError`, and `GitxpError` where a package for it is missing."""
     address = parse_address(url, toplevel)

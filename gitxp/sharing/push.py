@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import FormatError
 from gitxp.exchange import Going, Outgoing, Pushed
 from gitxp.format import RUN_REFS
+from gitxp.git.history import contains
 from gitxp.git.refs import is_archive
 from gitxp.names import name_beside, without_id
 from gitxp.store.archives import read_archive
-from gitxp.store.lineage import goes_on
 from gitxp.store.runs import read_runs
 
 if TYPE_CHECKING:
@@ -88,6 +88,11 @@ def plan_push(
             plan.same += 1
             given[run.name.lower()] = run.id
             continue
+        try:
+            objects.read_commit(run.tip)
+        except FormatError as error:  # git would send none of the others either
+            plan.broken[run.name] = error.message
+            continue
         name, is_known = _find_name(run, there, names_there, given, ids)
         given[name.lower()] = run.id
         if not is_known:
@@ -128,13 +133,13 @@ def find_held(objects: Objects, runs: Iterable[Local], there: Mapping[str, Oid],
 
 
 def _is_held(git: Git, objects: Objects, run: Local, tip: Oid | None) -> bool:
-    return tip is not None and goes_on(git, objects, tip, run.tip)
+    return tip is not None and contains(git, objects, tip, run.tip)
 
 
 def _plan_move(git: Git, objects: Objects, run: Local, name: str, tip: Oid, plan: Outgoing) -> None:
-    if goes_on(git, objects, run.tip, tip):
+    if contains(git, objects, run.tip, tip):
         plan.going.append(Going(run.name, name, run.tip))
-    elif goes_on(git, objects, tip, run.tip):
+    elif contains(git, objects, tip, run.tip):
         plan.newer.append(run.name)
     else:
         plan.fetch_first.append(name)

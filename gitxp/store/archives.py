@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.format import RECORD_PATH, Oid
+from gitxp.git.history import contains
 from gitxp.git.packs import NewObject, make_object, write_objects
 from gitxp.names import MAX_LENGTH, RunName
-from gitxp.store.lineage import contains, goes_on
 from gitxp.store.runs import decode_run
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def merge_archives(git: Git, objects: Objects, ours: Oid, theirs: Oid, merge_tip
             if tip not in unheld:
                 _put(git, objects, union, name, tip, merge_tips)
     for newer, older in ((ours, theirs), (theirs, ours)):
-        if lists[newer] == union and contains(git, newer, older):
+        if lists[newer] == union and contains(git, objects, newer, older):
             return newer
     return write_archive(git, build_archive(git, objects, union, (ours, theirs)))
 
@@ -158,9 +158,9 @@ def read_id(objects: Objects, commit: Oid) -> str | None:
 def _put(git: Git, objects: Objects, union: dict[RunName, Oid], name: RunName, tip: Oid, merge_tips: MergeTips) -> None:
     """Add a run to the union, beside or in place of what has its name there."""
     there = union.setdefault(name, tip)
-    if goes_on(git, objects, there, tip):
+    if contains(git, objects, there, tip):
         return
-    if goes_on(git, objects, tip, there):
+    if contains(git, objects, tip, there):
         union[name] = tip
         return
     ids = {oid: read_id(objects, oid) or oid for oid in (there, tip)}

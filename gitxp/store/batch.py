@@ -6,12 +6,12 @@ others are moved. What is written here is small (edits, merges); a run's own com
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitFailed
 from gitxp.format import RUN_REFS, Oid, RefName, command_line
+from gitxp.git.outbox import Outbox
 from gitxp.store.writer import clear_crash_report, prepare, quote
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def write_commits(git: Git, commits: Sequence[NewCommit]) -> tuple[dict[RefName,
 
 def write_commit(git: Git, commit: NewCommit) -> Oid:
     """Write one commit that no ref is to lead to yet; `commit.ref` is not looked at."""
-    ref = RefName(f"refs/gitxp/outbox/commit-{os.urandom(8).hex()}")
-    moved, failure = write_commits(git, [commit._replace(ref=ref)])
+    with Outbox(git) as outbox:
+        ref = outbox.will_have("commit")
+        moved, failure = write_commits(git, [commit._replace(ref=ref)])
     if failure is not None:
         raise failure
-    git.run("update-ref", "-d", ref)
     return moved[ref]
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gitxp.format import RUN_REFS, Oid, RefName, format_time
 from gitxp.git.contents import check_objects, read_objects
 from gitxp.git.refs import Change, change_refs, is_archive
+from gitxp.git.scratch import PREFIX
 from gitxp.names import RunName, is_name
 from gitxp.store.writer import find_identity
 
@@ -203,7 +204,7 @@ def _read_tags(git: Git, oids: Sequence[str]) -> dict[str, str]:
 
 def _write_tags(git: Git, texts: Sequence[str]) -> list[Oid]:
     """Write tag objects by one process, which takes them from files."""
-    with tempfile.TemporaryDirectory(prefix="gitxp-") as folder:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         paths = []
         for number, text in enumerate(texts):
             paths.append(os.path.join(folder, str(number)))

@@ -267,7 +267,9 @@ def unchanged(bench: Bench) -> Iterator[Result]:
 def _fingerprint(bench: Bench, path: str, *, remember: bool) -> Work:
     """A process of the Python that gitxp runs with, which does what `gitxp run --data` does while the command runs."""
     cache = bench.path("fingerprint-cache")
-    code = "import sys; from gitxp.capture.data import fingerprint; fingerprint([sys.argv[1]], *sys.argv[2:])"
+    code = (
+        "import sys; from gitxp.capture.data.fingerprints import fingerprint; fingerprint([sys.argv[1]], *sys.argv[2:])"
+    )
     python = os.path.join(os.path.dirname(bench.gitxp), "python")
 
     def forget() -> None:

@@ -1,0 +1,1 @@
+"""The content of data, told by fingerprints: folders walked, files hashed, unchanged ones not read again."""

@@ -1,0 +1,1 @@
+"""What a run stood on: machine, system, interpreter, packages, the project's own files of them."""

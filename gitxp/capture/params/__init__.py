@@ -1,0 +1,1 @@
+"""What was chosen for a run: by options, overrides, configuration files and constants, as named scalars."""

@@ -1,0 +1,43 @@
+"""Before large files go to a storage or come from it: what is told, and what is asked."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitxp.render.safe import visible
+from gitxp.render.words import count_text, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def storage_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--trust-storage`."""
+    words = "Do not ask about a storage of gitxp.yaml that was not used from here before."
+    return click.option("--trust-storage", is_flag=True, help=words)(command)
+
+
+def storage_asker(*, trust: bool) -> Callable[[str], bool]:
+    """What decides on a storage that was not used from here before: `trust`, or else the user, where there is a terminal."""
+
+    def ask(address: str) -> bool:
+        if trust:
+            return True
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        question = (
+            f"gitxp.yaml names the storage {address}, which was never used from here. Use it, with your credentials?"
+        )
+        return click.confirm(visible(question), default=False, err=True)
+
+    return ask
+
+
+def tell_storing(address: str, count: int, size: int) -> None:
+    """Say, before it is done, that large files go to a storage or come from it."""
+    what = f"{count_text(count, 'large file')} ({size_text(size)})"
+    sys.stderr.write(f"{what}, with the storage {visible(address)}\n")
+    sys.stderr.flush()

@@ -1,0 +1,57 @@
+"""What commands that were killed left behind: refs that waited to be sent, folders that they worked in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gitxp.git.outbox import clear_left, list_left
+from gitxp.git.scratch import list_left_scratch
+from gitxp.keeping.finding import NOTE, WARNING, Finding, some
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitxp.keeping.finding import Patient
+
+
+def check_left(patient: Patient) -> Iterator[Finding]:
+    """What nobody needs any more, each with what takes it away."""
+    refs = list_left(patient.git)
+    if refs:
+        yield Finding(
+            *("left-outbox", WARNING, f"A push or pull that was killed left refs: {some(refs)}."),
+            "The next push takes them away, or gitxp gc.",
+            fix=partial(_clear_outbox, patient),
+        )
+    for one in patient.unfinished:
+        about = f"A {one.what} of {one.run} that was killed left"
+        if one.files:
+            count = f"{len(one.files):,} files" if len(one.files) > 1 else "one file"
+            yield Finding(
+                *("left-folder", WARNING, f"{about} {one.place}, with {count} that no run has: {some(one.files)}."),
+                f"Keep what you want of it; then git worktree remove --force {one.place}, or delete it.",
+            )
+        elif os.path.isdir(one.place):
+            remedy = "gitxp gc takes it away: the repository has all that is in it."
+            yield Finding("left-folder", WARNING, f"{about} {one.place}.", remedy, fix=one.clear)
+        else:
+            yield Finding("left-note", NOTE, f"{about} nothing but a note of it.", "gitxp gc", fix=one.clear)
+    scratch = list(list_left_scratch(patient.now))
+    if scratch:
+        yield Finding(
+            *("left-scratch", NOTE, f"Folders of a moment that are over a day old: {some(scratch)}."),
+            "gitxp gc takes them away.",
+            fix=partial(_remove, scratch),
+        )
+
+
+def _clear_outbox(patient: Patient) -> None:
+    clear_left(patient.git)
+
+
+def _remove(paths: list[str]) -> None:
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)

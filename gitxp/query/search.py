@@ -1,0 +1,152 @@
+"""Questions put to the index: which runs, in which order, and the values that they have.
+
+One pass finds the runs that answer, without touching a record; records are decoded for those that are shown. So what a
+question costs depends on the keys that it names, and hardly on how much else is known of the runs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitxp.errors import FormatError, UsageError
+from gitxp.format import ENVIRONMENT_PATH, Oid, decode_json
+from gitxp.names import RunName, normal_package
+from gitxp.query.expression import parse_operand, parse_order, parse_where, split_list
+from gitxp.query.facts import NAN, read_names
+from gitxp.query.source import read_source
+from gitxp.query.sql import NEWEST, PYTHON, Translation, prepare
+from gitxp.query.tree import Key, Type
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from gitxp.git.objects import Objects
+    from gitxp.query.fields import Names
+    from gitxp.query.tree import Arithmetic
+
+_MOST_TABLES = 60  # sqlite joins 64 at most
+_MOST_PACKAGES = 10_000  # of one environment
+
+
+class Question(NamedTuple):
+    """Which runs (`where`, an expression; None: all), in which `order` (None: the newest first), and from which `now` times are seen.
+
+    Runs that were archived count only with `archived`; `latest` is the last moment at which a run may say that it began.
+    """
+
+    now: float
+    latest: float
+    where: str | None = None
+    order: str | None = None
+    archived: bool = False
+
+
+class Found(NamedTuple):
+    """A run that answers, whether it was archived, and the values that were asked for, None where it has none."""
+
+    name: RunName
+    is_archived: bool
+    values: tuple[Any, ...] = ()
+
+
+class EnvironmentsWanted(Exception):
+    """The question is about packages, and the environments of some runs were not read yet."""
+
+
+def search(database: sqlite3.Connection, question: Question, wanted: Sequence[str] = ()) -> list[Found]:
+    """The runs that answer, archived ones included, in their order, with the values of the operands that are `wanted`.
+
+    Raises `UsageError` for what cannot be understood, and `EnvironmentsWanted`.
+    """
+    names = read_names(database)
+    translation = Translation(question.now, question.latest)
+    if database.execute("SELECT 1 FROM refs LIMIT 1").fetchone() is None:
+        _check_grammar(question, names)
+        return []
+    which = "1"
+    if question.where is not None:
+        which = translation.condition(parse_where(question.where, names, question.now))
+    operands = [parse_operand(text, names, question.now) for text in wanted]
+    order = NEWEST
+    if question.order is not None:
+        order = translation.order(parse_order(question.order, names, question.now))
+    if translation.joined > _MOST_TABLES:
+        raise UsageError(
+            f"The question names {translation.joined} keys, and {_MOST_TABLES} are the most.", hint="Ask in two steps."
+        )
+    if translation.needs_packages and _find_unread(database):
+        raise EnvironmentsWanted
+    columns = ", ".join(["refs.name", "refs.hidden", *map(translation.operand, operands)])
+    prepare(database)
+    rows = database.execute(
+        f"SELECT {columns} FROM {translation.tables} WHERE {which} ORDER BY {order}", translation.values
+    )
+    decoders = [_decoder(operand) for operand in operands]
+    return [
+        Found(RunName(name), bool(hidden), tuple(decode(value) for decode, value in zip(decoders, values, strict=True)))
+        for name, hidden, *values in rows
+    ]
+
+
+def _check_grammar(question: Question, names: Names) -> None:
+    """Where there are no runs no name means anything; what is no expression is a mistake all the same."""
+    for text in filter(None, (question.where, *split_list(question.order or ""))):
+        read_source(text.removeprefix("-"), names.has)
+
+
+def _decoder(operand: Key | Arithmetic) -> Callable[[Any], Any]:
+    """What makes a value of a column that of a record: lists, nan, true and false."""
+    type_ = operand.type if isinstance(operand, Key) else Type.NUMBER
+    if type_ is Type.FLAG:
+        return lambda value: None if value is None else bool(value)
+    if type_ is Type.NUMBER:
+        return lambda value: math.nan if value == NAN else value
+    if type_ in {Type.ANY, Type.TEXTS}:
+        return lambda value: _decode_list(value) if isinstance(value, bytes) or type_ is Type.TEXTS else value
+    return lambda value: value
+
+
+def _decode_list(value: bytes | str | None) -> Any:
+    return None if value is None else list(json.loads(value))
+
+
+def read_environments(database: sqlite3.Connection, objects: Objects) -> None:
+    """Put the packages of all environments that were not read yet into the tables; runs share most of them."""
+    for number, commit in _find_unread(database):
+        try:
+            entry = objects.find_entry(Oid(commit), ENVIRONMENT_PATH)
+        except FormatError:
+            entry = None
+        environment = entry.oid if entry is not None else ""
+        known = database.execute("SELECT 1 FROM packages WHERE environment = ? LIMIT 1", (environment,)).fetchone()
+        if environment and known is None:
+            rows = ((environment, name, version) for name, version in _read_packages(objects, Oid(environment)).items())
+            database.executemany("INSERT OR REPLACE INTO packages VALUES (?, ?, ?)", rows)
+        database.execute("UPDATE fields SET environment = ? WHERE number = ?", (environment, number))
+
+
+def _find_unread(database: sqlite3.Connection) -> list[tuple[int, str]]:
+    sql = "SELECT number, commit_id FROM fields JOIN records USING (number) WHERE environment IS NULL"
+    return database.execute(sql).fetchall()
+
+
+def _read_packages(objects: Objects, blob: Oid) -> dict[str, str]:
+    """The versions of the packages of an environment by normalized name, and that of its Python; what is damaged has none."""
+    try:
+        environment = decode_json(objects.read_blob(blob))
+    except FormatError:
+        return {}
+    if not isinstance(environment, dict):
+        return {}
+    conda, python, packages = (environment.get(key) for key in ("conda", "python", "packages"))
+    versions: dict[str, str] = {}
+    for part in (conda.get("packages") if isinstance(conda, dict) else None, packages):
+        for name, version in list((part if isinstance(part, dict) else {}).items())[:_MOST_PACKAGES]:
+            if isinstance(version, str) and version.isascii():
+                versions[normal_package(name.encode("ascii", "replace").decode())] = version
+    if isinstance(python, dict) and isinstance(version := python.get("version"), str) and version.isascii():
+        versions[PYTHON] = version
+    return versions

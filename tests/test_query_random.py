@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asked_of_records import holds, operand_value, ordered
+from gitxp.git.libgit2 import Libgit2
+from gitxp.git.program import Git
+from gitxp.query.expression import parse_operand, parse_order, parse_where
+from gitxp.query.index import Asked, Index
+from run_factory import START, Factory, make_record, names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitxp.git.objects import Objects
+
+NOW = START + 10 * 86_400.0
+numbers = st.sampled_from([-1, 0, 1, 2, 0.1, 0.5, 1.0, 1e-300, 1e300, 2**53, 2**53 + 1, 2**63 - 1, -0.0])
+texts = st.sampled_from(["", "adam", "sgd", "Adam", "a", "0.5", "nan", "ü", "x'; DROP TABLE refs --", "%", "1"])
+scalars = st.one_of(numbers, texts, st.booleans())
+metric_values = st.one_of(numbers, st.sampled_from(["nan", "inf", "-inf"]))
+PARAMS = ("lr", "opt", "weight-decay", "model.depth", "lambda", "both")
+METRICS = ("loss", "train/loss", "acc", "both")
+seconds = st.sampled_from([0, 0.5, 59, 60, 3600, 86_400])
+summaries = st.fixed_dictionaries(
+    {"last": metric_values}, optional={"min": metric_values, "max": metric_values, "count": st.integers(0, 3)}
+)
+fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "params": st.dictionaries(
+            st.sampled_from(PARAMS), st.one_of(scalars, st.lists(scalars, max_size=2)), max_size=4
+        ),
+        "metrics": st.dictionaries(st.sampled_from(METRICS), summaries, max_size=3),
+        "duration": seconds,
+        "width": scalars,
+        "branch": st.sampled_from(["main", "try/1"]),
+        "group": texts,
+        "dirty": st.booleans(),
+        "tags": st.lists(texts, max_size=2, unique=True),
+        "note": st.sampled_from(["good", "a\nb"]),
+        "data": st.lists(
+            st.fixed_dictionaries({"path": st.sampled_from(["a.csv", "b"]), "xxh3_128": st.sampled_from(["00", "ff"])}),
+            max_size=2,
+            unique_by=lambda entry: entry["path"],
+        ),
+    },
+)
+endings = st.sampled_from(
+    [
+        {"status": "completed", "exit_code": 0},
+        {"status": "failed", "exit_code": 3},
+        {"status": "killed", "exit_code": None, "signal": 9},
+        {"status": "running", "exit_code": None, "finished_at": None},
+    ]
+)
+
+
+def literal(value: object) -> str:
+    """A value as an expression has it."""
+    return repr(value)
+
+
+number_keys = st.sampled_from(
+    [
+        "metrics.loss",
+        "loss",
+        "train/loss",
+        'metrics["train/loss"]',
+        "metrics.both",
+        "loss.min",
+        "metrics.acc.count",
+        "acc",
+    ]
+)
+any_keys = st.sampled_from(
+    ["params.lr", "lr", "opt", "weight-decay", "params.model.depth", "lambda", "params.lambda", 'params["both"]']
+)
+signs = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
+equal = st.sampled_from(["==", "!="])
+simple_numbers = st.one_of(number_keys, numbers.map(literal))
+arithmetic = st.builds(
+    "({} {} {})".format,
+    st.one_of(number_keys, any_keys),
+    st.sampled_from("+-*/"),
+    st.one_of(number_keys, numbers.map(literal)),
+)
+lists = st.lists(scalars, max_size=2).map(literal)
+leaves = st.one_of(
+    st.builds("{} {} {}".format, number_keys, signs, simple_numbers),
+    st.builds("{} {} {}".format, any_keys, signs, st.one_of(scalars.map(literal), number_keys, any_keys)),
+    st.builds("{} {} {}".format, numbers.map(literal), signs, any_keys),
+    st.builds("{} {} {}".format, any_keys, equal, lists),
+    st.builds("{} {} {}".format, arithmetic, signs, st.one_of(numbers.map(literal), number_keys)),
+    st.builds("{} < {} <= {}".format, numbers.map(literal), number_keys, numbers.map(literal)),
+    st.builds("{} {} {}".format, any_keys, st.sampled_from(["in", "not in"]), lists),
+    st.builds("{} {} {}".format, scalars.map(literal), st.sampled_from(["in", "not in"]), any_keys),
+    st.builds("{} {} tags".format, texts.map(literal), st.sampled_from(["in", "not in"])),
+    st.builds("{} in {}".format, texts.map(literal), st.sampled_from(["name", "group", "notes", "command", "data"])),
+    st.builds("{} {} {}".format, st.sampled_from(["name", "group", "tags", "notes", "opt"]), st.sampled_from(["~", "!~"]),
+              st.sampled_from(["'^a'", "'m$'", "'.'", "'b|0'"])),
+    st.builds("has({})".format, st.one_of(number_keys, any_keys, st.sampled_from(["group", "tags", "params.gone", "data['b']"]))),
+    st.builds("isnan({})".format, number_keys),
+    st.builds("status {} '{}'".format, equal, st.sampled_from(["completed", "failed", "running"])),
+    st.builds("duration {} {}".format, signs, st.sampled_from(["'1m'", "60", "'1h'", "'2 days'"])),
+    st.builds("started {} '{}'".format, signs, st.sampled_from(["10 days ago", "2023-11-14", "2023-11-14 22:20Z", "9 days ago"])),
+    st.builds("age {} '{}'".format, signs, st.sampled_from(["10d", "9d 23h"])),
+    st.builds("data['a.csv'] {} '00'".format, equal),
+    st.builds("dirty {} {}".format, equal, st.sampled_from(["true", "False"])),
+    st.builds("{} is {}".format, any_keys, st.sampled_from(["None", "not None"])),
+    st.sampled_from(["dirty", "lr", "opt", "tags", "exit_code == 0", "signal == 9", "branch == 'main'", "user == 'tester'"]),
+)  # fmt: skip
+expressions = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds("({} and {})".format, inner, inner),
+        st.builds("({} or {})".format, inner, inner),
+        st.builds("not ({})".format, inner),
+    ),
+    max_leaves=4,
+)
+order_keys = st.sampled_from(
+    "loss,metrics.acc,width,duration,name,started,status,age,branch,loss - acc,dirty,loss.min".split(",")
+)
+orders = st.lists(st.builds("{}{}".format, st.sampled_from(["", "-"]), order_keys), min_size=1, max_size=3).map(
+    ",".join
+)
+_numbers = itertools.count()
+
+
+def _records(drawn: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Sound records, of which the first has every key, so that each can be asked for."""
+    whole = {
+        "params": dict.fromkeys((*PARAMS, "width"), 0.5),
+        "metrics": {name: {"last": 0.5, "min": 0.25, "max": 1, "count": 2, "step": 1} for name in METRICS},
+    }
+    every = [({}, whole), *drawn]
+    for _, keys in every:
+        if "width" in keys:  # a parameter that is no list, to order by
+            keys["params"] = {**keys.get("params", {}), "width": keys.pop("width")}
+    return [
+        make_record(
+            f"run-{number}", number // 2, **{"id": f"{number:08x}-0000-7000-8000-000000000000", **ending, **keys}
+        )
+        for number, (ending, keys) in enumerate(every)
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the repositories of this module's examples are."""
+    return tmp_path_factory.mktemp("asked")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    drawn=st.lists(st.tuples(endings, fields), max_size=12),
+    asked=st.lists(expressions, min_size=1, max_size=12),
+    by=st.lists(orders, min_size=1, max_size=4),
+)
+def test_the_index_answers_as_the_records_do(folder: Path, drawn: Any, asked: list[str], by: list[str]) -> None:
+    """Any expression in any order finds the runs, and the values, that Python finds in the plain records."""
+    records = _records(drawn)
+    repo = str(folder / f"{next(_numbers)}")
+    subprocess.run(["git", "init", "-q", repo], check=True)
+    Factory(repo).make_of(records)
+    git = Git(repo)
+
+    def open_objects(_: int) -> Objects:
+        reader = Libgit2.open(git, os.path.join(repo, ".git"))
+        assert reader is not None
+        return reader
+
+    index = Index(git, os.path.join(repo, "index.sqlite"), open_objects, clock=lambda: NOW)
+    known = index.keys()
+    for where, order in zip([None, *asked], itertools.cycle(by), strict=False):
+        orders = parse_order(order, known, NOW)
+        sound = records
+        if where is not None:
+            condition = parse_where(where, known, NOW)
+            sound = [record for record in records if holds(condition, record, NOW)]
+        expected = ordered(sound, orders, NOW)
+        assert names(index.search(Asked(where, order)).runs) == expected, (where, order)
+    by_name = {record["name"]: record for record in records}
+    for text in ("loss", "lr", "loss.min", "duration", "dirty", "acc - loss"):
+        operand = parse_operand(text, known, NOW)
+        for found in index.values(Asked(), [text]):
+            expected_value = operand_value(operand, by_name[found.name], NOW)
+            assert repr(found.values[0]) == repr(expected_value) or found.values[0] == expected_value
