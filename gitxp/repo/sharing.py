@@ -438,12 +438,13 @@ class Sharing(Base):
         from gitxp.store.runs import read_runs
 
         tips = [going.tip for going in outgoing.going]
-        reads = read_runs(self._reader(len(tips)), tips)
+        objects = self._reader(len(tips))
+        reads = read_runs(objects, tips)
         runs = [(g.name, g.tip, read.record.get("base")) for g, read in zip(outgoing.going, reads, strict=True)]
         limits = self.config.snapshot
         names = Names(limits.secrets, limits.allow)
         doing(f"Looking at what goes with {len(runs):,} runs")
-        return survey_leaving(self.git, self._reader(), runs, self._tips_there(remote, outgoing), show, names=names)
+        return survey_leaving(self.git, objects, runs, self._tips_there(remote, outgoing), show, names=names)
 
     def _tips_there(self, remote: Remote, outgoing: Outgoing) -> list[Oid]:
         """The commits that a remote has, some of which may not be here."""
