@@ -116,6 +116,8 @@ def touch(database: sqlite3.Connection, names: Iterable[str], commits: Iterable[
     """Remember for `show_touched` the lines that it concerns when own refs of these names and commits come or go."""
     database.execute(_TOUCHED)
     database.execute("DELETE FROM touched")
+    if database.execute("SELECT 1 FROM archived LIMIT 1").fetchone() is None:
+        return
     database.executemany(_TOUCH_NAME, ((name,) for name in names))
     database.executemany(_TOUCH_RUN, ((commit,) for commit in commits))
     database.execute(_TOUCH_NAMESAKES)
