@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.render.safe import visible
 from gitxp.render.table import Cell, text_table
-from gitxp.render.words import count_text, value_text
+from gitxp.render.words import count_text, runs_text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -93,12 +93,17 @@ def _sent_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
     if plan.received:
         yield f"{count_text(len(plan.received), 'run')} updated here with what {where} had: {_some(plan.received)}"
     if dry_run and plan.going:
-        yield f"{count_text(len(plan.going), 'run')} would go to {where}: {_some([g.name for g in plan.going])}"
+        yield f"{_going_text(plan.going)} would go to {where}: {_some([g.name for g in plan.going])}"
     for going, words in ((pushed.made, "new"), (pushed.moved, "updated")):
         if going:
-            yield f"{count_text(len(going), 'run')} {words} in {where}: {_some([g.name for g in going])}"
+            yield f"{_going_text(going)} {words} in {where}: {_some([g.name for g in going])}"
     if plan.newer:
         yield f"{count_text(len(plan.newer), 'run')} newer in {where}: {_some(plan.newer)} (gitxp pull {where})"
+
+
+def _going_text(going: Sequence[Going]) -> str:
+    archives = sum(one.name.startswith("@") for one in going)  # which no run's name begins with
+    return runs_text(len(going) - archives, archives)
 
 
 def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
