@@ -205,6 +205,23 @@ def test_several_addresses(host: HttpServer, ada: Member, hub: Member, large: st
     assert hub.names() == plain.names() == sorted([large, "more"])
 
 
+def test_an_archive_at_a_host_without_lfs(host: HttpServer, ada: Member, hub: Member, large: str) -> None:
+    """An archive takes the place of refs there, too, if a storage has its large files; else nothing is done."""
+    host.lfs.is_here = False
+    ada.write("gitxp.yaml", f"{YAML}storage: ../storage\n")
+    ada.push("--trust-storage")
+    assert ada.run("archive-refs", large).status == 0
+    ada.write("gitxp.yaml", YAML)
+    done = ada.run("archive-refs", "--remote", "--yes")
+    assert done.status == 10
+    assert "Error: git push failed: origin has no LFS, and these runs have large files (" in done.stderr
+    assert hub.names() == [large]
+    ada.write("gitxp.yaml", f"{YAML}storage: ../storage\n")
+    done = ada.run("archive-refs", "--remote", "--yes")
+    assert done.status == 0, done.stderr
+    assert [name.partition("-")[0] for name in hub.names()] == ["@archive"]
+
+
 def test_pull_from_a_host_without_lfs(host: HttpServer, ada: Member, bob: Member, large: str) -> None:
     """Large files that are nowhere are named, with the reason that the host has no LFS."""
     ada.git("-c", "core.hooksPath=/dev/null", "push", "-q", "origin", f"refs/experiments/{large}")
