@@ -43,6 +43,7 @@ FLOORS = {
 }
 FOUNDATION = {
     "annotations",
+    "compared",
     "csignal",
     "direction",
     "errors",
@@ -53,6 +54,7 @@ FOUNDATION = {
     "model",
     "names",
     "series",
+    "sources",
 }
 # What stands lower and is none of their business all the same.
 STRANGERS = {
@@ -77,6 +79,7 @@ HOMES = {
     "pynvml": "capture",
     "detect_secrets": "capture",
 }
+HOMES |= dict.fromkeys(("numpy", "scipy", "sklearn"), "query")
 HOMES |= dict.fromkeys(("fsspec", "sshfs"), "sharing")
 HOMES |= dict.fromkeys(("IPython", "nbclient", "nbformat", "jupyter_client"), "integrations")
 # The probe's own package, as it is called in the user's Python, and the user's module of this name, which it hands on to.

@@ -29,6 +29,8 @@ COMMANDS = {
     "show": "show_command",
     "logs": "logs_command",
     "diff": "diff_command",
+    "compare": "compare_command",
+    "why": "why_command",
     "tag": "tag_command",
     "note": "note_command",
     "title": "title_command",

@@ -65,7 +65,7 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
     for title, group, most, texts in groups:
         if group:
             rows += _rows(title if titled else "", group, _MOST if width is None else most, texts)
-    return pair_table(comparison, rows, width=width, style=style)
+    return pair_table(comparison.runs, rows, width=width, style=style)
 
 
 def _rows(

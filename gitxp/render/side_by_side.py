@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gitxp.render.measure import fit, shorten, width_of
+from gitxp.render.measure import fit, shorten, shorten_apart, width_of
 from gitxp.render.safe import visible
 from gitxp.render.table import GAP, Cell, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitxp.model import Comparison
+    from gitxp.model import Run
     from gitxp.render.style import Style
 
 WIDEST = 1000  # no cell is wider, into a pipe or a file either: --json has the whole
@@ -27,7 +27,7 @@ def pair_cells(pair: tuple[Any, Any], texts: Sequence[str]) -> list[Cell]:
 
 
 def pair_table(
-    comparison: Comparison,
+    runs: Sequence[Run],
     rows: Sequence[Sequence[Cell]],
     *,
     width: int | None,
@@ -39,7 +39,7 @@ def pair_table(
 
     Names and values are cut where the table would be wider than `width`; of names the end is kept.
     """
-    headings = ["", visible(comparison.a.name), visible(comparison.b.name), *more]
+    headings = ["", *(visible(run.name) for run in runs), *more]
     rows = [[Cell(shorten(cell.text, WIDEST), cell.ink) for cell in row] for row in rows]
     if width is not None:
         headings, rows = _fitted(headings, rows, width)
@@ -55,10 +55,15 @@ def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int)
     share = max(8, (width - GAP * (len(headings) - 1)) // len(headings))
     widths = fit(naturals, [share] * len(naturals), list(range(len(naturals))), width, gap=GAP, drop=False)
     cut = [
-        [
-            Cell(shorten(cell.text, w, keep_end=i == 0), cell.ink)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in rows
+        [Cell(shorten(row[0].text, widths[0], keep_end=True), row[0].ink), *_cut(row[1:], widths[1:])] for row in rows
     ]
-    return [shorten(title, w) for title, w in zip(headings, widths, strict=True)], cut
+    return [
+        shorten(headings[0], widths[0]),
+        *(cell.text for cell in _cut(list(map(Cell, headings[1:])), widths[1:])),
+    ], cut
+
+
+def _cut(cells: Sequence[Cell], widths: Sequence[int]) -> list[Cell]:
+    """The cells of a row, of which the first two are the runs', cut so that what differs is seen."""
+    texts = [*shorten_apart([cell.text for cell in cells[:2]], widths[:2]), *(cell.text for cell in cells[2:])]
+    return [Cell(shorten(text, w), cell.ink) for text, cell, w in zip(texts, cells, widths, strict=True)]

@@ -166,6 +166,14 @@ def exact_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def pair_texts(a: Any, b: Any) -> list[str]:
+    """Two values of the record: numbers rounded together, and exact where six digits do not tell them apart."""
+    if not (is_number(a) and is_number(b)):
+        return [value_text(a), value_text(b)]
+    texts = number_texts([a, b])
+    return texts if texts[0] != texts[1] else [exact_text(a), exact_text(b)]
+
+
 def command_text(command: Sequence[str], most: int | None = None) -> str:
     """The command as a shell would read it, safe for a terminal; of more than about `most` characters the beginning."""
     if most is None:
