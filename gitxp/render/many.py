@@ -36,6 +36,7 @@ TITLES = {
 }
 CURVE = 12  # characters of a curve, where there is room
 _NARROW_CURVE = 6
+_LEAST = 4  # columns of a run
 _COMFORTABLE = 12  # columns of a run below which values say little
 _WIDEST, _WIDEST_CELL = 200, 40  # of a cell into a pipe, on a terminal
 _MOST_COLUMNS = 12  # runs into a pipe or Markdown, before they become rows
@@ -82,7 +83,7 @@ def _has_room(compared: Compared, rows: Sequence[Row], width: int | None, now: f
     if width is None:
         return count <= _MOST_COLUMNS
     names = min(max((width_of(visible(row.name)) for row in rows), default=0) + 4, width // 3)
-    wanted = [1] * count
+    wanted = [_LEAST] * count
     for row in rows:
         wanted = [max(w, width_of(text)) for w, text in zip(wanted, row_texts(row, now), strict=True)]
     return names + sum(GAP + min(w, _COMFORTABLE) for w in wanted) <= width
@@ -125,13 +126,13 @@ def _fitted(
     headings: Sequence[str], cells: Sequence[Sequence[Cell]], naturals: Sequence[int], width: int
 ) -> tuple[list[str], list[list[Cell]]]:
     naturals = [naturals[0], *(min(natural, max(_WIDEST_CELL, width // len(naturals))) for natural in naturals[1:])]
-    share = max(1, min(naturals[0], width // 3))
-    equal = max(4, (width - share) // len(headings) - GAP)
     wanted = [max((width_of(row[i].text) for row in cells), default=1) for i in range(1, len(naturals))]
-    if naturals[0] + sum(wanted) + GAP * len(wanted) <= width:
-        shortest = [naturals[0], *(max(1, w) for w in wanted)]  # all but the headings have room
+    room = width - GAP * len(wanted)
+    if naturals[0] + sum(max(w, _LEAST) for w in wanted) <= room:
+        shortest = [naturals[0], *(max(w, _LEAST) for w in wanted)]  # all but the headings have room
     else:
-        shortest = [share, *(min(natural, equal) for natural in naturals[1:])]
+        equal = max(_LEAST, (room - width // 3) // len(wanted))
+        shortest = [min(naturals[0], width // 3), *(min(natural, equal) for natural in naturals[1:])]
     ranks = list(range(len(naturals)))
     widths = fit(naturals, shortest, ranks, width, gap=GAP, drop=False)
     cut = []
