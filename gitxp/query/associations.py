@@ -159,7 +159,7 @@ def _columns(params: Mapping[str, list[Any]], runs: int) -> tuple[list[Column], 
     for names in together.values():
         # what is ordered tells more than what is not
         first = min(names, key=lambda name: (not _is_numeric(params[name]), name))
-        others = tuple(name for name in names if name != first)
+        others = sorted(name for name in names if name != first)
         columns.append(Column((first, *others), params[first], _is_numeric(params[first])))
     return columns, constant, unique
 
