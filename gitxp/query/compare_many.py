@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gitxp.series import Series
 
 _ABOUT = ("status", "started_at", "duration", "branch", "host", "user", "group", "title")
+_APART, _PART = 1.0, 0.1  # seconds, and of the longest, by which durations have to differ
 _PIP, _CONDA = "packages.", "conda.packages."
 
 
@@ -53,7 +54,7 @@ def compare_many(
     directions = {name: _direction(name, said or {}) for name in _names(run.record.get("metrics") for run in runs)}
     curves = Curves(objects, points, live or {})
     rows = [
-        *_rows("about", _ABOUT, [run.record | {"status": run.status} for run in runs], is_equal),
+        *_about(runs),
         *_params(runs),
         *(_metric(name, directions[name], runs, curves) for name in _by_use(directions)),
         *_data(runs),
@@ -73,6 +74,19 @@ def _rows(
         differs = any((value is None) != (first is None) or not equal(first, value) for value in values[1:])
         if differs or first is not None:
             yield Row(part, name, values, differs)
+
+
+def _about(runs: Sequence[Run]) -> Iterator[Row]:
+    """What the runs were. When they began is never twice the same, and how long they took is when it hardly differs."""
+    for row in _rows("about", _ABOUT, [run.record | {"status": run.status} for run in runs], is_equal):
+        if row.name == "started_at":
+            yield replace(row, differs=False)
+        elif row.name == "duration":
+            known = [value for value in row.values if value is not None]
+            apart = max(known) - min(known)
+            yield replace(row, differs=apart >= max(_APART, _PART * max(known)))
+        else:
+            yield row
 
 
 def _names(mappings: Iterable[Mapping[str, Any] | None]) -> list[str]:
