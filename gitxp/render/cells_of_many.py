@@ -14,6 +14,7 @@ from gitxp.render.words import (
     find_time,
     is_number,
     number_texts,
+    precise_texts,
     size_text,
     value_text,
 )
@@ -45,12 +46,15 @@ def row_texts(row: Row, now: float) -> list[str]:
 
 
 def value_texts(values: Sequence[Any]) -> list[str]:
-    """Values of the record: numbers rounded together, and exact where six digits do not tell them apart."""
-    if all(value is None or is_number(value) for value in values):
-        texts = [text.strip() or NONE for text in number_texts(values)]
-    else:
-        texts = [NONE if value is None else value_text(value, _LONGEST) for value in values]
-    return _apart(values, texts)
+    """Values of the record: numbers rounded together to what differs."""
+    if not all(value is None or is_number(value) for value in values):
+        return _apart(values, [NONE if value is None else value_text(value, _LONGEST) for value in values])
+    texts = [text.strip() or NONE for text in number_texts(values)]
+    numbers = [value for value in values if value is not None]
+    if len(set(numbers)) == len(set(texts) - {NONE}):
+        return texts
+    precise = iter(precise_texts(numbers))
+    return [NONE if value is None else next(precise) for value in values]
 
 
 def _apart(values: Sequence[Any], texts: list[str]) -> list[str]:

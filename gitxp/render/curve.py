@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+CURVES = frozenset(_BLOCKS)
 
 
 def curve_texts(curves: Sequence[Sequence[float]], width: int) -> list[str]:

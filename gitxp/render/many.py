@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitxp.compared import PARTS
 from gitxp.format import SYSTEM_PREFIX
 from gitxp.render.cells_of_many import BEST, NONE, row_texts
-from gitxp.render.curve import curve_texts
+from gitxp.render.curve import CURVES, curve_texts
 from gitxp.render.measure import fit, shorten, shorten_apart, width_of
 from gitxp.render.rows_of_many import render_rows, title_of
 from gitxp.render.safe import visible
@@ -82,11 +82,16 @@ def _has_room(compared: Compared, rows: Sequence[Row], width: int | None, now: f
     count = len(compared.runs)
     if width is None:
         return count <= _MOST_COLUMNS
-    names = min(max((width_of(visible(row.name)) for row in rows), default=0) + 4, width // 3)
+    names = min(max((width_of(visible(row.name)) for row in rows), default=0) + 4, _share(width))
     wanted = [_LEAST] * count
     for row in rows:
         wanted = [max(w, width_of(text)) for w, text in zip(wanted, row_texts(row, now), strict=True)]
     return names + sum(GAP + min(w, _COMFORTABLE) for w in wanted) <= width
+
+
+def _share(width: int) -> int:
+    """The columns that names get at least."""
+    return max(min(20, width // 3), width // 4)
 
 
 def _limited(compared: Compared, rows: Sequence[Row], look: Look, width: int | None) -> tuple[list[Row], list[str]]:
@@ -111,15 +116,21 @@ def _by_keys(compared: Compared, rows: Sequence[Row], width: int | None, now: fl
         naturals = [
             max(map(width_of, [title, *(row[i].text for row in cells)])) for i, title in enumerate(["", *headings])
         ]
-        wanted = [max(map(width_of, (row[i].text for row in cells))) for i in range(len(naturals))]
-        if width is None or sum(wanted) + GAP * len(headings) <= width:
-            break  # headings can be cut, curves cannot
+        if width is None or curve == 0 or _has_curves(naturals, cells, width):
+            break
     if width is None:
         headings = [shorten(title, _WIDEST) for title in headings]
         cells = [[Cell(shorten(cell.text, _WIDEST), cell.ink) for cell in row] for row in cells]
     else:
         headings, cells = _fitted(headings, cells, naturals, width)
     return text_table(["", *headings], cells, right=[False] * (len(headings) + 1), style=style)
+
+
+def _has_curves(naturals: Sequence[int], cells: Sequence[Sequence[Cell]], width: int) -> bool:
+    """Whether no curve has to be cut: names and texts can be."""
+    names = min(naturals[0], _share(width))
+    equal = (width - names) // (len(naturals) - 1) - GAP
+    return all(width_of(cell.text) <= equal for row in cells for cell in row[1:] if set(cell.text) & CURVES)
 
 
 def _fitted(
@@ -131,14 +142,16 @@ def _fitted(
     if naturals[0] + sum(max(w, _LEAST) for w in wanted) <= room:
         shortest = [naturals[0], *(max(w, _LEAST) for w in wanted)]  # all but the headings have room
     else:
-        equal = max(_LEAST, (room - width // 3) // len(wanted))
-        shortest = [min(naturals[0], width // 3), *(min(natural, equal) for natural in naturals[1:])]
+        names = min(naturals[0], _share(width))
+        equal = max(_LEAST, (room - names) // len(wanted))
+        shortest = [names, *(min(natural, equal) for natural in naturals[1:])]
     ranks = list(range(len(naturals)))
     widths = fit(naturals, shortest, ranks, width, gap=GAP, drop=False)
     cut = []
     for row in cells:
         texts = shorten_apart([cell.text for cell in row[1:]], widths[1:])
-        name = Cell(shorten(row[0].text, widths[0], keep_end=True), row[0].ink)
+        indent = row[0].text[: len(row[0].text) - len(row[0].text.lstrip(" "))]
+        name = Cell(indent + shorten(row[0].text.lstrip(" "), widths[0] - len(indent), keep_end=True), row[0].ink)
         cut.append([name, *(Cell(text, cell.ink) for text, cell in zip(texts, row[1:], strict=True))])
     return shorten_apart(headings, widths[1:]), cut
 

@@ -52,9 +52,7 @@ def render_rows(compared: Compared, rows: Sequence[Row], *, width: int | None, n
         ]
         widths = fit(naturals, shortest, _ranks(singles[:_MOST], len(columns)), width, gap=GAP, drop=True)
     shown = [i for i, w in enumerate(widths) if w]
-    cut = [[_cut(cell, widths[i]) for cell in columns[i][1]] for i in shown]
-    names = shorten_apart([cell.text for cell in columns[0][1]], [widths[0]] * len(compared.runs))
-    cut[0] = [Cell(name) for name in names]
+    cut = [_cut(columns[i][1], widths[i], as_number=columns[i][2]) for i in shown]
     headings = [shorten(columns[i][0], widths[i], keep_end=True) for i in shown]
     table = text_table(headings, list(zip(*cut, strict=True)), right=[columns[i][2] for i in shown], style=style)
     left = len(columns) - len(shown) + len(singles[_MOST:])
@@ -112,5 +110,8 @@ def _count(part: str, rows: Sequence[Row], i: int) -> Cell:
     return Cell(f"{count_text(len(changed), 'file')} {lines}")
 
 
-def _cut(cell: Cell, width: int) -> Cell:
-    return Cell(shorten(cell.text, width), cell.ink)
+def _cut(cells: Sequence[Cell], width: int, *, as_number: bool) -> list[Cell]:
+    """The cells of a column; of texts that which differs is kept."""
+    texts = [cell.text for cell in cells]
+    texts = [shorten(text, width) for text in texts] if as_number else shorten_apart(texts, [width] * len(texts))
+    return [Cell(text, cell.ink) for text, cell in zip(texts, cells, strict=True)]

@@ -37,7 +37,7 @@ def pair_table(
 ) -> str:
     """The rows (name, in A, in B, and what `more` headings there are) below the names of the runs.
 
-    Names and values are cut where the table would be wider than `width`; of names the end is kept.
+    Names and values are cut where the table would be wider than `width`; of names the end is kept, but of headings.
     """
     headings = ["", *(visible(run.name) for run in runs), *more]
     rows = [[Cell(shorten(cell.text, WIDEST), cell.ink) for cell in row] for row in rows]
@@ -55,7 +55,11 @@ def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int)
     share = max(8, (width - GAP * (len(headings) - 1)) // len(headings))
     widths = fit(naturals, [share] * len(naturals), list(range(len(naturals))), width, gap=GAP, drop=False)
     cut = [
-        [Cell(shorten(row[0].text, widths[0], keep_end=True), row[0].ink), *_cut(row[1:], widths[1:])] for row in rows
+        [
+            Cell(shorten(row[0].text, widths[0], keep_end=row[0].ink != "heading"), row[0].ink),
+            *_cut(row[1:], widths[1:]),
+        ]
+        for row in rows
     ]
     return [
         shorten(headings[0], widths[0]),

@@ -60,7 +60,7 @@ def _changes(why: Why, width: int | None, style: Style) -> str:
     for (kind, reason), group in groupby(why.changes, key=lambda change: (change.kind, change.why)):
         changes = list(group)
         title = f"{_TITLES[kind]}: {reason}" if reason else _TITLES[kind]
-        rows.append([Cell(title, "alive"), Cell(""), Cell("")])
+        rows.append([Cell(title, "heading"), Cell(""), Cell("")])
         rows += [[Cell(f"  {visible(change.name)}"), *_cells(change)] for change in changes[:most]]
         if len(changes) > most:
             rows.append([Cell(f"  and {len(changes) - most:,} more", "faint"), Cell(""), Cell("")])
