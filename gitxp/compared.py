@@ -74,9 +74,9 @@ class Change:
 
     kind: str
     name: str
+    why: str
     a: Any = None
     b: Any = None
-    why: str = ""
     lines: tuple[int, int] | None = None
 
 

@@ -39,7 +39,7 @@ def why(objects: Objects, git: Git, comparison: Comparison, said: Mapping[str, D
         *_params(comparison),
         *(_code(objects, git, comparison) if comparison.code else ()),
         *(
-            Change("data", path, *pair)
+            Change("data", path, "", *pair)
             for path, pair in sorted(comparison.data.items())
             if not _is_single(comparison, path)
         ),
@@ -60,7 +60,7 @@ def _params(comparison: Comparison) -> Iterator[Change]:
 
     ranks = {name: rank(name) for name in comparison.params}
     for name in sorted(ranks, key=lambda name: (ranks[name], name)):
-        yield Change("params", name, *comparison.params[name], why=_PARAMS[ranks[name]])
+        yield Change("params", name, _PARAMS[ranks[name]], *comparison.params[name])
 
 
 def _code(objects: Objects, git: Git, comparison: Comparison) -> list[Change]:
@@ -71,7 +71,7 @@ def _code(objects: Objects, git: Git, comparison: Comparison) -> list[Change]:
     for change in comparison.code:
         paths = {change.path, change.old_path}
         kind = _RUNS if paths & reached else _READS if paths & read else _ELSE
-        changes.append(Change("code", change.path, why=kind, lines=_lines(change)))
+        changes.append(Change("code", change.path, kind, lines=_lines(change)))
     places = [_RUNS, _READS, _ELSE]
     return sorted(changes, key=lambda change: (places.index(change.why), -sum(change.lines or (0, 0)), change.name))
 
@@ -99,10 +99,10 @@ def _environment(comparison: Comparison) -> Iterator[Change]:
     packages = {name[len(_PIP) :]: pair for name, pair in pairs.items() if name.startswith(_PIP)}
     for name in sorted(packages):
         if name in comparison.imported:
-            yield Change("packages", name, *packages[name], why="the program imported it")
+            yield Change("packages", name, "the program imported it", *packages[name])
     rest = [name for name in pairs if not name.startswith(_PIP)]
     for name in sorted(rest, key=lambda name: (not name.startswith("python."), name)):
-        yield Change("environment", name, *pairs[name])
+        yield Change("environment", name, "", *pairs[name])
     for name in sorted(packages):
         if name not in comparison.imported:
-            yield Change("packages", name, *packages[name], why="only installed" if comparison.imported else "")
+            yield Change("packages", name, "only installed" if comparison.imported else "", *packages[name])
