@@ -332,6 +332,7 @@ def test_long_texts_are_cut_where_they_differ() -> None:
     assert cut[0] != cut[1]
     assert all(width_of(text) <= 16 for text in cut)
     assert shorten_apart(["a", "b"], [5, 5]) == ["a", "b"]
+    assert shorten_apart(["one text", "one text", "b"], [4, 6, 1]) == ["one…", "one t…", "b"]
     assert shorten_apart([], []) == []
 
 

@@ -98,7 +98,7 @@ def compare_command(
     from gitxp.render import many as rendering
 
     with open_repo() as repo:
-        runs = repo.get_all(texts) if where is None else _find(repo, where, sort, _MOST if count is None else count)
+        runs = _named(repo, texts) if where is None else _find(repo, where, sort, _MOST if count is None else count)
         points = 0 if as_json or as_csv or as_markdown else rendering.CURVE
         compared = repo.compare(runs, better=better, points=points)
     _tell(compared)
@@ -117,9 +117,18 @@ def compare_command(
         terminal.print(text or "Nothing of that differs among these runs.\n")
 
 
+def _named(repo: Repo, texts: Sequence[str]) -> list[Run]:
+    runs = repo.get_all(texts)
+    if len(runs) < 2 <= len(texts):
+        raise UsageError(f"These all mean the run {runs[0].name}: to compare takes two.", hint="gitxp list")
+    return runs
+
+
 def _find(repo: Repo, where: str, sort: str | None, limit: int) -> list[Run]:
     page = repo.page(limit or None, where=where, sort=sort)
     if len(page.runs) < 2:
+        if not repo.page(1, archived=True).runs:
+            raise UsageError("There are no runs yet.", hint="Make the first: gitxp run COMMAND")
         found = count_text(page.total, "run")
         raise UsageError(
             f"To compare takes two runs at least: {found} answer{'s' * (page.total == 1)} to that.", hint="gitxp list"

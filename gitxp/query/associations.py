@@ -80,7 +80,7 @@ def _warn(told: Associations, columns: int) -> Iterator[str]:
     """What must be known before the numbers are believed."""
     needed = max(_FOREST, _PER_PARAM * columns)
     if told.runs < _FEWEST:
-        yield f"{told.runs} of these runs have this metric, which is too few to say anything: {_FEWEST} are the least."
+        yield f"Too few runs have a number for {told.metric}: {told.runs}, where {_FEWEST} are the least that tell anything."
     elif columns and told.runs < needed:
         why = (
             f"{_PER_PARAM} for each parameter that changes"

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from gitxp.compared import Compared, Row
 from gitxp.direction import Direction, is_counter, is_less_better
 from gitxp.errors import FormatError
-from gitxp.format import ENVIRONMENT_PATH, SYSTEM_PREFIX, decode_json
+from gitxp.format import ENVIRONMENT_PATH, SYSTEM_PREFIX
 from gitxp.query.code_of_many import compare_code_of_many
 from gitxp.query.compare import flatten, is_equal
 from gitxp.query.compare_data import by_path, is_same
 from gitxp.query.curves import Curves
 from gitxp.sources import CONSTANT, source_rank
+from gitxp.store.runs import decode_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _ABOUT = ("status", "started_at", "duration", "branch", "host", "user", "group", "title")
 _APART, _PART = 1.0, 0.1  # seconds, and of the longest, by which durations have to differ
 _PIP, _CONDA = "packages.", "conda.packages."
+_ENVIRONMENT, _ENVIRONMENTS = 1 << 20, 16 << 20  # bytes of one, of all that are not the same: values take 20 times that
 
 
 def compare_many(
@@ -148,12 +150,15 @@ def _data(runs: Sequence[Run]) -> Iterator[Row]:
 def _read_environments(objects: Objects, runs: Sequence[Run], remarks: list[str]) -> Iterator[dict[str, Any]]:
     """The environments by dotted names; runs share most of them."""
     known: dict[bytes, dict[str, Any]] = {}
-    for run, (_, data) in zip(runs, objects.read_files([run.commit for run in runs], ENVIRONMENT_PATH), strict=True):
+    room = _ENVIRONMENTS
+    files = objects.read_files([run.commit for run in runs], ENVIRONMENT_PATH, _ENVIRONMENT)
+    for run, (_, data) in zip(runs, files, strict=True):
         try:
             if isinstance(data, FormatError):
                 raise data
             if data is not None and data not in known:
-                known[data] = _decode(data)
+                room -= len(data)
+                known[data] = _decode(data, has_room=room >= 0)
         except FormatError as error:
             remarks.append(f"The environment of {run.name} cannot be read: {error.message}.")
             yield {}
@@ -161,12 +166,11 @@ def _read_environments(objects: Objects, runs: Sequence[Run], remarks: list[str]
             yield known[data] if data is not None else {}
 
 
-def _decode(data: bytes) -> dict[str, Any]:
-    value = decode_json(data)
-    if not isinstance(value, dict):
-        msg = "it is no object"
+def _decode(data: bytes, *, has_room: bool) -> dict[str, Any]:
+    if not has_room:
+        msg = f"those of the runs before it have {_ENVIRONMENTS >> 20} MiB already"
         raise FormatError(msg)
-    return dict(flatten(value))
+    return dict(flatten(decode_environment(data)))
 
 
 def _imported(environment: Mapping[str, Any]) -> frozenset[str]:
@@ -175,9 +179,10 @@ def _imported(environment: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _environment(environments: Sequence[Mapping[str, Any]], imported: frozenset[str]) -> Iterator[Row]:
-    """Packages, those that were imported first, and then all the rest."""
+    """Packages, those that were imported first, of the others those that all runs have, and then all the rest."""
     packages = [_packages(environment) for environment in environments]
-    names = sorted(_names(packages), key=lambda name: (name not in imported, name))
+    everywhere = set(packages[0]).intersection(*packages[1:])
+    names = sorted(_names(packages), key=lambda name: (name not in imported, name not in everywhere, name))
     yield from _rows("packages", names, packages, is_equal)
     rest = [
         {name: value for name, value in environment.items() if not name.startswith((_PIP, _CONDA))}

@@ -34,6 +34,7 @@ _VERSION = 4  # of nbformat: the older ones have other keys
 _MAX_NOTEBOOKS = 100
 _MAX_IN_ALL = 64 * 1024 * 1024  # bytes
 _MAX_CELLS = 1_000
+_MAX_VALUES, _SEPARATORS = 1_000_000, (b",", b"[", b"{")  # `[],[],…`: three bytes in the file, sixty in memory
 _ALIKE = 0.5  # of the pairs of letters
 _COMPARED = 2_000  # characters of a cell
 _WINDOW = 5  # cells that one is compared with
@@ -64,12 +65,15 @@ def find_notebooks(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[s
     found: list[FileChange] = []
     room = _MAX_IN_ALL
     for change, old, new in changed_blobs(git, a, b, paths, (_ENDING,)):
-        room -= sum(objects.get_size(oid) for oid in (old, new) if oid is not None)
-        if room < 0 or len(found) == _MAX_NOTEBOOKS:
-            break
+        size = sum(objects.get_size(oid) for oid in (old, new) if oid is not None)
+        if size > room:
+            continue
+        room -= size
         notebook = _compare(objects, old, new)
         if notebook is not None:
             found.append(FileChange(change.path, change.status, old_path=change.old_path, notebook=notebook))
+        if len(found) == _MAX_NOTEBOOKS:
+            break
     return found
 
 
@@ -82,7 +86,13 @@ def _compare(objects: Objects, old: Oid | None, new: Oid | None) -> NotebookChan
 
 
 def decode_notebook(data: bytes) -> Notebook:
-    """The notebook in these bytes. `FormatError` for what is none of version 4, or has more than a thousand cells."""
+    """The notebook in these bytes. `FormatError` for what is none of version 4, or has more than a thousand cells.
+
+    Nor is it read where it may have more than a million values.
+    """
+    if sum(map(data.count, _SEPARATORS)) > _MAX_VALUES:
+        msg = f"it may have more than {_MAX_VALUES:,} values"
+        raise FormatError(msg)
     found = decode_json(data)
     if not isinstance(found, dict) or found.get("nbformat") != _VERSION or not isinstance(found.get("cells"), list):
         msg = "it is no notebook of version 4"

@@ -103,6 +103,6 @@ def _environment(comparison: Comparison) -> Iterator[Change]:
     rest = [name for name in pairs if not name.startswith(_PIP)]
     for name in sorted(rest, key=lambda name: (not name.startswith("python."), name)):
         yield Change("environment", name, "", *pairs[name])
-    for name in sorted(packages):
+    for name in sorted(packages, key=lambda name: (None in packages[name], name)):  # other versions, then come and gone
         if name not in comparison.imported:
             yield Change("packages", name, "only installed" if comparison.imported else "", *packages[name])

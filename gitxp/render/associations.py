@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitxp.compared import Association, Associations
 
 _WIDEST = 60
-_NAMED = 20  # parameters in a sentence
+_NAMED = 8  # parameters in a sentence
 _VALUES, _DIGITS = 6, 4
 _SHORTEST = 12
 CHANCE = "?"
@@ -103,7 +103,7 @@ def _sentences(told: Associations) -> Iterator[str]:
     for one in told.found:
         if len(one.params) > 1:
             yield f"{_named(one.params)} always change together here: which of them it is cannot be told."
-    if told.constant:
+    if told.constant and told.runs > 1:
         yield f"The same in all of these runs: {_named(told.constant)}."
     if told.unique:
         yield f"Left out, since nearly every run has a value of its own: {_named(told.unique)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gitxp.render.measure import shorten, shorten_apart
 from gitxp.render.safe import visible
 from gitxp.render.side_by_side import pair_cells, pair_table
 from gitxp.render.table import Cell
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TITLE = "Configuration"
 _MOST, _MOST_PIPED = 40, 10_000  # keys of a file
+_WIDEST = 200  # of a cell, into a pipe, too: one long value must not push all others aside
 
 
 def render_documents(changes: Sequence[FileChange], runs: tuple[Run, Run], *, width: int | None, style: Style) -> str:
@@ -37,12 +39,16 @@ def render_documents(changes: Sequence[FileChange], runs: tuple[Run, Run], *, wi
 
 def _keys(document: DocumentChange, most: int) -> list[list[Cell]]:
     rows = [
-        [Cell(f"  {visible(key)}"), *pair_cells(pair, pair_texts(*pair))]
+        [Cell(f"  {shorten(visible(key), _WIDEST)}"), *pair_cells(pair, _texts(pair))]
         for key, pair in list(document.keys.items())[:most]
     ]
     if len(document.keys) > most:
         rows.append([Cell(f"  and {len(document.keys) - most:,} more", "faint"), Cell(""), Cell("")])
     return rows or [[Cell("  no value differs", "faint"), Cell(""), Cell("")]]
+
+
+def _texts(pair: tuple[Any, Any]) -> list[str]:
+    return shorten_apart(pair_texts(*pair), [_WIDEST] * 2)
 
 
 def document_json(document: DocumentChange) -> dict[str, Any]:

@@ -48,7 +48,11 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
         if name.startswith(_CONDA) and packages.get(name[len(_CONDA) :]) != pair
     }
     imported = {name: pair for name, pair in packages.items() if name in comparison.imported}
-    others = {name: pair for name, pair in packages.items() if name not in comparison.imported}
+    others = {
+        name: pair
+        for name, pair in sorted(packages.items(), key=lambda item: None in item[1])
+        if name not in comparison.imported
+    }
     rest = {
         name: pair
         for name, pair in sorted(pairs.items(), key=lambda item: _place(item[0]))

@@ -13,7 +13,7 @@ from gitxp.compared import PARTS
 from gitxp.format import SYSTEM_PREFIX
 from gitxp.render.cells_of_many import BEST, NONE, row_texts
 from gitxp.render.curve import CURVES, curve_texts
-from gitxp.render.measure import fit, shorten, shorten_apart, width_of
+from gitxp.render.measure import fit, shorten, shorten_apart, width_of, wrap
 from gitxp.render.rows_of_many import render_rows, title_of
 from gitxp.render.safe import visible
 from gitxp.render.style import Style, ink_of_status
@@ -210,7 +210,8 @@ def _legend(compared: Compared, rows: Sequence[Row], width: int | None, style: S
     words = ", ".join(visible(direction.words) for direction in named[:_MANY_NAMED])
     more = f" and {len(named) - _MANY_NAMED} more" if len(named) > _MANY_NAMED else ""
     by_name = "" if all(direction.is_said for direction in named) else " (as the names say; --better KEY or -KEY)"
-    return style.paint(_fitting(f"{BEST} is best: {words}{more}{by_name}", width).rstrip("\n"), "faint") + "\n"
+    line = f"{BEST} is best: {words}{more}{by_name}"
+    return "".join(f"{style.paint(piece, 'faint')}\n" for piece in ([line] if width is None else wrap(line, width)))
 
 
 def _fitting(line: str, width: int | None) -> str:

@@ -54,7 +54,8 @@ def shorten_apart(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
         shown.append(cut(lambda text, start=start: ELLIPSIS + text[start:] if start else text))  # type: ignore[misc]
     shown.append(cut(lambda text: text, keep_end=True))
     counts = [len(set(one)) for one in shown]
-    return shown[counts.index(min(len(different), max(counts)))]
+    wanted = min(len(different), max(counts))
+    return next(one for one, count in zip(shown, counts, strict=True) if count >= wanted)
 
 
 def wrap(text: str, width: int) -> Iterator[str]:

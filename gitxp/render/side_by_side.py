@@ -37,13 +37,22 @@ def pair_table(
 ) -> str:
     """The rows (name, in A, in B, and what `more` headings there are) below the names of the runs.
 
-    Names and values are cut where the table would be wider than `width`; of names the end is kept, but of headings.
+    Names and values are cut where the table would be wider than `width`; of names the end is kept. A row of nothing but a
+    name is a title: it has the whole line.
     """
     headings = ["", *(visible(run.name) for run in runs), *more]
     rows = [[Cell(shorten(cell.text, WIDEST), cell.ink) for cell in row] for row in rows]
+    titles = {i: row[0] for i, row in enumerate(rows) if not any(cell.text for cell in row[1:])}
+    rows = [[Cell(""), *row[1:]] if i in titles else row for i, row in enumerate(rows)]
     if width is not None:
         headings, rows = _fitted(headings, rows, width)
-    return text_table(headings, rows, right=[i > 0 and numbers for i in range(len(headings))], style=style)
+    text = text_table(headings, rows, right=[i > 0 and numbers for i in range(len(headings))], style=style)
+    lines = text.split("\n")
+    above = len(lines) - 1 - len(rows)  # the headings and the rule
+    for i, title in titles.items():
+        whole = title.text if width is None else shorten(title.text, width)
+        lines[above + i] = style.paint(whole, title.ink)
+    return "\n".join(lines)
 
 
 def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> tuple[list[str], list[list[Cell]]]:
@@ -55,11 +64,7 @@ def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int)
     share = max(8, (width - GAP * (len(headings) - 1)) // len(headings))
     widths = fit(naturals, [share] * len(naturals), list(range(len(naturals))), width, gap=GAP, drop=False)
     cut = [
-        [
-            Cell(shorten(row[0].text, widths[0], keep_end=row[0].ink != "heading"), row[0].ink),
-            *_cut(row[1:], widths[1:]),
-        ]
-        for row in rows
+        [Cell(shorten(row[0].text, widths[0], keep_end=True), row[0].ink), *_cut(row[1:], widths[1:])] for row in rows
     ]
     return [
         shorten(headings[0], widths[0]),
