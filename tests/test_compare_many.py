@@ -151,12 +151,23 @@ def test_by_query(gitxp: Gitxp) -> None:
     assert [run["name"] for run in json.loads(answer.stdout)["runs"]] == ["a", "b"]
     assert answer.stderr == "Of 3 runs, the first 2 are shown: -n 0 shows all.\n"
     assert gitxp("compare", "--where", "lr > 1", check=False).returncode == 2
+    gitxp("archive", "b", "c")
+    hidden = gitxp("compare", "--where", "lr > 0", check=False)
+    assert (hidden.returncode, "-a takes 2 archived runs" in hidden.stderr) == (2, True)
+    assert len(json.loads(gitxp("compare", "--where", "lr > 0", "-a", "--json").stdout)["runs"]) == 3
+
+
+def test_there_is_nothing_to_compare(factory: Factory, gitxp: Gitxp) -> None:
+    """Without any run, and with names of one only, that is what is said."""
+    assert "There are no runs yet" in gitxp("compare", "--where", "status == 'completed'", check=False).stderr
+    factory.make("only")
+    assert "all mean the run only" in gitxp("compare", "only", "@", check=False).stderr
 
 
 @pytest.mark.usefixtures("three")
 @pytest.mark.parametrize(
     "args",
-    [(), ("a",), ("a", "a"), ("a", "--where", "lr > 0"), ("a", "b", "--sort", "name"), ("a", "b", "-n", "1"),
+    [(), ("a",), ("a", "a"), ("a", "--where", "lr > 0"), ("a", "b", "--sort", "name"), ("a", "b", "-n", "1"), ("a", "b", "-a"),
      ("a", "b", "--json", "--csv"), ("a", "b", "--better", "nothing"), ("a", "b", "--better", "params.lr")],
 )  # fmt: skip
 def test_words_that_do_not_fit_together(gitxp: Gitxp, args: tuple[str, ...]) -> None:

@@ -40,6 +40,7 @@ _PARTS = {
 @click.option(
     "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"With --where: so many; 0: all. [default: {_MOST}]"
 )
+@click.option("-a", "--archived", is_flag=True, help="With --where: archived runs as well.")
 @click.option("--all", "every", is_flag=True, help="What is equal, too, and every row.")
 @click.option("--params", "parts", flag_value="params", multiple=True, help="Parameters.")
 @click.option("--metrics", "parts", flag_value="metrics", multiple=True, help="Metrics: their last values.")
@@ -66,6 +67,7 @@ def compare_command(
     where: str | None,
     sort: str | None,
     count: int | None,
+    archived: bool,
     every: bool,
     parts: Sequence[str],
     better: Sequence[str],
@@ -91,14 +93,17 @@ def compare_command(
         raise UsageError("--json, --csv and --md exclude each other.", hint="Give one of them.")
     if bool(texts) == (where is not None):
         raise UsageError("Which runs? Either their names, or --where.", hint="gitxp compare --help")
-    if where is None and (sort is not None or count is not None):
+    if where is None and (sort is not None or count is not None or archived):
         raise UsageError(
-            "--sort and -n belong to --where.", hint="Named runs are shown in the order in which you name them."
+            "--sort, -n and -a belong to --where.", hint="Named runs are shown in the order in which you name them."
         )
     from gitxp.render import many as rendering
 
     with open_repo() as repo:
-        runs = _named(repo, texts) if where is None else _find(repo, where, sort, _MOST if count is None else count)
+        if where is None:
+            runs = _named(repo, texts)
+        else:
+            runs = _find(repo, where, sort, _MOST if count is None else count, archived=archived)
         points = 0 if as_json or as_csv or as_markdown else rendering.CURVE
         compared = repo.compare(runs, better=better, points=points)
     _tell(compared)
@@ -124,14 +129,15 @@ def _named(repo: Repo, texts: Sequence[str]) -> list[Run]:
     return runs
 
 
-def _find(repo: Repo, where: str, sort: str | None, limit: int) -> list[Run]:
-    page = repo.page(limit or None, where=where, sort=sort)
+def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: bool) -> list[Run]:
+    page = repo.page(limit or None, archived=archived, where=where, sort=sort)
     if len(page.runs) < 2:
         if not repo.page(1, archived=True).runs:
             raise UsageError("There are no runs yet.", hint="Make the first: gitxp run COMMAND")
         found = count_text(page.total, "run")
         raise UsageError(
-            f"To compare takes two runs at least: {found} answer{'s' * (page.total == 1)} to that.", hint="gitxp list"
+            f"To compare takes two runs at least: {found} answer{'s' * (page.total == 1)} to that.",
+            hint=f"-a takes {count_text(page.hidden, 'archived run')} as well." if page.hidden else "gitxp list",
         )
     if page.total > len(page.runs):
         sys.stderr.write(f"Of {count_text(page.total, 'run')}, the first {len(page.runs)} are shown: -n 0 shows all.\n")

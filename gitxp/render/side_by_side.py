@@ -61,7 +61,7 @@ def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int)
         max(1, width_of(title), *(width_of(cell.text) for cell in column))
         for title, column in zip(headings, columns, strict=True)
     ]
-    share = max(8, (width - GAP * (len(headings) - 1)) // len(headings))
+    share = max(6, (width - GAP * (len(headings) - 1)) // len(headings))
     widths = fit(naturals, [share] * len(naturals), list(range(len(naturals))), width, gap=GAP, drop=False)
     cut = [
         [Cell(shorten(row[0].text, widths[0], keep_end=True), row[0].ink), *_cut(row[1:], widths[1:])] for row in rows

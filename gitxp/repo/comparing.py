@@ -18,10 +18,7 @@ class Comparing(Reading):
 
     def diff(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
         """What differs between two runs. `paths` are git's pathspecs, seen from this folder, and limit the code."""
-        from gitxp.query.compare import compare
-
-        a, b = (with_points(run, self._live_points(run)) for run in (a, b))
-        comparison = compare(self._reader(), self._git_here(), a, b, paths)
+        comparison = self._compare(a, b, paths)
         changed = [change.path.lower() for change in comparison.code]
         notebooks = self.diff_notebooks(a, b, paths) if any(path.endswith(".ipynb") for path in changed) else []
         documents = self.diff_documents(a, b, paths) if any(map(_is_document, changed)) else []
@@ -108,7 +105,7 @@ class Comparing(Reading):
         """
         from gitxp.query.why import why
 
-        comparison = self.diff(a, b)
+        comparison = self._compare(a, b)
         runs = (comparison.a, comparison.b)
         return why(self._reader(), self._git_here(), comparison, self._directions(better, runs))
 
@@ -122,6 +119,13 @@ class Comparing(Reading):
         from gitxp.query.associations import find_associations
 
         return find_associations(self._index(), metric, where, archived=archived)
+
+    def _compare(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
+        """What differs, without a look into notebooks and configuration files."""
+        from gitxp.query.compare import compare
+
+        a, b = (with_points(run, self._live_points(run)) for run in (a, b))
+        return compare(self._reader(), self._git_here(), a, b, paths)
 
     def _directions(self, better: Sequence[str], runs: Sequence[Run]) -> dict[str, Direction]:
         """What was said of metrics, by their full names. Raises `UsageError`."""
