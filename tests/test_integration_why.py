@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitxp.query import statistics
+from gitxp.render.associations import render_associations
 from run_factory import Factory, make_record
 
 if TYPE_CHECKING:
@@ -114,6 +116,17 @@ def test_few_runs(factory: Factory, here: Repo, count: int) -> None:
     assert told.warnings
     assert any(one.correlation is not None for one in told.found)
     assert (told.explained is not None) == (count >= 10)
+
+
+def test_a_forest_of_some_of_the_runs(factory: Factory, here: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more runs than a forest is given, every so manieth is taken, that is told, and each fold is reported."""
+    monkeypatch.setattr(statistics, "_MOST_GROWN", 25)
+    runs_of(factory, sweep(60))
+    done: list[tuple[int, int]] = []
+    told = here.goes_with("acc", progress=lambda *step: done.append(step))
+    assert (told.runs, told.grown) == (60, 20)
+    assert done == [(i, 5) for i in range(5)]
+    assert "a random forest of 20 of the runs loses" in render_associations(told, width=None)
 
 
 def test_odd_values(factory: Factory, here: Repo) -> None:

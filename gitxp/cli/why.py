@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -84,7 +85,12 @@ def _two(
 def _many(repo: Repo, where: str | None, metric: str, terminal: Terminal, *, archived: bool, as_json: bool) -> None:
     from gitxp.render import associations as rendering
 
-    told = repo.goes_with(metric, where=where, archived=archived)
+    with show_progress() as tell:
+
+        def growing(done: int, total: int) -> None:
+            tell(f"growing random forests: {done * 100 // total} %")
+
+        told = repo.goes_with(metric, where=where, archived=archived, progress=growing)
     if as_json:
         terminal.print_exact([rendering.render_associations_json(told)])
     else:

@@ -16,7 +16,7 @@ from gitxp.query.directions import read_metric
 from gitxp.query.index import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gitxp.names import RunName
     from gitxp.query.fields import Names
@@ -43,9 +43,17 @@ class Column(NamedTuple):
     is_number: bool
 
 
-def find_associations(index: Index, metric: str, where: str | None = None, *, archived: bool = False) -> Associations:
+def find_associations(
+    index: Index,
+    metric: str,
+    where: str | None = None,
+    *,
+    archived: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Associations:
     """The associations of all parameters with a metric (`acc`, `-loss`), over the runs of which `where` is true.
 
+    `progress` is as for `associate`.
     Raises `UsageError` for a metric or a condition that means nothing, and `GitxpError` without scikit-learn.
     """
     names = index.keys()
@@ -56,7 +64,7 @@ def find_associations(index: Index, metric: str, where: str | None = None, *, ar
     told = Associations(
         _title(key), direction, len(numbers), passed_over, constant=tuple(constant), unique=tuple(unique)
     )
-    return _associated(told, numbers, columns, warnings)
+    return _associated(told, numbers, columns, warnings, progress)
 
 
 def _title(key: Key) -> str:
@@ -64,15 +72,18 @@ def _title(key: Key) -> str:
 
 
 def _associated(
-    told: Associations, numbers: Sequence[float], columns: Sequence[Column], warnings: list[str]
+    told: Associations,
+    numbers: Sequence[float],
+    columns: Sequence[Column],
+    warnings: list[str],
+    progress: Callable[[int, int], None] | None,
 ) -> Associations:
     from dataclasses import replace
 
     if columns and len(numbers) >= _FEWEST:
         from gitxp.query.statistics import associate
 
-        found, explained, by_chance = associate(numbers, columns, told.direction)
-        told = replace(told, found=tuple(found), explained=explained, by_chance=by_chance)
+        told = associate(told, numbers, columns, progress)
     return replace(told, warnings=(*_warn(told, len(columns)), *warnings))
 
 

@@ -8,14 +8,16 @@ own runs it would find any noise important. Everything is seeded: the same runs 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitxp.compared import Association
 from gitxp.errors import GitxpError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from gitxp.compared import Associations
     from gitxp.direction import Direction
     from gitxp.query.associations import Column
 
@@ -24,16 +26,20 @@ _FOLDS, _TREES, _REPEATS = 5, 100, 5
 _FOREST = 10  # runs; a forest of fewer has folds of one to be judged by
 _LEAST = 3  # runs with a value, below which a correlation is not taken
 _MOST_COLUMNS = 100  # that a forest is asked about: it takes seconds
-_MOST_GROWN = 2_000  # runs that a forest grows from
+_MOST_GROWN = 1_000  # runs that a forest grows from
+_SHUFFLED = 250  # values of a column that are shuffled at least: of many runs, one turn tells as much as five of a few
 
 
 def associate(
-    numbers: Sequence[float], columns: Sequence[Column], direction: Direction
-) -> tuple[list[Association], float | None, float | None]:
-    """Each column's association, those that go with the metric most first; R² of the forest on held-out runs; what chance reaches.
+    told: Associations,
+    numbers: Sequence[float],
+    columns: Sequence[Column],
+    progress: Callable[[int, int], None] | None = None,
+) -> Associations:
+    """`told`, with each column's association, those that go with the metric most first, and what the forest foretells.
 
-    `numbers` is the metric of each run, all finite. The last two are None where no forest was asked, or no number can be
-    given. Raises `GitxpError` where scikit-learn is missing.
+    `numbers` is the metric of each run, all finite; `progress` is told how many of how many forests have grown. Raises
+    `GitxpError` where scikit-learn is missing.
     """
     try:
         import scipy.stats
@@ -43,9 +49,9 @@ def associate(
             "What goes with a metric is found with scikit-learn, which is not installed.",
             hint="pip install 'gitxp[analysis]'",
         ) from error
-    importances, explained = _grow(numbers, columns)
+    grown, importances, explained = _grow(numbers, columns, progress)
     found = [
-        _association(scipy.stats, numbers, column, importance, direction)
+        _association(scipy.stats, numbers, column, importance, told.direction)
         for column, importance in zip(columns, importances, strict=True)
     ]
     foretold = explained is not None and explained > 0
@@ -53,7 +59,13 @@ def associate(
     def place(one: Association) -> tuple[float, float, tuple[str, ...]]:
         return (-(one.importance or 0.0) if foretold else 0.0, -(one.strength or 0.0), one.params)
 
-    return sorted(found, key=place), explained, _by_chance(scipy.stats, len(numbers), len(columns))
+    return replace(
+        told,
+        found=tuple(sorted(found, key=place)),
+        explained=explained,
+        grown=grown,
+        by_chance=_by_chance(scipy.stats, len(numbers), len(columns)),
+    )
 
 
 def _association(
@@ -101,11 +113,16 @@ def _by_chance(stats: Any, runs: int, columns: int) -> float | None:
     return t / math.sqrt(runs - 2 + t * t)
 
 
-def _grow(numbers: Sequence[float], columns: Sequence[Column]) -> tuple[list[float | None], float | None]:
-    """The importance of each column, in R² lost on held-out runs, and that R² itself; None where there are too few runs."""
+def _grow(
+    numbers: Sequence[float], columns: Sequence[Column], progress: Callable[[int, int], None] | None
+) -> tuple[int | None, list[float | None], float | None]:
+    """From how many runs a forest grew, the importance of each column, in R² lost on held-out runs, and that R² itself.
+
+    None where there are too few runs.
+    """
     none: list[float | None] = [None] * len(columns)
     if len(numbers) < _FOREST or len(columns) > _MOST_COLUMNS or len(set(numbers)) < 2:
-        return none, None
+        return None, none, None
     import numpy
     from scipy.stats import rankdata
     from sklearn.compose import ColumnTransformer
@@ -128,15 +145,23 @@ def _grow(numbers: Sequence[float], columns: Sequence[Column]) -> tuple[list[flo
     )
     lost = numpy.zeros(len(columns))
     foretold = numpy.zeros(len(target))
-    for train, test in KFold(_FOLDS, shuffle=True, random_state=_SEED).split(table):
+    for fold, (train, test) in enumerate(KFold(_FOLDS, shuffle=True, random_state=_SEED).split(table)):
+        if progress is not None:
+            progress(fold, _FOLDS)
         forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=_SEED, n_jobs=1)
         model = make_pipeline(encoder, forest).fit(table[train], target[train])
         foretold[test] = model.predict(table[test])
         found = permutation_importance(
-            model, table[test], target[test], scoring="neg_mean_squared_error", n_repeats=_REPEATS, random_state=_SEED
+            model,
+            table[test],
+            target[test],
+            scoring="neg_mean_squared_error",
+            n_repeats=max(1, min(_REPEATS, _SHUFFLED // len(test))),
+            random_state=_SEED,
         )
         lost += found.importances_mean * len(test)
-    return [float(one) for one in lost / (target.var() * len(target))], float(r2_score(target, foretold))
+    importances: list[float | None] = [float(one) for one in lost / (target.var() * len(target))]
+    return len(target), importances, float(r2_score(target, foretold))
 
 
 def _sampled(numbers: Sequence[float], columns: Sequence[Column]) -> tuple[Sequence[float], Sequence[Column]]:

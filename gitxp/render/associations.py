@@ -120,8 +120,10 @@ def _sentences(told: Associations) -> Iterator[str]:
         )
     )
     if told.explained is not None:
+        some = f" of {told.grown:,} of the runs" if told.grown is not None and told.grown < told.runs else ""
         yield (
-            f"importance: what a random forest loses of R² when the values are shuffled; it foretells runs that it has not seen with R² {told.explained:.2f}."
+            f"importance: what a random forest{some} loses of R² when the values are shuffled; it foretells runs that it has "
+            f"not seen with R² {told.explained:.2f}."
         )
     yield "This is what goes together in these runs, and says nothing of causes."
 
@@ -142,6 +144,7 @@ def render_associations_json(told: Associations) -> str:
         "constant": list(told.constant),
         "unique": list(told.unique),
         "explained": told.explained,
+        "grown": told.grown,
         "by_chance": told.by_chance,
         "warnings": list(told.warnings),
     }

@@ -6,7 +6,7 @@ from gitxp.repo.reading import Reading, with_points
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from gitxp.compared import Associations, Compared, Why
     from gitxp.direction import Direction
@@ -109,16 +109,24 @@ class Comparing(Reading):
         runs = (comparison.a, comparison.b)
         return why(self._reader(), self._git_here(), comparison, self._directions(better, runs))
 
-    def goes_with(self, metric: str, *, where: str | None = None, archived: bool = False) -> Associations:
+    def goes_with(
+        self,
+        metric: str,
+        *,
+        where: str | None = None,
+        archived: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Associations:
         """Which parameters go with a metric (`acc`; `-loss`: less is better) over the runs of which `where` is true.
 
         Spearman's rank correlation for each, and the permutation importance in a random forest, judged on runs that it
-        has not seen; the same answer each time. Nothing of it says that one causes the other. Raises `UsageError` for what
-        cannot be understood, and `MissingExtra` without scikit-learn.
+        has not seen; the same answer each time. Nothing of it says that one causes the other. It takes seconds, and
+        `progress` is told how much of how much is done. Raises `UsageError` for what
+        cannot be understood, and `GitxpError` without scikit-learn.
         """
         from gitxp.query.associations import find_associations
 
-        return find_associations(self._index(), metric, where, archived=archived)
+        return find_associations(self._index(), metric, where, archived=archived, progress=progress)
 
     def _compare(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
         """What differs, without a look into notebooks and configuration files."""
