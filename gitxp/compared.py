@@ -120,8 +120,8 @@ class Associations:
     `runs` have a number for the metric, `passed_over` have not. `constant` are parameters that have one value in all of
     them, `unique` those with categories of which nearly every run has its own. `explained` is R² of the forest on runs
     that it has not seen (1: foretold exactly, 0 or less: no better than the mean), None where none was asked; it grew
-    from `grown` runs. `by_chance` is the strength that a parameter without any meaning stays below in 19 of 20 cases, seen that so many are
-    looked at. `warnings` are sentences.
+    from `grown` runs. `by_chance` is the strength that a parameter without any meaning stays below in 19 of 20 cases, seen
+    that so many are looked at. `warnings` are sentences.
     """
 
     metric: str
