@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gitxp.compared import PARTS, Compared, FileState, Row
@@ -321,6 +321,7 @@ def test_many_runs_become_rows() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=60), st.integers(1, 12))
+@example([sys.float_info.max] * 3, 1)
 def test_curves(values: list[float], points: int) -> None:
     """A curve has at most so many points, all between the least and the greatest value, and is drawn in as many blocks."""
     curve = down(values, points)

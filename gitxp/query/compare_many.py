@@ -25,6 +25,7 @@ from gitxp.store.runs import decode_environment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from gitxp.format import Oid
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
     from gitxp.model import Run
@@ -43,12 +44,12 @@ def compare_many(
     *,
     said: Mapping[str, Direction] | None = None,
     points: int = 0,
-    live: Mapping[str, Mapping[str, Series]] | None = None,
+    live: Mapping[Oid, Mapping[str, Series]] | None = None,
 ) -> Compared:
     """The runs side by side.
 
     `said` tells of metrics by name which way is better, where their names do not decide. Curves have so many `points` at
-    most (0: none are read), those of runs that are still running from `live`. Raises `GitFailed`.
+    most (0: none are read), those of runs that are still running from `live`, by commit. Raises `GitFailed`.
     """
     remarks = [f"The record of {run.name} cannot be read. {run.problem}" for run in runs if run.problem]
     environments = list(_read_environments(objects, runs, remarks))

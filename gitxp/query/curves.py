@@ -14,6 +14,7 @@ from gitxp.format import metric_path
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gitxp.format import Oid
     from gitxp.git.objects import Objects
     from gitxp.model import Run
     from gitxp.series import Series
@@ -24,9 +25,9 @@ _MOST_BYTES, _MOST_IN_ALL = 4 << 20, 32 << 20  # of one series, of all: 100,000 
 
 
 class Curves:
-    """Reads the curves of runs until there is no room left. `live` are the points of runs that are still running, by name."""
+    """Reads the curves of runs until there is no room left. `live` are the points of runs that are still running, by commit."""
 
-    def __init__(self, objects: Objects, points: int, live: Mapping[str, Mapping[str, Series]]) -> None:
+    def __init__(self, objects: Objects, points: int, live: Mapping[Oid, Mapping[str, Series]]) -> None:
         self._objects = objects
         self._points = points
         self._live = live
@@ -35,13 +36,13 @@ class Curves:
     def of(self, metric: str, runs: Sequence[Run]) -> tuple[Curve, ...]:
         """The curve of this metric for each run, empty where there is none; nothing where none has one."""
         having = [run for run in runs if self._has(metric, run)] if self._points else []
-        found: dict[str, Curve] = {}
+        found: dict[Oid, Curve] = {}
         for run in having:
-            live = self._live.get(run.name, {}).get(metric)
+            live = self._live.get(run.commit, {}).get(metric)
             if live is not None:
-                found[run.name] = down(live.values, self._points)
+                found[run.commit] = down(live.values, self._points)
         path = metric_path(metric)
-        settled = [run for run in having if run.name not in found]
+        settled = [run for run in having if run.commit not in found]
         for run, (_, data) in zip(
             settled, self._objects.read_files([run.commit for run in settled], path, _MOST_BYTES), strict=True
         ):
@@ -50,8 +51,8 @@ class Curves:
             self._room -= len(data)
             if self._room < 0:
                 break
-            found[run.name] = _decode(data, self._points)
-        curves = tuple(found.get(run.name, ()) for run in runs)
+            found[run.commit] = _decode(data, self._points)
+        curves = tuple(found.get(run.commit, ()) for run in runs)
         return curves if any(curves) else ()
 
     def _has(self, metric: str, run: Run) -> bool:
@@ -77,4 +78,7 @@ def down(values: Sequence[float], points: int) -> Curve:
 
 def _mean(values: Sequence[float]) -> float:
     numbers = [value for value in values if math.isfinite(value)]
-    return sum(value / len(numbers) for value in numbers) if numbers else math.nan  # whose sum may be no number
+    if not numbers:
+        return math.nan
+    # the sum itself may be no float, and what is added up be rounded beyond all of them
+    return max(min(numbers), min(max(numbers), sum(value / len(numbers) for value in numbers)))

@@ -91,8 +91,8 @@ class Comparing(Reading):
 
         if len(runs) < 2:
             raise UsageError("To compare takes two runs at least.", hint="gitxp list")
-        live = {str(run.name): self._live_points(run) for run in runs}
-        runs = [with_points(run, live[run.name]) for run in runs]
+        live = {run.commit: self._live_points(run) for run in runs}
+        runs = [with_points(run, live[run.commit]) for run in runs]
         said = self._directions(better, runs)
         return compare_many(self._reader(), self._git_here(), runs, said=said, points=points, live=live)
 
