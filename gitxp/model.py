@@ -151,11 +151,21 @@ class NotebookChange:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """What differs between two configuration files: pairs of the values in A and in B by dotted key, None where one has none.
+
+    There are none where only comments, the layout or the order of keys differ. null is the text `null`.
+    """
+
+    keys: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FileChange:
     """One file that differs between two snapshots; `insertions` and `deletions` are lines, None for binary files.
 
     `status` is git's letter: A added, D deleted, M modified, R renamed (from `old_path`), T of another type. `notebook` is
-    there for a notebook that can be compared cell by cell.
+    there for a notebook that can be compared cell by cell, `document` for a YAML, JSON or TOML file that can be key by key.
     """
 
     path: str
@@ -164,6 +174,7 @@ class FileChange:
     deletions: int | None = None
     old_path: str | None = None
     notebook: NotebookChange | None = None
+    document: DocumentChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,3 +213,8 @@ class Comparison:
     data_files: Mapping[str, FolderChange] = field(default_factory=dict)
     data_moved: Mapping[str, str] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
+
+    @property
+    def runs(self) -> tuple[Run, Run]:
+        """Both of them."""
+        return self.a, self.b

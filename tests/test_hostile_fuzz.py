@@ -141,9 +141,9 @@ def render_everything(run: Run, other: Run) -> Iterator[str]:
     if run.problem is None:
         yield render_page(run.to_json(), width=30, now=0)
         differences = {
-            "params": compare._differences(run.params, other.params),
-            "metrics": compare._differences(other.metrics, run.metrics),
-            "data": compare_data._pairs(*(compare_data._by_path(one, "data") for one in (run, other))),
+            "params": compare.differences(run.params, other.params),
+            "metrics": compare.differences(other.metrics, run.metrics),
+            "data": compare_data._pairs(*(compare_data.by_path(one, "data") for one in (run, other))),
             "outputs": compare_outputs(other, run),
         }
         moved = compare_data._moved(differences["data"])

@@ -45,6 +45,7 @@ FLOORS = {
 }
 FOUNDATION = {
     "annotations",
+    "compared",
     "csignal",
     "direction",
     "errors",
@@ -57,6 +58,7 @@ FOUNDATION = {
     "names",
     "pointer",
     "series",
+    "sources",
 }
 # What stands lower and is none of their business all the same.
 STRANGERS = {
@@ -81,6 +83,7 @@ HOMES = {
     "pynvml": "capture",
     "detect_secrets": "capture",
 }
+HOMES |= dict.fromkeys(("numpy", "scipy", "sklearn"), "query")
 HOMES |= dict.fromkeys(("fsspec", "sshfs"), "sharing")
 HOMES |= dict.fromkeys(("pandas", "polars", "pyarrow"), "frames")
 HOMES |= dict.fromkeys(("IPython", "nbclient", "nbformat", "jupyter_client"), "integrations")

@@ -29,6 +29,8 @@ COMMANDS = {
     "show": "show_command",
     "logs": "logs_command",
     "diff": "diff_command",
+    "compare": "compare_command",
+    "why": "why_command",
     "export": "export_command",
     "tree": "tree_command",
     "goal": "goal_command",

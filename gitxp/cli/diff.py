@@ -38,6 +38,7 @@ _SECTIONS = (_CODE, "params", "metrics", "data", "environment", "outputs")
 @click.option("--env", "sections", flag_value="environment", multiple=True, help="Packages, interpreter, machine.")
 @click.option("--outputs", "sections", flag_value="outputs", multiple=True, help="The files that the runs wrote.")
 @click.option("--stat", is_flag=True, help="The files as 'git diff --stat' sums them up.")
+@click.option("--word-diff", is_flag=True, help="The files word by word within their lines, as 'git diff --word-diff'.")
 @click.option("--name-only", is_flag=True, help="Only the names of the files that differ.")
 @click.option(
     "--notebooks",
@@ -55,6 +56,7 @@ def diff_command(
     paths: Sequence[str],
     sections: Sequence[str],
     stat: bool,
+    word_diff: bool,
     name_only: bool,
     notebooks: str,
     as_json: bool,
@@ -63,7 +65,8 @@ def diff_command(
     """Show what differs between the runs A and B: code, parameters, metrics, data, environment, outputs, in that order.
 
     The code is git's own diff of the two snapshots, uncommitted and untracked files included; with --code alone it is a
-    patch that 'git apply' takes. PATHs limit it. Notebooks are compared cell by cell, without their outputs.
+    patch that 'git apply' takes. PATHs limit it. Notebooks are compared cell by cell, without their outputs, and YAML, JSON
+    and TOML files key by key as well. The pager is git's: pager.diff, core.pager, GIT_PAGER.
 
     \b
     Examples:
@@ -79,20 +82,26 @@ def diff_command(
         raise UsageError("--stat is about code, which was not asked for.", hint="Add --code, or leave --stat out.")
     if stat and as_json:
         raise UsageError("--stat goes without --json.", hint="--json has the numbers of lines already.")
+    if word_diff and (stat or name_only or as_json or _CODE not in wanted):
+        raise UsageError("--word-diff is about the lines of code.", hint="Leave it out, or what goes with no lines.")
     with open_repo() as repo:
         run_a, run_b = repo.get(a), repo.get(b)
         # git would take the pipe to us for 80 columns
         width = f"={terminal.width}" if terminal.is_terminal and terminal.width else ""
-        options = [f"--stat{width}"] if stat else ["--name-only"] if name_only else []
+        words = [f"--word-diff={'color' if terminal.color else 'plain'}"] if word_diff else []
+        options = [f"--stat{width}"] if stat else ["--name-only"] if name_only else words
         if not as_json and (name_only or wanted == [_CODE]):
-            by_cells = not options and (notebooks == "cells" or (notebooks == "auto" and terminal.is_terminal))
+            is_whole = options == words
+            by_cells = is_whole and (notebooks == "cells" or (notebooks == "auto" and terminal.is_terminal))
             found = repo.diff_notebooks(run_a, run_b, paths) if by_cells else ()
+            documents = repo.diff_documents(run_a, run_b, paths) if is_whole and terminal.is_terminal else ()
             with terminal.paged("diff"):
                 is_shown = _show_code(repo, run_a, run_b, paths, options, terminal, found)
+                _show_documents(documents, (run_a, run_b), terminal)
             if not is_shown:
                 _tell_unmatched(repo, run_a, run_b, paths)
             return 0
-        is_raw = bool(options) or notebooks == "raw"
+        is_raw = options != words or notebooks == "raw"
         return _compare(repo, run_a, run_b, paths, wanted, options, terminal, as_json=as_json, is_raw=is_raw)
 
 
@@ -140,6 +149,7 @@ def _compare(
             sys.stdout.write(rendering.heading(section, terminal.style))
             found = [] if is_raw else [change for change in comparison.code if change.notebook is not None]
             _show_code(repo, a, b, paths, options, terminal, found)
+            _show_documents(comparison.code, (a, b), terminal)
     return 0
 
 
@@ -164,6 +174,15 @@ def _show_code(
         sys.stdout.write("\n".join(render_notebook(change, terminal.style) for change in notebooks))
         return True
     return _write_patch(repo, a, b, paths, options, terminal)
+
+
+def _show_documents(changes: Sequence[FileChange], runs: tuple[Run, Run], terminal: Terminal) -> None:
+    """Write the configuration files by their keys, below the lines."""
+    from gitxp.render.documents import render_documents
+
+    text = render_documents(changes, runs, width=terminal.width, style=terminal.style)
+    if text:
+        sys.stdout.write("\n" + text)
 
 
 def _without(notebooks: Sequence[FileChange]) -> list[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Pairs = dict[str, tuple[Any, Any]]
 _ALL, _NOT_OURS = ":(top)", f":(top,exclude){FOLDER}"
+ALL_CODE = (_ALL, _NOT_OURS)  # pathspecs of the whole snapshot
 
 
 def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
@@ -40,15 +41,15 @@ def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = (
     data = compare_data(objects, a, b)
     environments = read_environment(objects, a.commit), read_environment(objects, b.commit)
     imported = [_imported(environment) for environment in environments]
-    environment = _differences(*(dict(flatten(environment)) for environment in environments))
+    environment = differences(*(dict(flatten(environment)) for environment in environments))
     if imported[0] == imported[1] and all(isinstance(pair, list) for pair in environment.get("imported", ())):
         environment.pop("imported", None)
     return Comparison(
         a,
         b,
         code=tuple(compare_code(git, a, b, paths)),
-        params=_differences(a.params, b.params),
-        metrics=_differences(_results(a.metrics), _results(b.metrics)),
+        params=differences(a.params, b.params),
+        metrics=differences(_results(a.metrics), _results(b.metrics)),
         data=data.pairs,
         environment=environment,
         outputs=compare_outputs(a, b),
@@ -120,19 +121,21 @@ def _imported(environment: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
-def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:
+def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:
+    """The pairs of what differs, by name, None where one has none."""
     return {
         key: (a.get(key), b.get(key))
         for key in sorted(a.keys() | b.keys())
-        if (key in a) != (key in b) or not _equal(a[key], b[key])
+        if (key in a) != (key in b) or not is_equal(a[key], b[key])
     }
 
 
-def _equal(a: Any, b: Any) -> bool:
+def is_equal(a: Any, b: Any) -> bool:
+    """Whether two values of JSON are the same: 1 and 1.0 are, 1 and true are not, nan is nan."""
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b):
         return True
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(_equal, a, b))
+        return len(a) == len(b) and all(map(is_equal, a, b))
     return bool(a == b)

@@ -45,7 +45,7 @@ class DataChanges(NamedTuple):
 
 def compare_data(objects: Objects, a: Run, b: Run) -> DataChanges:
     """What differs between the data of two runs. A manifest that cannot be read costs the files of its folder."""
-    in_a, in_b = _by_path(a, "data"), _by_path(b, "data")
+    in_a, in_b = by_path(a, "data"), by_path(b, "data")
     pairs = _pairs(in_a, in_b)
     files: dict[str, FolderChange] = {}
     folders = (path for path, pair in pairs.items() if any(entry and entry.get("manifest") for entry in pair))
@@ -62,10 +62,11 @@ def compare_data(objects: Objects, a: Run, b: Run) -> DataChanges:
 
 def compare_outputs(a: Run, b: Run) -> Pairs:
     """The outputs that differ, by path."""
-    return _pairs(_by_path(a, "outputs"), _by_path(b, "outputs"))
+    return _pairs(by_path(a, "outputs"), by_path(b, "outputs"))
 
 
-def _by_path(run: Run, key: str) -> Entries:
+def by_path(run: Run, key: str) -> Entries:
+    """The fingerprints of a run's `data` or `outputs`, by path and without it."""
     return {
         entry["path"]: {name: value for name, value in entry.items() if name != "path"}
         for entry in run.record.get(key, ())
@@ -76,11 +77,11 @@ def _pairs(a: Entries, b: Entries) -> Pairs:
     return {
         path: (a.get(path), b.get(path))
         for path in sorted(a.keys() | b.keys())
-        if path not in a or path not in b or not _is_same(a[path], b[path])
+        if path not in a or path not in b or not is_same(a[path], b[path])
     }
 
 
-def _is_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+def is_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     """Whether two fingerprints are of the same content, as far as they tell."""
     if a.get("kind") != b.get("kind") or ("xxh3_128" in a) != ("xxh3_128" in b):
         return False

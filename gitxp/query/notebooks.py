@@ -10,19 +10,19 @@ version 4 is left to git.
 
 from __future__ import annotations
 
-import os
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import FormatError
-from gitxp.format import Oid, decode_json
+from gitxp.format import decode_json
 from gitxp.model import CellChange, FileChange, NotebookChange
-from gitxp.query.compare import diff_args
+from gitxp.query.changed_blobs import changed_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gitxp.format import Oid
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
     from gitxp.model import Run
@@ -34,6 +34,7 @@ _VERSION = 4  # of nbformat: the older ones have other keys
 _MAX_NOTEBOOKS = 100
 _MAX_IN_ALL = 64 * 1024 * 1024  # bytes
 _MAX_CELLS = 1_000
+_MAX_VALUES, _SEPARATORS = 1_000_000, (b",", b"[", b"{")  # `[],[],…`: three bytes in the file, sixty in memory
 _ALIKE = 0.5  # of the pairs of letters
 _COMPARED = 2_000  # characters of a cell
 _WINDOW = 5  # cells that one is compared with
@@ -63,30 +64,17 @@ def find_notebooks(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[s
     """
     found: list[FileChange] = []
     room = _MAX_IN_ALL
-    for change, old, new in _changed(git, a, b, paths):
-        room -= sum(objects.get_size(oid) for oid in (old, new) if oid is not None)
-        if room < 0 or len(found) == _MAX_NOTEBOOKS:
-            break
+    for change, old, new in changed_blobs(git, a, b, paths, (_ENDING,)):
+        size = sum(objects.get_size(oid) for oid in (old, new) if oid is not None)
+        if size > room:
+            continue
+        room -= size
         notebook = _compare(objects, old, new)
         if notebook is not None:
             found.append(FileChange(change.path, change.status, old_path=change.old_path, notebook=notebook))
+        if len(found) == _MAX_NOTEBOOKS:
+            break
     return found
-
-
-def _changed(git: Git, a: Run, b: Run, paths: Sequence[str]) -> Iterator[tuple[FileChange, Oid | None, Oid | None]]:
-    """Each notebook with other bytes: the change, and the two blobs, None where there is none."""
-    output = git.run("diff-tree", "-r", "-z", "-M", "--raw", "--no-ext-diff", *diff_args(a, b, paths))
-    items = iter(output.split(b"\0")[:-1])
-    for item in items:
-        old_mode, new_mode, old_oid, new_oid, status = item.decode("ascii").removeprefix(":").split(" ")
-        path, old_path = os.fsdecode(next(items)), None
-        if status[0] in "RC":
-            old_path, path = path, os.fsdecode(next(items))
-        is_file = all(mode.startswith("100") or not int(mode) for mode in (old_mode, new_mode))
-        if old_oid == new_oid or not is_file or not path.endswith(_ENDING):
-            continue
-        change = FileChange(path, status[0], old_path=old_path)
-        yield change, Oid(old_oid) if int(old_mode) else None, Oid(new_oid) if int(new_mode) else None
 
 
 def _compare(objects: Objects, old: Oid | None, new: Oid | None) -> NotebookChange | None:
@@ -98,7 +86,13 @@ def _compare(objects: Objects, old: Oid | None, new: Oid | None) -> NotebookChan
 
 
 def decode_notebook(data: bytes) -> Notebook:
-    """The notebook in these bytes. `FormatError` for what is none of version 4, or has more than a thousand cells."""
+    """The notebook in these bytes. `FormatError` for what is none of version 4, or has more than a thousand cells.
+
+    Nor is it read where it may have more than a million values.
+    """
+    if sum(map(data.count, _SEPARATORS)) > _MAX_VALUES:
+        msg = f"it may have more than {_MAX_VALUES:,} values"
+        raise FormatError(msg)
     found = decode_json(data)
     if not isinstance(found, dict) or found.get("nbformat") != _VERSION or not isinstance(found.get("cells"), list):
         msg = "it is no notebook of version 4"

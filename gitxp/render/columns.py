@@ -15,7 +15,6 @@ from gitxp.errors import UsageError
 from gitxp.format import SYSTEM_PREFIX, contradicts
 from gitxp.render.measure import shorten
 from gitxp.render.safe import visible
-from gitxp.render.sources import DEFAULT, source_rank
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import Cell
 from gitxp.render.words import (
@@ -29,6 +28,7 @@ from gitxp.render.words import (
     number_texts,
     value_text,
 )
+from gitxp.sources import DEFAULT, source_rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

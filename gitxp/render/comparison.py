@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.render.as_json import json_text
 from gitxp.render.data_changes import render_data, render_outputs
+from gitxp.render.documents import document_json
 from gitxp.render.environment_changes import render_environment
 from gitxp.render.notebooks import notebook_json
 from gitxp.render.safe import visible
 from gitxp.render.side_by_side import pair_cells, pair_table
-from gitxp.render.sources import source_text
 from gitxp.render.style import Style
 from gitxp.render.table import Cell
-from gitxp.render.words import aligned, exact_text, is_number, number_text, number_texts, value_text
+from gitxp.render.words import aligned, is_number, number_text, pair_texts, value_text
+from gitxp.sources import source_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -50,7 +51,7 @@ def _params(comparison: Comparison, *, width: int | None, style: Style) -> str:
     sources = [run.record.get("param_sources") or {} for run in (comparison.a, comparison.b)]
     rows = []
     for name, pair in sorted(comparison.params.items()):
-        texts = _value_texts(*pair)
+        texts = pair_texts(*pair)
         origins = [source.get(name) for source in sources]
         if origins[0] != origins[1] and None not in pair:
             texts = [
@@ -58,16 +59,16 @@ def _params(comparison: Comparison, *, width: int | None, style: Style) -> str:
                 for text, origin in zip(texts, origins, strict=True)
             ]
         rows.append([Cell(visible(name)), *pair_cells(pair, texts)])
-    return pair_table(comparison, rows, width=width, style=style)
+    return pair_table(comparison.runs, rows, width=width, style=style)
 
 
 def _metrics(comparison: Comparison, *, width: int | None, style: Style) -> str:
     pairs = sorted(comparison.metrics.items())
     rows = [
-        [Cell(visible(name)), *pair_cells(pair, _value_texts(*pair)), difference]
+        [Cell(visible(name)), *pair_cells(pair, pair_texts(*pair)), difference]
         for (name, pair), difference in zip(pairs, _differences([pair for _, pair in pairs]), strict=True)
     ]
-    return pair_table(comparison, rows, width=width, style=style, more=["difference"], numbers=True)
+    return pair_table(comparison.runs, rows, width=width, style=style, more=["difference"], numbers=True)
 
 
 def heading(section: str, style: Style) -> str:
@@ -115,14 +116,9 @@ def _change(change: FileChange) -> dict[str, Any]:
     }
     if change.old_path is not None:
         facts["old_path"] = change.old_path
+    if change.document is not None:
+        facts |= document_json(change.document)
     return facts if change.notebook is None else facts | notebook_json(change.notebook)
-
-
-def _value_texts(a: Any, b: Any) -> list[str]:
-    if not (is_number(a) and is_number(b)):
-        return [value_text(a), value_text(b)]
-    texts = number_texts([a, b])
-    return texts if texts[0] != texts[1] else [exact_text(a), exact_text(b)]  # six digits do not tell them apart
 
 
 def _differences(pairs: Sequence[tuple[Any, Any]]) -> list[Cell]:

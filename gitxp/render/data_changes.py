@@ -53,13 +53,15 @@ def _table(
     comparison: Comparison, pairs: Mapping[str, tuple[Any, Any]], most: int, width: int | None, style: Style
 ) -> str:
     shown = list(pairs.items())[:most]
-    rows = [[Cell(visible(path)), *pair_cells(pair, [_text(value) for value in pair])] for path, pair in shown]
+    rows = [
+        [Cell(visible(path)), *pair_cells(pair, [fingerprint_text(value) for value in pair])] for path, pair in shown
+    ]
     if len(pairs) > most:
         rows.append([Cell(f"and {len(pairs) - most:,} more", "faint"), Cell(""), Cell("")])
-    return pair_table(comparison, rows, width=width, style=style)
+    return pair_table(comparison.runs, rows, width=width, style=style)
 
 
-def _text(value: Any) -> str:
+def fingerprint_text(value: Any) -> str:
     """A fingerprint in brief: size, number of files, the beginning of the digest, or what there is instead."""
     if not isinstance(value, dict):
         return value_text(value)

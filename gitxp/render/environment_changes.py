@@ -48,7 +48,11 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
         if name.startswith(_CONDA) and packages.get(name[len(_CONDA) :]) != pair
     }
     imported = {name: pair for name, pair in packages.items() if name in comparison.imported}
-    others = {name: pair for name, pair in packages.items() if name not in comparison.imported}
+    others = {
+        name: pair
+        for name, pair in sorted(packages.items(), key=lambda item: None in item[1])
+        if name not in comparison.imported
+    }
     rest = {
         name: pair
         for name, pair in sorted(pairs.items(), key=lambda item: _place(item[0]))
@@ -65,7 +69,7 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
     for title, group, most, texts in groups:
         if group:
             rows += _rows(title if titled else "", group, _MOST if width is None else most, texts)
-    return pair_table(comparison, rows, width=width, style=style)
+    return pair_table(comparison.runs, rows, width=width, style=style)
 
 
 def _rows(

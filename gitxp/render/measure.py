@@ -10,7 +10,7 @@ import unicodedata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 ELLIPSIS = "…"
 
@@ -33,6 +33,29 @@ def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
     if keep_end:
         return ELLIPSIS + "".join(reversed(_fitting(reversed(text), width - 1)))
     return "".join(_fitting(text, width - 1)) + ELLIPSIS
+
+
+def shorten_apart(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Each text in as many columns as its width says, so that those that differ still look different, if that can be.
+
+    Long paths and names often have their beginning in common: then that is what goes.
+    """
+
+    def cut(change: Callable[[str], str], *, keep_end: bool = False) -> list[str]:
+        return [shorten(change(text), width, keep_end=keep_end) for text, width in zip(texts, widths, strict=True)]
+
+    different = set(texts)
+    first, last = min(texts, default=""), max(texts, default="")
+    common = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    narrow = min(widths, default=0)
+    shown = [cut(lambda text: text)]
+    for keep in (narrow // 2, narrow // 4, 0):
+        start = max(0, common - keep)
+        shown.append(cut(lambda text, start=start: ELLIPSIS + text[start:] if start else text))  # type: ignore[misc]
+    shown.append(cut(lambda text: text, keep_end=True))
+    counts = [len(set(one)) for one in shown]
+    wanted = min(len(different), max(counts))
+    return next(one for one, count in zip(shown, counts, strict=True) if count >= wanted)
 
 
 def wrap(text: str, width: int) -> Iterator[str]:

@@ -14,7 +14,6 @@ from gitxp.format import SYSTEM_PREFIX, contradicts
 from gitxp.render.environment import environment_rows
 from gitxp.render.files_of_run import data_rows, has_artifacts, lacks_content, large_rows, logged_rows, output_rows
 from gitxp.render.measure import fit, shorten, width_of, wrap
-from gitxp.render.sources import source_rank, source_text
 from gitxp.render.style import Style, ink_of_status
 from gitxp.render.table import GAP, Cell, text_table
 from gitxp.render.untyped import MANY, list_of, mapping_of, mappings_of, some, text_of
@@ -26,6 +25,7 @@ from gitxp.render.words import (
     size_text,
     time_text,
 )
+from gitxp.sources import source_rank, source_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

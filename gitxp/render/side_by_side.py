@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gitxp.render.measure import fit, shorten, width_of
+from gitxp.render.measure import fit, shorten, shorten_apart, width_of
 from gitxp.render.safe import visible
 from gitxp.render.table import GAP, Cell, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitxp.model import Comparison
+    from gitxp.model import Run
     from gitxp.render.style import Style
 
 WIDEST = 1000  # no cell is wider, into a pipe or a file either: --json has the whole
@@ -27,7 +27,7 @@ def pair_cells(pair: tuple[Any, Any], texts: Sequence[str]) -> list[Cell]:
 
 
 def pair_table(
-    comparison: Comparison,
+    runs: Sequence[Run],
     rows: Sequence[Sequence[Cell]],
     *,
     width: int | None,
@@ -37,13 +37,22 @@ def pair_table(
 ) -> str:
     """The rows (name, in A, in B, and what `more` headings there are) below the names of the runs.
 
-    Names and values are cut where the table would be wider than `width`; of names the end is kept.
+    Names and values are cut where the table would be wider than `width`; of names the end is kept. A row of nothing but a
+    name is a title: it has the whole line.
     """
-    headings = ["", visible(comparison.a.name), visible(comparison.b.name), *more]
+    headings = ["", *(visible(run.name) for run in runs), *more]
     rows = [[Cell(shorten(cell.text, WIDEST), cell.ink) for cell in row] for row in rows]
+    titles = {i: row[0] for i, row in enumerate(rows) if not any(cell.text for cell in row[1:])}
+    rows = [[Cell(""), *row[1:]] if i in titles else row for i, row in enumerate(rows)]
     if width is not None:
         headings, rows = _fitted(headings, rows, width)
-    return text_table(headings, rows, right=[i > 0 and numbers for i in range(len(headings))], style=style)
+    text = text_table(headings, rows, right=[i > 0 and numbers for i in range(len(headings))], style=style)
+    lines = text.split("\n")
+    above = len(lines) - 1 - len(rows)  # the headings and the rule
+    for i, title in titles.items():
+        whole = title.text if width is None else shorten(title.text, width)
+        lines[above + i] = style.paint(whole, title.ink)
+    return "\n".join(lines)
 
 
 def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> tuple[list[str], list[list[Cell]]]:
@@ -52,13 +61,18 @@ def _fitted(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int)
         max(1, width_of(title), *(width_of(cell.text) for cell in column))
         for title, column in zip(headings, columns, strict=True)
     ]
-    share = max(8, (width - GAP * (len(headings) - 1)) // len(headings))
+    share = max(6, (width - GAP * (len(headings) - 1)) // len(headings))
     widths = fit(naturals, [share] * len(naturals), list(range(len(naturals))), width, gap=GAP, drop=False)
     cut = [
-        [
-            Cell(shorten(cell.text, w, keep_end=i == 0), cell.ink)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in rows
+        [Cell(shorten(row[0].text, widths[0], keep_end=True), row[0].ink), *_cut(row[1:], widths[1:])] for row in rows
     ]
-    return [shorten(title, w) for title, w in zip(headings, widths, strict=True)], cut
+    return [
+        shorten(headings[0], widths[0]),
+        *(cell.text for cell in _cut(list(map(Cell, headings[1:])), widths[1:])),
+    ], cut
+
+
+def _cut(cells: Sequence[Cell], widths: Sequence[int]) -> list[Cell]:
+    """The cells of a row, of which the first two are the runs', cut so that what differs is seen."""
+    texts = [*shorten_apart([cell.text for cell in cells[:2]], widths[:2]), *(cell.text for cell in cells[2:])]
+    return [Cell(shorten(text, w), cell.ink) for text, cell, w in zip(texts, cells, widths, strict=True)]

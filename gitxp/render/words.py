@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-_FEWEST_DIGITS, _MOST_DIGITS = 4, 6
+_FEWEST_DIGITS, _MOST_DIGITS, _ALL_DIGITS = 4, 6, 17
 _LONGEST_WHOLE = 10**15  # from here on a float is no longer exact to the unit
 _LONGEST_INTEGER = 10**18
 _MINUTE, _HOUR, _DAY, _WEEK, _YEAR = 60, 3600, 86400, 7 * 86400, 365 * 86400
@@ -164,6 +164,24 @@ def exact_text(value: Any) -> str:
     import json
 
     return json.dumps(value, ensure_ascii=False)
+
+
+def pair_texts(a: Any, b: Any) -> list[str]:
+    """Two values of the record, rounded to what differs."""
+    if not (is_number(a) and is_number(b)):
+        return [value_text(a), value_text(b)]
+    texts = number_texts([a, b])
+    return texts if texts[0] != texts[1] or a == b else precise_texts([a, b])
+
+
+def precise_texts(values: Sequence[float]) -> list[str]:
+    """Numbers with as few digits as keep different ones different, and more than a column usually has."""
+    different = len(set(values))
+    for digits in range(_MOST_DIGITS + 1, _ALL_DIGITS):
+        texts = [number_text(value, digits) for value in values]
+        if len(set(texts)) == different:
+            return texts
+    return [exact_text(value) for value in values]
 
 
 def command_text(command: Sequence[str], most: int | None = None) -> str:

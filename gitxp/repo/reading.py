@@ -1,4 +1,4 @@
-"""The methods of `Repo` that read runs: list, show, logs, diff."""
+"""The methods of `Repo` that read runs: list, show, logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitxp.format import Point
-    from gitxp.model import Comparison, FileChange, Page, Run
+    from gitxp.model import Page, Run
     from gitxp.recording.output import OutputReader
     from gitxp.series import Series
 
@@ -50,7 +50,7 @@ class Reading(Base):
             return page
         from dataclasses import replace
 
-        return replace(page, runs=tuple(_with_points(run, self._live_points(run, _QUICK)) for run in page.runs))
+        return replace(page, runs=tuple(with_points(run, self._live_points(run, _QUICK)) for run in page.runs))
 
     def runs(
         self, limit: int | None = None, *, archived: bool = False, where: str | None = None, sort: str | None = None
@@ -118,7 +118,7 @@ class Reading(Base):
                 hint=f"Its files are there all the same: git ls-tree -r {run.commit[:12]}",
             )
         live = self._live_points(run)
-        shown = _with_points(run, live).to_json()
+        shown = with_points(run, live).to_json()
         shown["own"] = is_own(self._git_here(), self.location.common_dir, run.commit)
         for key in ("large", "outputs"):
             if any("lfs_oid" in item for item in shown.get(key, ())):
@@ -161,57 +161,9 @@ class Reading(Base):
         with closing(reader):
             yield from _read_on(reader, live, follow=follow)
 
-    def diff(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
-        """What differs between two runs. `paths` are git's pathspecs, seen from this folder, and limit the code."""
-        from gitxp.query.compare import compare
-
-        a, b = (_with_points(run, self._live_points(run)) for run in (a, b))
-        comparison = compare(self._reader(), self._git_here(), a, b, paths)
-        if not any(change.path.endswith(".ipynb") for change in comparison.code):
-            return comparison
-        from dataclasses import replace
-
-        notebooks = {change.path: change.notebook for change in self.diff_notebooks(a, b, paths)}
-        code = tuple(replace(change, notebook=notebooks.get(change.path)) for change in comparison.code)
-        return replace(comparison, code=code)
-
-    def diff_notebooks(self, a: Run, b: Run, paths: Sequence[str] = ()) -> list[FileChange]:
-        """The notebooks among the files that differ, cell by cell; without numbers of lines.
-
-        Those that cannot be read as notebooks are left out. `paths` are as for `diff`.
-        """
-        from gitxp.query.notebooks import find_notebooks
-
-        return find_notebooks(self._reader(), self._git_here(), a, b, paths)
-
-    def code_diff(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> Iterator[bytes]:
-        """The difference of two runs' files as git words it, in pieces as they come; `options` are those of `git diff`.
-
-        It holds what the files hold: escape sequences, too. Raises `GitFailed` with git's words, at the end.
-        """
-        return self._git_here().start(*self.git_diff_args(a, b, paths, options)).stream()
-
-    def diff_colors(self) -> frozenset[str]:
-        """The escape sequences with which `git diff` colours, the user's own choice included."""
-        from gitxp.git.colors import diff_colors
-
-        return diff_colors(self._git_here())
-
-    def has_files(self, run: Run, paths: Sequence[str]) -> bool:
-        """Whether a run has a file that these pathspecs of git's, seen from this folder, match. Raises `GitFailed`."""
-        from gitxp.query.compare import has_files
-
-        return has_files(self._git_here(), run, paths)
-
     def is_running_here(self, run: Run) -> bool:
         """Whether a run has a live folder in this repository: else, what it prints is on another machine."""
         return os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", run.name))
-
-    def git_diff_args(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
-        """The arguments of git for `code_diff`: no command that a configuration names is run."""
-        from gitxp.query.compare import diff_args
-
-        return ["diff", "--no-ext-diff", "--no-textconv", *options, *diff_args(a, b, paths)]
 
     def _live_points(self, run: Run, at_most: int | None = None) -> dict[str, Series]:
         """What a run logged so far that is running here; nothing for others, and where its journal is over `at_most` bytes."""
@@ -251,7 +203,7 @@ class Reading(Base):
         yield from read_output(self._reader(), where.commit if where else run.commit)
 
 
-def _with_points(run: Run, points: Mapping[str, Series]) -> Run:
+def with_points(run: Run, points: Mapping[str, Series]) -> Run:
     """The run, with these points summed up as its metrics, if there are any."""
     if not points:
         return run

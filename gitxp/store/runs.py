@@ -141,10 +141,19 @@ def read_environment(objects: Objects, commit: Oid) -> dict[str, Any]:
     data = objects.read_file(commit, fmt.ENVIRONMENT_PATH)
     if data is None:
         return {}
+    try:
+        return decode_environment(data)
+    except FormatError as error:
+        raise FormatError(f"The environment of commit {commit[:12]} cannot be read: {error.message}.") from error
+
+
+def decode_environment(data: bytes) -> dict[str, Any]:
+    """The environment in these bytes; `FormatError` with a clause for what is none."""
     value = fmt.decode_json(data)
     problem = _object(value) or _anything(value)
     if problem:
-        raise FormatError(f"The environment of commit {commit[:12]} cannot be read: it is {problem}.")
+        msg = f"it is {problem}"
+        raise FormatError(msg)
     return dict(value)
 
 

@@ -23,6 +23,7 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 20_000
 _MAX_NAME = 1_000
+_MAX_DOTS = 1_000  # in a line of TOML
 _ENCODINGS = {codecs.BOM_UTF8: "UTF-8", codecs.BOM_UTF16_LE: "UTF-16-LE", codecs.BOM_UTF16_BE: "UTF-16-BE"}
 
 
@@ -55,10 +56,31 @@ def read_document(path: str, remarks: list[str] | None = None) -> Any:
                 raise DocumentError(f"it grew over {MAX_BYTES:,} bytes while it was read")
     finally:
         os.close(fd)
+    return decode_document(path, data, remarks)
+
+
+def decode_document(path: str, data: bytes, remarks: list[str] | None = None) -> Any:
+    """The value of the bytes of a YAML, TOML or JSON file, by its suffix, or `DocumentError`; for `remarks`, see `decode_yaml`."""
     lowered = path.lower()
     if lowered.endswith(".json"):
         return decode_json(data, remarks)
     return decode_toml(data) if lowered.endswith(".toml") else decode_yaml(data, remarks)
+
+
+def find_keys(path: str, data: bytes) -> dict[str, Scalar | list[Scalar]] | None:
+    """The values of a configuration file by dotted names; None where the bytes are no such document, or beyond the limits.
+
+    A list that is the whole document has the name `(list)`; a single value is no such document.
+    """
+    if len(data) > MAX_BYTES:
+        return None
+    try:
+        document = decode_document(path, data, [])
+        if isinstance(document, list):
+            document = {"(list)": document}
+        return dict(flatten(document)) if document is None or isinstance(document, dict) else None
+    except DocumentError:
+        return None
 
 
 def decode_json(data: bytes, remarks: list[str] | None = None) -> Any:
@@ -87,6 +109,9 @@ def decode_toml(data: bytes) -> Any:
     """The value of a TOML document, or `DocumentError`."""
     import tomllib
 
+    # for a.b.c… tomllib takes time that grows with the square of the number of parts
+    if any(line.count(b".") > _MAX_DOTS for line in data.split(b"\n")):
+        raise DocumentError(f"a line of it has more than {_MAX_DOTS:,} dots")
     try:
         return tomllib.loads(_text(data))
     except (ValueError, RecursionError) as error:  # tomllib's message ends with the line

@@ -1,0 +1,84 @@
+"""Small curves: the series of many runs, each brought down to a few means.
+
+A table has a curve beside each metric of each run, which may be thousands of series, and a series may have a million
+points: so there is a limit on what is read in all, and what is beyond it has no curve.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gitxp.format import metric_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitxp.format import Oid
+    from gitxp.git.objects import Objects
+    from gitxp.model import Run
+    from gitxp.series import Series
+
+    Curve = tuple[float, ...]
+
+_MOST_BYTES, _MOST_IN_ALL = 4 << 20, 32 << 20  # of one series, of all: 100,000 and 800,000 points, a second
+
+
+class Curves:
+    """Reads the curves of runs until there is no room left. `live` are the points of runs that are still running, by commit."""
+
+    def __init__(self, objects: Objects, points: int, live: Mapping[Oid, Mapping[str, Series]]) -> None:
+        self._objects = objects
+        self._points = points
+        self._live = live
+        self._room = _MOST_IN_ALL
+
+    def of(self, metric: str, runs: Sequence[Run]) -> tuple[Curve, ...]:
+        """The curve of this metric for each run, empty where there is none; nothing where none has one."""
+        having = [run for run in runs if self._has(metric, run)] if self._points else []
+        found: dict[Oid, Curve] = {}
+        for run in having:
+            live = self._live.get(run.commit, {}).get(metric)
+            if live is not None:
+                found[run.commit] = down(live.values, self._points)
+        path = metric_path(metric)
+        settled = [run for run in having if run.commit not in found]
+        for run, (_, data) in zip(
+            settled, self._objects.read_files([run.commit for run in settled], path, _MOST_BYTES), strict=True
+        ):
+            if not isinstance(data, bytes):
+                continue
+            self._room -= len(data)
+            if self._room < 0:
+                break
+            found[run.commit] = _decode(data, self._points)
+        curves = tuple(found.get(run.commit, ()) for run in runs)
+        return curves if any(curves) else ()
+
+    def _has(self, metric: str, run: Run) -> bool:
+        """Whether a run has more than one point, as far as its record tells."""
+        summary = (run.record.get("metrics") or {}).get(metric)
+        return self._room > 0 and summary is not None and summary.get("count", 2) > 1
+
+
+def _decode(data: bytes, points: int) -> Curve:
+    try:
+        return down([float(line.rsplit(b"\t", 1)[1]) for line in data.split(b"\n")[:-1]], points)
+    except (ValueError, IndexError):
+        return ()
+
+
+def down(values: Sequence[float], points: int) -> Curve:
+    """The means of so many parts of these values, equally long; all values where there are no more. nan where a part has no number."""
+    count = len(values)
+    if count <= points:
+        return tuple(values)
+    return tuple(_mean(values[count * i // points : count * (i + 1) // points]) for i in range(points))
+
+
+def _mean(values: Sequence[float]) -> float:
+    numbers = [value for value in values if math.isfinite(value)]
+    if not numbers:
+        return math.nan
+    # the sum itself may be no float, and what is added up be rounded beyond all of them
+    return max(min(numbers), min(max(numbers), sum(value / len(numbers) for value in numbers)))

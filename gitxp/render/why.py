@@ -1,0 +1,129 @@
+"""What changed between two runs, in its order, beside the metrics: as a table, and as JSON."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from gitxp.render.as_json import json_text
+from gitxp.render.cells_of_many import lines_text
+from gitxp.render.data_changes import fingerprint_text
+from gitxp.render.measure import wrap
+from gitxp.render.safe import visible
+from gitxp.render.side_by_side import pair_cells, pair_table
+from gitxp.render.style import Style
+from gitxp.render.table import Cell
+from gitxp.render.words import aligned, is_number, number_text, pair_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitxp.compared import Change, Why
+    from gitxp.direction import Direction
+
+_TITLES = {
+    "params": "Parameters",
+    "code": "Code",
+    "data": "Data",
+    "packages": "Packages",
+    "environment": "Interpreter and machine",
+}
+_MOST, _MOST_PIPED = 20, 10_000  # of one group
+_NO_CAUSE = "What changed at the same time cannot be told apart: nothing here is said to be the cause."
+
+
+def render_why(why: Why, *, width: int | None, style: Style | None = None) -> str:
+    """The changes in groups, the first ones those that touch most; then the metrics."""
+    style = style or Style()
+    names = [visible(run.name) for run in why.comparison.runs]
+    if not why.changes and not why.comparison.metrics:
+        return f"Nothing that gitxp knows of changed between {names[0]} and {names[1]}.\n"
+    parts = []
+    if why.changes:
+        parts.append(
+            style.paint("What changed, what touches most first", "heading") + "\n" + _changes(why, width, style)
+        )
+    else:
+        parts.append(f"No parameter, code, data or package changed between {names[0]} and {names[1]}.\n")
+    if why.comparison.metrics:
+        parts.append(style.paint("Metrics beside it", "heading") + "\n" + _metrics(why, width, style))
+    if why.changes and why.comparison.metrics:
+        lines = [_NO_CAUSE] if width is None else wrap(_NO_CAUSE, width)
+        parts.append("".join(style.paint(line, "faint") + "\n" for line in lines))
+    return "\n".join(parts)
+
+
+def _changes(why: Why, width: int | None, style: Style) -> str:
+    most = _MOST_PIPED if width is None else _MOST
+    rows: list[list[Cell]] = []
+    for (kind, reason), group in groupby(why.changes, key=lambda change: (change.kind, change.why)):
+        changes = list(group)
+        title = f"{_TITLES[kind]}: {reason}" if reason else _TITLES[kind]
+        rows.append([Cell(title, "heading"), Cell(""), Cell("")])
+        rows += [[Cell(f"  {visible(change.name)}"), *_cells(change)] for change in changes[:most]]
+        if len(changes) > most:
+            rows.append([Cell(f"  and {len(changes) - most:,} more", "faint"), Cell(""), Cell("")])
+    return pair_table(why.comparison.runs, rows, width=width, style=style)
+
+
+def _cells(change: Change) -> list[Cell]:
+    if change.kind == "code":
+        return [Cell(""), Cell(lines_text(*(change.lines or (None, None))))]
+    pair = (change.a, change.b)
+    if change.kind == "data":
+        return pair_cells(pair, ["" if value is None else fingerprint_text(value) for value in pair])
+    return pair_cells(pair, pair_texts(*pair))
+
+
+def _metrics(why: Why, width: int | None, style: Style) -> str:
+    pairs = sorted(why.comparison.metrics.items())
+    steps = aligned([_step(*pair) for _, pair in pairs])
+    rows = []
+    for (name, pair), step in zip(pairs, steps, strict=True):
+        word, ink = _verdict(pair, why.directions[name])
+        rows.append(
+            [
+                Cell(visible(name)),
+                *(Cell(c.text, "faint" if c.ink == "faint" else "") for c in pair_cells(pair, pair_texts(*pair))),
+                Cell(step),
+                Cell(word, ink),
+            ]
+        )
+    return pair_table(why.comparison.runs, rows, width=width, style=style, more=["difference", ""], numbers=True)
+
+
+def _step(a: Any, b: Any) -> str:
+    difference = b - a if is_number(a) and is_number(b) else math.nan
+    return f"{'+' if difference > 0 else ''}{number_text(difference, 4)}" if math.isfinite(difference) else ""
+
+
+def _verdict(pair: tuple[Any, Any], direction: Direction) -> tuple[str, str]:
+    """Whether B is better, and the ink for that."""
+    a, b = pair
+    if not (is_number(a) and is_number(b)) or a == b or math.isnan(a) or math.isnan(b):
+        return "", ""
+    return ("better", "good") if (b < a) == direction.is_less else ("worse", "bad")
+
+
+def render_why_json(why: Why) -> str:
+    """The changes in their order, and the metrics, exact."""
+    return json_text(
+        {
+            "a": why.comparison.a.name,
+            "b": why.comparison.b.name,
+            "changes": [_change(change) for change in why.changes],
+            "metrics": dict(why.comparison.metrics),
+            "better": {name: "less" if way.is_less else "more" for name, way in why.directions.items()},
+        }
+    )
+
+
+def _change(change: Change) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": change.kind, "name": change.name}
+    if change.why:
+        told["why"] = change.why
+    if change.kind == "code":
+        lines: Sequence[int | None] = change.lines or (None, None)
+        return told | {"insertions": lines[0], "deletions": lines[1]}
+    return told | {"values": [change.a, change.b]}
