@@ -52,6 +52,7 @@ FOUNDATION = {
     "light",
     "model",
     "names",
+    "plots",
     "series",
 }
 # What stands lower and is none of their business all the same.
@@ -70,6 +71,7 @@ STRANGERS = {
 HOMES = {
     "click": "cli",
     "tabulate": "render",
+    "matplotlib": "render",
     "pygit2": "git",
     "yaml": "capture",
     "xxhash": "capture",

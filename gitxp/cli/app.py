@@ -29,6 +29,7 @@ COMMANDS = {
     "show": "show_command",
     "logs": "logs_command",
     "diff": "diff_command",
+    "plot": "plot_command",
     "tag": "tag_command",
     "note": "note_command",
     "title": "title_command",
@@ -107,6 +108,7 @@ def cli(context: click.Context, folders: Sequence[str]) -> None:
       gitxp show @                            all about the newest one
       gitxp diff @~1 @                        what changed, and what came of it
       gitxp logs -f @                         what it prints, while it prints
+      gitxp plot loss @~1 @                   how a metric went, in the terminal
       git push origin 'refs/experiments/*'    share them; git is the server
 
     \b

@@ -37,8 +37,38 @@ class Terminal:
         self._choice = color
         self.color = color == "always" or (color == "auto" and capable and not os.environ.get("NO_COLOR"))
         self.width = _columns() or (_size()[0] if self.is_terminal else None)
+        self.can_redraw = capable
         if isinstance(getattr(sys.stdout, "errors", None), str):
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+    @property
+    def height(self) -> int | None:
+        """The lines of the terminal as it is now; None in a pipe or a file."""
+        return _size()[1] if self.is_terminal else None
+
+    @property
+    def has_unicode(self) -> bool:
+        """Whether standard output takes more than ASCII."""
+        try:
+            "\u2800─│".encode(sys.stdout.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
+
+    def show(self, texts: Iterable[str]) -> None:
+        """Write texts as they come, on a terminal each in the place of the one before.
+
+        Where the terminal has another width by then, or cannot move its cursor, each comes below the one before. No state
+        is left in the terminal, whenever this ends.
+        """
+        lines, width = 0, 0
+        for text in texts:
+            now = _size()[0]
+            back = f"\x1b[{lines}A\r" if lines and now == width and self.can_redraw else ""
+            erased = text.replace("\n", "\x1b[K\n") + "\x1b[J" if self.can_redraw else text
+            sys.stdout.write(back + erased)
+            sys.stdout.flush()
+            lines, width = text.count("\n"), now
 
     @property
     def style(self) -> Style:

@@ -12,6 +12,7 @@ import os
 from gitxp.repo.annotating import Annotating
 from gitxp.repo.collecting import Collecting
 from gitxp.repo.examining import Examining
+from gitxp.repo.plotting import Plotting
 from gitxp.repo.removing import Removing
 from gitxp.repo.rerunning import Rerunning
 from gitxp.repo.sharing import Sharing
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from gitxp.recording.begin import Outcome, Started
 
 
-class Repo(Rerunning, Removing, Collecting, Examining, Annotating, Sharing):
+class Repo(Rerunning, Removing, Collecting, Examining, Annotating, Plotting, Sharing):
     """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
 
     Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.

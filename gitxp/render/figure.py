@@ -1,0 +1,187 @@
+"""A plot as a file: PNG, SVG, PDF, or one HTML page, drawn by matplotlib (`gitxp[plot]`).
+
+The same plot gives the same bytes: no date, no random ids, and nothing of the user's matplotlib configuration. Names of
+runs are text and never TeX or markup. No display is needed, and only the font that matplotlib brings is used for
+measuring; in SVG and HTML text stays text, so that the reader's own fonts show what that one does not have.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from gitxp.errors import UsageError
+from gitxp.render.axes import make_scale, ticks
+from gitxp.render.measure import shorten
+from gitxp.render.safe import visible
+from gitxp.render.words import number_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from gitxp.plots import Curve, Plot
+
+FORMATS = ("png", "svg", "pdf", "html")
+# Masataka Okabe and Kei Ito, Color Universal Design (2008), without the yellow, which white paper swallows.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES = ("-", "--", "-.", ":")
+_MARKERS = "os^Dv*P"
+_INCHES = (8.0, 4.5)
+_DPI = 150
+_MOST_IN_LEGEND = 24
+_FEW_IN_LEGEND = 6  # so many find a place inside of the axes
+_LONGEST = 48  # characters of a name
+_MOST_RAW = 8  # curves of which the values from before the smoothing are shown, too
+_SETTINGS = {
+    "axes.formatter.use_mathtext": False,
+    "font.family": "DejaVu Sans",
+    "path.simplify": False,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gitxp",
+    "text.parse_math": False,
+    "text.usetex": False,
+}
+# What each format would say of the day and the machine.
+_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def render_figure(plot: Plot, kind: str) -> bytes:
+    """The file. `kind` is one of `FORMATS`. Raises `UsageError` for another, and where matplotlib is not installed."""
+    kind = kind.lower()
+    if kind not in FORMATS:
+        known = ", ".join(f".{name}" for name in FORMATS)
+        raise UsageError(
+            f"There is no format {kind!r} for a plot." if kind else "The name of the file tells no format.",
+            hint=f"Let it end with one of {known}.",
+        )
+    try:
+        import matplotlib  # noqa: ICN001  (this is its name)
+        from matplotlib import style
+    except ImportError as error:
+        raise UsageError("Plots in files need matplotlib.", hint="pip install 'gitxp[plot]'") from error
+    if kind == "html":
+        from gitxp.render.plot_page import render_page
+
+        return render_page(plot, render_figure(plot, "svg").decode())
+    with style.context("default"), matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+        # a character that its font does not have is drawn as a box
+        warnings.filterwarnings("ignore", message=".*missing from font", category=UserWarning)
+        file = io.BytesIO()
+        _draw(plot).savefig(file, format=kind, dpi=_DPI, metadata=_METADATA[kind])
+        return file.getvalue()
+
+
+def _draw(plot: Plot) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.grid(visible=True, color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for number, curve in enumerate(plot.curves):
+        _draw_curve(axes, curve, number, plot)
+    _set_axes(axes, plot)
+    axes.set_title(_name(plot.title, 2 * _LONGEST), fontsize=12, loc="left")
+    _set_legend(figure, axes, plot)
+    return figure
+
+
+def _draw_curve(axes: Axes, curve: Curve, number: int, plot: Plot) -> None:
+    color = _COLORS[number % len(_COLORS)]
+    label = _label(curve, is_scatter=plot.is_scatter) if number < _MOST_IN_LEGEND else None
+    turn = number // len(_COLORS)
+    if plot.is_scatter:
+        marker = _MARKERS[(number + turn) % len(_MARKERS)]
+        axes.scatter(curve.xs, curve.ys, 36, color, marker, label=label, alpha=0.8, linewidths=0)
+        return
+    if curve.raw is not None and len(plot.curves) <= _MOST_RAW:
+        axes.plot(*curve.raw, color=color, alpha=0.25, linewidth=0.8)
+    if len(curve.lows):
+        axes.fill_between(curve.xs, curve.lows, curve.highs, color=color, alpha=0.18, linewidth=0)
+    lone = _lone_points(curve)
+    axes.plot(curve.xs, curve.ys, color=color, linestyle=_DASHES[turn % len(_DASHES)], linewidth=1.5, label=label)
+    if lone:
+        axes.plot([x for x, _ in lone], [y for _, y in lone], "o", color=color, markersize=4)
+
+
+def _lone_points(curve: Curve) -> list[tuple[float, float]]:
+    """Points between gaps, which no line would show."""
+    gap = float("nan")
+    ys = [gap, *curve.ys, gap]
+    gaps = [y != y for y in ys]  # noqa: PLR0124  (nan alone differs from itself)
+    inner = zip(curve.xs, curve.ys, gaps, gaps[1:], gaps[2:], strict=False)
+    return [(x, y) for x, y, before, here, after in inner if before and after and not here]
+
+
+def _set_axes(axes: Axes, plot: Plot) -> None:
+    """Scales, ticks and names of both axes; the ticks are ours, since matplotlib's want TeX for powers of ten."""
+    xs = [curve.xs for curve in plot.curves]
+    ys = [part for curve in plot.curves for part in (curve.ys, curve.lows, curve.highs, *(curve.raw or ())[1:])]
+    pairs: list[tuple[Any, Any, Any, int]] = [(axes.xaxis, plot.x, xs, 8), (axes.yaxis, plot.y, ys, 7)]
+    for side, axis, parts, most in pairs:
+        scale = make_scale(parts, axis)
+        if axis.is_log:
+            getattr(axes, f"set_{side.axis_name}scale")("log")
+        found = ticks(scale, axis, most if not axis.categories else len(axis.categories))
+        side.set_major_locator(_fixed([tick.value for tick in found]))
+        side.set_minor_locator(_fixed([]))
+        side.set_ticklabels([shorten(tick.label, 24) for tick in found])
+        side.set_label_text(_name(axis.title))
+        low, high = scale.low, scale.high
+        if not axis.categories:
+            low, high = _with_margin(low, high, is_log=axis.is_log)
+        getattr(axes, f"set_{side.axis_name}lim")(low, high)
+    widest = max((len(word) for word in plot.x.categories), default=0)
+    if widest * len(plot.x.categories) > 80:
+        axes.tick_params(axis="x", labelrotation=45)
+
+
+def _with_margin(low: float, high: float, *, is_log: bool) -> tuple[float, float]:
+    share = 0.03
+    if is_log:
+        ratio = (high / low) ** share if high / low < 1e300 else 10.0
+        return max(low / ratio, 5e-324), min(high * ratio, 1.7e308)
+    space = (high / 2 - low / 2) * 2 * share if high / 2 - low / 2 < 1e307 else 0.0
+    return low - space, high + space
+
+
+def _fixed(values: list[float]) -> Any:
+    from matplotlib.ticker import FixedLocator
+
+    return FixedLocator(values)
+
+
+def _set_legend(figure: Figure, axes: Axes, plot: Plot) -> None:
+    labels = [curve for curve in plot.curves if curve.label]
+    if not labels or (len(plot.curves) == 1 and plot.curves[0].label in plot.title):
+        return
+    more = len(plot.curves) - _MOST_IN_LEGEND
+    if more > 0:
+        axes.plot([], [], linestyle="none", label=f"… and {more:,} more")
+    if len(labels) <= _FEW_IN_LEGEND:
+        axes.legend(frameon=True, framealpha=0.8, edgecolor="none", fontsize=9)
+    else:
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+
+
+def _label(curve: Curve, *, is_scatter: bool) -> str:
+    name = _name(curve.label)
+    if is_scatter:
+        return f"{name} ({len(curve.runs):,})" if name else ""
+    about = "" if curve.last is None else f"  {number_text(curve.last, 4)}"
+    group = f" (mean of {len(curve.runs):,})" if len(curve.lows) and len(curve.runs) > 1 else ""
+    # matplotlib leaves a name that begins with an underscore out of the legend
+    return ("\u200b" if name.startswith("_") else "") + name + about + group
+
+
+def _name(text: str, most: int = _LONGEST) -> str:
+    return shorten(visible(text), most)
