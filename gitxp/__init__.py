@@ -9,6 +9,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gitxp.api.recorded import RecordedArtifact, RecordedMetric, RecordedRun
+    from gitxp.api.runs import Runs, runs
     from gitxp.current.active import ActiveRun
     from gitxp.current.media import (
         Artifact,
@@ -67,6 +69,9 @@ _HOMES = {
     "load_ipython_extension": "gitxp.integrations.magic",
     "unload_ipython_extension": "gitxp.integrations.magic",
     "Repo": "gitxp.repo",
+    "runs": "gitxp.api.runs",
+    "Runs": "gitxp.api.runs",
+    **dict.fromkeys("RecordedArtifact RecordedMetric RecordedRun".split(), "gitxp.api.recorded"),
     "Run": "gitxp.model",
 }
 # What is another thing for each run: functions of gitxp.current.process.
@@ -81,8 +86,12 @@ __all__ = [
     "Html",
     "Image",
     "Media",
+    "RecordedArtifact",
+    "RecordedMetric",
+    "RecordedRun",
     "Repo",
     "Run",
+    "Runs",
     "Table",
     "Text",
     "Video",
@@ -100,6 +109,7 @@ __all__ = [
     "log_table",
     "log_text",
     "login",
+    "runs",
     "save",
     "watch",
 ]

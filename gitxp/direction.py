@@ -15,6 +15,7 @@ _LESS = frozenset(
     "cost latency duration time seconds age deviation distance bits bpb bpc nmse logloss eer "
     "false fpr fnr missing overflow violations".split()
 )
+_COUNTERS = frozenset({"epoch", "step", "global_step", "iter", "iteration"})
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
@@ -45,3 +46,8 @@ def parse_direction(text: str) -> Direction:
 def is_less_better(name: str) -> bool:
     """Whether a name says that less is better: `val/loss`, `RMSE`, `test_error_rate`, `duration`."""
     return any(part.lower() in _LESS for part in _PARTS.findall(name))
+
+
+def is_counter(name: str) -> bool:
+    """Whether a metric only counts (`epoch`, `step`): neither way is better."""
+    return name.lower() in _COUNTERS

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitxp.errors import GitxpError
     from gitxp.format import Oid
     from gitxp.names import RunName
 
@@ -62,7 +65,10 @@ class Outgoing:
 
     `fetch_first` are names there whose commits are not known here, or went a separate way: no decision yet. `newer` are runs
     that have more there than here, `gone` those that were there and somebody removed, `merged` those that were merged
-    with what was there. `same` counts the rest.
+    with what was there, `received` those of which more was there,
+    which is here now. `reasons` say why some of `fetch_first` were not taken in, and `broken`
+    why runs here cannot be sent. `same` counts the rest. `there` are the
+    commits that the other side has.
     """
 
     going: list[Going] = field(default_factory=list)
@@ -70,14 +76,19 @@ class Outgoing:
     newer: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     merged: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     same: int = 0
+    there: Sequence[Oid] = ()
 
 
 @dataclass(slots=True)
 class Pushed:
     """What came of a push: runs by their names here; `refused` with the words of the other side.
 
-    `large` is what came of their large files, where gitxp.yaml names a storage for them.
+    `large` is what came of their large files, where gitxp.yaml names a storage for them. `to` is what the other side is
+    called; where there are several, `others` are those after the first, and `error` is why one of them got nothing.
     """
 
     outgoing: Outgoing
@@ -85,6 +96,14 @@ class Pushed:
     moved: list[Going] = field(default_factory=list)
     refused: list[tuple[Going, str]] = field(default_factory=list)
     large: CopiedLarge | None = None
+    to: str = ""
+    others: list[Pushed] = field(default_factory=list)
+    error: GitxpError | None = None
+
+    @property
+    def parts(self) -> list[Pushed]:
+        """This one and the others."""
+        return [self, *self.others]
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,24 @@ def decode_number(value: object) -> float:
     raise FormatError(msg)
 
 
+def as_float(value: float) -> float:
+    """A number as a float: a whole number beyond all floats is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def bounded(value: int) -> int | float:
+    """A whole number as what has 64 bits for it takes it: beyond them, the nearest float."""
+    return value if -_MAX_INT <= value < _MAX_INT else as_float(value)
+
+
+def clean_text(text: str) -> str:
+    """Text without halves of characters, which JSON can hold and UTF-8 cannot."""
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
 # --- the record -------------------------------------------------------------------------------------------------------
 
 

@@ -103,6 +103,12 @@ def _digits(id_: str) -> str:
     return hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def normal_package(name: str) -> str:
+    """A package's name as PyPI compares it (PEP 503)."""
+    parts = name.lower().replace("_", "-").replace(".", "-").split("-")
+    return "-".join(part for part in parts if part)
+
+
 def make_name(random: bytes) -> RunName:
     """A name made from 8 random bytes, the same for the same bytes."""
     if len(random) < 8:

@@ -26,7 +26,7 @@ class Curve(NamedTuple):
     """Points that belong together: `xs` and `ys` of equal length; a y that is nan is a gap, where the line is broken.
 
     `runs` are the names of the runs that it is of: of a group, the line is their mean, and `lows` and `highs` (of the same
-    length; else empty) are the least and the greatest of them at each x. `count` is how many points there were before the
+    length; else empty) are the least and the greatest of them at each x. `total` is how many points there were before the
     down-sampling, `last` the last value, not smoothed (of a group: the mean of the runs' last ones). `raw` has the `xs` and
     `ys` from before the smoothing.
     """
@@ -36,7 +36,7 @@ class Curve(NamedTuple):
     runs: tuple[str, ...]
     xs: Sequence[float]
     ys: Sequence[float]
-    count: int
+    total: int
     last: float | None = None
     lows: Sequence[float] = ()
     highs: Sequence[float] = ()

@@ -344,3 +344,20 @@ def _times_out_of_the_ordinary(lab: Lab) -> Want:
 def _hard_links(lab: Lab) -> Want:
     os.link(lab.path("README.md"), lab.path("again.md"))
     return Want(content={"again.md": b"# a project\n"}, changes={"untracked": 1})
+
+
+@state
+def _as_many_folders_as_the_commit_makes_itself(lab: Lab) -> Want:
+    """With the record, 95 files and folders are the most that are written as loose objects on the way."""
+    for number in range(31):
+        lab.write(f"a{number}/b/x.py", f"x = {number}\n")
+    return Want(changes={"untracked": 31})
+
+
+@state
+def _more_folders_than_the_commit_makes_itself(lab: Lab) -> Want:
+    os.unlink(lab.path("src/model.py"))
+    lab.write("src/model.py/part.py")
+    for number in range(60):
+        lab.write(f"a{number}/b/x.py", f"x = {number}\n")
+    return Want(changes={"untracked": 61, "deleted": 1})

@@ -8,7 +8,8 @@ import pytest
 
 from gitxp.errors import GitxpError
 from gitxp.repo import Repo
-from gitxp.restoring.artifacts import find_artifact, read_artifact, write_artifact
+from gitxp.restoring.artifacts import find_artifact, read_artifact
+from gitxp.restoring.new_file import write_new_file
 from run_factory import Factory
 from screen import ask
 from states import Lab, as_shell, make, portrait
@@ -183,5 +184,5 @@ def test_a_disk_that_fails_leaves_no_half_file(tmp_path: Path) -> None:
 
     for force in (False, True):
         with pytest.raises(OSError, match="No space"):
-            write_artifact(breaking(), str(tmp_path / "x"), force=force)
+            write_new_file(breaking(), str(tmp_path / "x"), force=force)
     assert os.listdir(tmp_path) == []

@@ -102,6 +102,14 @@ def test_a_mistake_is_pointed_at(gitxp: Gitxp) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+def test_a_mistyped_key_is_no_text(gitxp: Gitxp) -> None:
+    """Where a key alone is wanted, nobody is told to put it in quotes."""
+    answer = gitxp("list", "--sort", "los", check=False)
+    assert answer.stderr.splitlines()[-1] == "Hint: Near it: metrics.loss."
+    assert '"los"' in gitxp("list", "lr == los", check=False).stderr
+
+
+@pytest.mark.usefixtures("runs")
 def test_no_run_answers(gitxp: Gitxp) -> None:
     """An empty answer is said on stderr; as JSON it is an empty array."""
     answer = gitxp("list", "loss < 0.1")
@@ -114,6 +122,9 @@ def test_no_run_answers(gitxp: Gitxp) -> None:
 def test_no_run_at_all(gitxp: Gitxp) -> None:
     """In a repository without runs a question is answered, not refused for its names."""
     assert listed(gitxp, "loss < 0.1", "--sort", "acc") == []
+    assert "There are no runs yet" in gitxp("list", "loss < 0.1").stderr
+    for wrong in (("loss <",), ("loss < 0.1", "--sort", "-(acc")):
+        assert gitxp("list", *wrong, check=False).returncode == 2
 
 
 @pytest.mark.usefixtures("repo")
@@ -125,3 +136,22 @@ def test_strings_of_runs_are_no_sql(gitxp: Gitxp, repo: str) -> None:
     assert listed(gitxp, f'params["{evil}"] == "{evil}"') == ["evil"]
     assert listed(gitxp, f'isnan(metrics["{evil}"])', "--sort", f'metrics["{evil}"]') == ["evil"]
     assert listed(gitxp) == ["evil"]
+
+
+@pytest.mark.usefixtures("runs")
+def test_more_runs_are_shown_by_the_same_question(gitxp: Gitxp) -> None:
+    """The command below a table that was cut asks again, in the quotes that a shell wants."""
+    answer = gitxp("list", "loss < 1", "--sort", "loss", "-n", "1")
+    assert "… and 1 more run: gitxp list 'loss < 1' --sort=loss -n 0" in answer.stderr
+    answer = gitxp("list", "--all", "loss < 1", "--columns", "name,loss", "-n", "1")
+    assert "gitxp list 'loss < 1' --all --columns=name,loss -n 0" in answer.stderr
+    gitxp("archive", "first")
+    assert "Only archived runs answer to that: gitxp list 'loss > 0.4' --all" in gitxp("list", "loss > 0.4").stderr
+
+
+def test_lists_are_equal_as_in_python(repo: str, gitxp: Gitxp) -> None:
+    """A whole number is the same with a point and without, true is 1, and order counts."""
+    Factory(repo).make("net", params={"layers": [64, 32.0, True]})
+    assert listed(gitxp, "layers == [64.0, 32, 1]") == ["net"]
+    assert listed(gitxp, "layers == [32, 64, 1]") == []
+    assert listed(gitxp, "32 in layers and 64.0 in layers") == ["net"]

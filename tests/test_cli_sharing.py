@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gitxp.cli.network import Listener
 from run_factory import Factory
 from team import hook, said
 from terminal import Terminal
@@ -88,8 +92,9 @@ def test_json(hub: Member, ada: Member, bob: Member) -> None:
     tip = ada.new("a")
     pushed = ada.push()
     going = {"commit": tip, "name": "a", "there": "a"}
-    kinds = ("gone", "going", "merged", "newer", "refused", "unrelated", "updated")
-    assert pushed == {**{kind: [] for kind in kinds}, "created": [going], "dry_run": False, "large": None, "same": 0}
+    kinds = ("broken", "gone", "going", "merged", "newer", "others", "received", "refused", "unrelated", "updated")
+    said = {"created": [going], "dry_run": False, "error": None, "large": None, "same": 0, "to": "origin"}
+    assert pushed == {**{kind: [] for kind in kinds}, **said}
     assert bob.pull().keys() == {"archives", "created", "gone", "left", "merged", "passed", "renamed", "updated"}
     assert bob.ask("remotes") == [{"name": "origin", "runs": 1, "unpushed": 0, "url": f"file://{hub.top}"}]
     assert ada.push("--dry-run")["dry_run"] is True
@@ -132,6 +137,35 @@ def test_progress_on_a_terminal_only(ada: Member, bob: Member) -> None:
         assert quiet.seen == b""
     ada.run("tag", "run-0001", "+x")
     assert said(ada.run("push")) == "1 run updated in origin: run-0001\n"
+
+
+def test_what_gitxp_itself_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, what takes more than a second is told until something else is said; elsewhere and quietly, not."""
+
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    loud, quiet = Listener(), Listener(quiet=True)
+    loud.tell("soon over")
+    now += 1.5
+    for listener in (loud, quiet):
+        listener.tell("looking\x1b")
+        listener.tell("looking still, less than 0.1 s later")
+    assert screen.getvalue() == "\rlooking\\x1b …\033[K"
+    loud(b"Writing objects: 100% (3/3)\n")
+    loud.tell("ending")
+    loud.close()
+    assert screen.getvalue().split("\033[K")[1:] == ["\r", "\rWriting objects: 100% (3/3)", "\n\rending …", "\r", ""]
+    monkeypatch.setattr(sys, "stderr", elsewhere := io.StringIO())
+    listener = Listener()
+    now += 1.5
+    listener.tell("looking")
+    listener.close()
+    assert elsewhere.getvalue() == ""
 
 
 def test_an_answer_into_a_pipe_is_not_mixed_with_progress(ada: Member) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitxp.capture.environment.interpreter import find_interpreter
-from gitxp.capture.environment.packages import list_packages, normalise
+from gitxp.capture.environment.packages import find_packages
 from gitxp.capture.environment.surroundings import Surroundings, environment
 from gitxp.format import encode_json
+from gitxp.names import normal_package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,8 +188,9 @@ def test_packages(tmp_path: Path) -> None:
     for entry in ("b/x_y_z-0.5.dist-info", "b/new-3.dist-info"):
         (tmp_path / entry).mkdir(parents=True)
     folders = [str(tmp_path / name) for name in ("a", "b", "absent")]
-    assert list(list_packages(folders).items()) == [("new", "3"), ("odd", "2"), ("x-y-z", "1.0")]
-    assert normalise("Foo._-Bar") == "foo-bar"
+    found = [(name, package.version) for name, package in find_packages(folders).items()]
+    assert found == [("new", "3"), ("odd", "2"), ("x-y-z", "1.0")]
+    assert normal_package("Foo._-Bar") == "foo-bar"
 
 
 def test_variables_are_an_allow_list(tmp_path: Path) -> None:

@@ -119,6 +119,17 @@ def test_hostile_records(case: str, made: Factory, ada: Member) -> None:
     assert ada.names() == ["good"]
 
 
+def test_many_large_records(made: Factory, ada: Member) -> None:
+    """Records are looked at one by one: many large ones take no more memory than one."""
+    params = {f"k{number}": 1 for number in range(80_000)}
+    for number in range(40):
+        made.make(f"r{number}", params=params)
+    limit = 200 << 20  # each takes 8 MB
+    done = ada.run("pull", prepare=f"resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))")
+    assert done.stderr.startswith("40 runs new: ")
+    assert done.status == 0
+
+
 def test_twenty_thousand_refs(hub: Member, made: Factory, ada: Member) -> None:
     """A remote with very many refs, most of which are one commit or no runs, is dealt with."""
     made.make("r")

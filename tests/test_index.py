@@ -15,7 +15,9 @@ from gitxp.git.cat_file import CatFile
 from gitxp.git.libgit2 import Libgit2
 from gitxp.git.program import Git
 from gitxp.query import index as module
-from gitxp.query.index import SCHEMA, Index
+from gitxp.query import index_file
+from gitxp.query.index import Index
+from gitxp.query.index_file import SCHEMA
 from run_factory import START, Factory, encode, make_id, make_record, names
 
 if TYPE_CHECKING:
@@ -348,7 +350,7 @@ def test_a_locked_file_is_read_and_left_alone(
     repo: str, path: str, opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another process writes and does not end, what the file knows is used, and what is new is read beside it."""
-    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(index_file, "_PATIENCE", 0.05)
     factory = Factory(repo)
     factory.make_many(3)
     opened().newest()
@@ -447,3 +449,14 @@ def test_time_of_a_run_without_one_is_its_commits(repo: str, opened: Any) -> Non
     assert opened().newest() == ["two", "bad", "one"]
     assert isinstance(opened().index.newest().runs[0].commit, str)
     assert Oid(opened().index.newest().runs[0].commit)
+
+
+def test_progress_of_the_first_look(repo: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many of how many were read is told while it goes on, and nothing once all is known."""
+    monkeypatch.setattr(module, "_CHUNK", 4)
+    Factory(repo).make_many(10)
+    git, told = Git(repo), []
+    index = Index(git, path, lambda _: CatFile(git), progress=lambda done, total: told.append((done, total)))
+    index.newest(1)
+    index.newest(1)
+    assert told == [(4, 10), (8, 10), (10, 10)]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitxp.capture.readers import find_metric_files, read_metrics
+from gitxp.capture.logger_files import find_metric_files
+from gitxp.capture.readers import read_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -19,7 +20,6 @@ from conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PACKAGE = ROOT / "gitxp"
 
@@ -36,7 +36,9 @@ FLOORS = {
     "restoring": 5,
     "keeping": 5,
     "current": 6,
+    "frames": 6,
     "repo": 7,
+    "api": 8,
     "cli": 8,
     "web": 8,
     "integrations": 8,
@@ -48,6 +50,7 @@ FOUNDATION = {
     "errors",
     "exchange",
     "format",
+    "growth",
     "leaving",
     "light",
     "model",
@@ -80,6 +83,7 @@ HOMES = {
     "detect_secrets": "capture",
 }
 HOMES |= dict.fromkeys(("fsspec", "sshfs"), "sharing")
+HOMES |= dict.fromkeys(("pandas", "polars", "pyarrow"), "frames")
 HOMES |= dict.fromkeys(("IPython", "nbclient", "nbformat", "jupyter_client"), "integrations")
 # The probe's own package, as it is called in the user's Python, and the user's module of this name, which it hands on to.
 HOMES |= dict.fromkeys(("_gitxp_probe", "sitecustomize"), "capture")
@@ -265,3 +269,39 @@ def test_the_way_to_the_start_of_the_command_is_light(repo: str, tmp_path: Path)
     )
     assert answer.returncode == 0, answer.stderr
     assert set(json.loads(modules_file.read_text())) & HEAVY == set()
+
+
+# Each of them, or what it imports, takes milliseconds at the end of each run, or at the start of each.
+NOT_NEEDED = {"datetime", "enum", "functools", "gitxp.capture.readers", "gitxp.repo.sharing", "json", "re", "typing"}
+WHOLE = """
+import os, sys
+fd = os.open({path!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+sys.addaudithook(lambda event, args: event == "import" and os.write(fd, args[0].encode() + b"\\n"))
+from gitxp.cli import main
+sys.exit(main(["run", "--", "touch", "results/log.txt"]))
+"""
+
+
+def test_a_run_that_logs_nothing_is_light_to_its_end(repo: str, tmp_path: Path) -> None:
+    """No process of `gitxp run` imports what only other runs need, though the folder has files that a logger may write."""
+    (Path(repo) / "README.txt").write_text("Experiments\n")
+    (Path(repo) / "results").mkdir()
+    names = tmp_path / "names"
+    python = tmp_path / "venv" / "bin" / "python3"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    (tmp_path / "venv" / "pyvenv.cfg").write_text("version = 3.11.7\n")
+    path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
+    for _ in range(2):  # the first time, more has to be asked than is kept
+        names.unlink(missing_ok=True)
+        subprocess.run(
+            [sys.executable, "-S", "-P", "-c", WHOLE.format(path=str(names))],
+            cwd=repo,
+            env={**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), *sys.path]))},
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+    found = set(names.read_text().split())
+    assert "gitxp.recording.logged" in found
+    assert found & (HEAVY | NOT_NEEDED) == set()

@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import event_files as ev
+from gitxp.format import parse_time
 from gitxp.recording.journal import Journal, read_journal
 from gitxp.recording.logged import Logged, take_metrics
 from gitxp.repo import Repo
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 NAME = "events.out.tfevents.4000000000.host.1.0"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 RECORD: Record = {"cwd": ".", "started_at": "2026-01-02T03:04:05.000Z"}
+BEGAN = parse_time(RECORD["started_at"])
 
 # A program that writes TensorBoard's file, tells us that it did, and waits for a line.
 WRITES = """\
@@ -53,7 +55,7 @@ def test_metrics_of_others_come_into_the_journal(tmp_path: Path) -> None:
     """What TensorBoard's file has is in the journal after it, point for point."""
     write(tmp_path / "top" / "runs" / NAME, events(("loss", 0, 0.5), ("loss", 1, 0.25), ("acc", 1, 0.75)))
     live = tmp_path / "live"
-    assert take_metrics(str(live), RECORD, str(tmp_path / "top")) == []
+    assert take_metrics(str(live), RECORD, str(tmp_path / "top"), BEGAN) == []
     found = {name: list(series) for name, series in read_journal(str(live / "journal")).items()}
     assert found == {"loss": [(0, 1.7e9, 0.5), (1, 1.7e9 + 1, 0.25)], "acc": [(1, 1.7e9 + 1, 0.75)]}
     assert not (live / "said").exists()
@@ -66,7 +68,7 @@ def test_no_point_is_there_twice(tmp_path: Path) -> None:
     Journal(str(live / "journal")).append("loss", 7, 1.0, 0.125)
     logged = Logged(str(live), RECORD, str(tmp_path / "top"))
     before = {name: list(series) for name, series in logged.read().items()}
-    take_metrics(str(live), RECORD, str(tmp_path / "top"))
+    take_metrics(str(live), RECORD, str(tmp_path / "top"), BEGAN)
     assert {name: list(series) for name, series in read_journal(str(live / "journal")).items()} == before
     assert before == {"loss": [(7, 1.0, 0.125)], "acc": [(1, 1.7e9 + 1, 0.75)]}
 
@@ -83,7 +85,7 @@ def test_images_and_parameters_are_said(tmp_path: Path) -> None:
     files = {"kind": "files", "at": 1.0, "written": [*others, str(path)]}
     write(live / "said" / "0-00000000.jsonl", json.dumps(files).encode() + b"\n")
     assert Logged(str(live), RECORD, str(tmp_path / "top")).read() == {}
-    assert take_metrics(str(live), RECORD, str(tmp_path / "top")) == []
+    assert take_metrics(str(live), RECORD, str(tmp_path / "top"), BEGAN) == []
     artifact, params = said(live)[1:]
     assert artifact.pop("at") == params.pop("at")
     source = str(live / "artifacts" / "tensorboard" / "a" / "3.png")
@@ -103,7 +105,7 @@ def test_images_and_parameters_are_said(tmp_path: Path) -> None:
 def test_nothing_to_read(tmp_path: Path) -> None:
     """In a folder without anything of a logger's nothing is read and nothing is written."""
     (tmp_path / "src").mkdir()
-    assert take_metrics(str(tmp_path / "live"), RECORD, str(tmp_path)) == []
+    assert take_metrics(str(tmp_path / "live"), RECORD, str(tmp_path), BEGAN) == []
     assert not (tmp_path / "live").exists()
 
 

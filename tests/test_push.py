@@ -81,7 +81,8 @@ def test_what_went_separate_ways_is_merged_first(hub: Member, ada: Member, bob: 
     pushed = bob.push()
     assert (pushed["merged"], names(pushed["updated"])) == (["r"], ["r"])
     assert counted.take() == ["fetch", "fetch", "push"]
-    assert ada.push()["merged"] == ["r"]  # what is new there came along
+    pushed = ada.push()
+    assert (pushed["merged"], pushed["received"]) == ([], ["r"])  # what is new there came along
     assert ada.tips() == bob.tips() == hub.tips()
     assert sorted(ada.listed()["r"]["tags"]) == ["a", "b"]
 
@@ -206,14 +207,20 @@ def test_the_users_hook(ada: Member, hub: Member) -> None:
     """pre-push runs, sees the runs, and may forbid the push; --no-verify passes over it."""
     ada.new("a")
     seen = ada.path("../seen")
-    hook(ada, "pre-push", f"cat >{seen}; echo not today >&2; exit 1")
-    done = ada.run("push")
+    hook(ada, "pre-push", f"cat >{seen}; printf 'not \\033[31mtoday\\n' >&2; exit 1")
+    done = ada.run("push", "-q")
     assert done.status == 10, done.stderr
-    assert "Error: git push failed" in done.stderr
+    words, error, hint = done.stderr.splitlines()
+    assert words == r"not \x1b[31mtoday"
+    assert error == "Error: git push failed: the hook pre-push refused it."
+    assert "--no-verify" in hint
     with open(seen, encoding="utf-8") as file:
         assert "refs/experiments/a" in file.read()
     assert hub.names() == []
     assert "1 run new in origin: a" in said(ada.run("push", "--no-verify"))
+    hook(ada, "pre-push", "echo all is well")
+    ada.new("b")
+    assert said(ada.run("push")) == "all is well\n1 run new in origin: b\n"
 
 
 @pytest.mark.parametrize("how", ["new", "moved", "same"])
@@ -345,6 +352,78 @@ def test_another_address_to_push_to(hub: Member, ada: Member) -> None:
     assert ada.push()["same"] == 1
 
 
+def test_the_fork_of_somebody_else(hub: Member, ada: Member) -> None:
+    """What an address to push to lacks and the one to fetch from has was not removed there: it goes, and is told as going there."""
+    ada.new("a")
+    ada.push()
+    hub.git("init", "-q", "--bare", "../fork.git")
+    fork = type(hub)(hub.path("../fork.git"))
+    ada.git("config", "remote.origin.pushurl", fork.top)
+    assert ada.ask("remotes")[0]["unpushed"] == 1
+    done = ada.run("push")
+    assert "1 run new in origin: a" in done.stderr
+    assert f", to origin ({fork.top})" in done.stderr
+    assert fork.tips() == ada.tips()
+    assert ada.ask("remotes")[0]["unpushed"] == 0
+    fork.git("update-ref", "-d", "refs/experiments/a")
+    assert ada.push()["gone"] == ["a"]
+
+
+def test_several_addresses_to_push_to(hub: Member, ada: Member) -> None:
+    """Each is asked what it lacks, also where the first has all; one that cannot be reached keeps nothing from the others."""
+    second, third = (type(hub)(hub.path(f"../{name}.git")) for name in ("second", "third"))
+    hub.git("init", "-q", "--bare", second.top)
+    for address in (hub.top, third.top, second.top):
+        ada.git("config", "--add", "remote.origin.pushurl", address)
+    ada.new("a")
+    pushed = ada.push(status=10)
+    assert [part["to"] for part in (pushed, *pushed["others"])] == [hub.top, third.top, second.top]
+    assert [names(part["created"]) for part in (pushed, *pushed["others"])] == [["a"], [], ["a"]]
+    assert "does not appear to be a git repository" in pushed["others"][0]["error"]
+    hub.git("init", "-q", "--bare", third.top)
+    assert ada.ask("remotes")[0]["unpushed"] == 1
+    done = ada.run("push")
+    assert f"{hub.top} has everything.\n" in done.stderr
+    assert f"1 run new in {third.top}: a\n" in done.stderr
+    assert third.tips() == second.tips() == hub.tips() == ada.tips()
+    assert ada.ask("remotes")[0]["unpushed"] == 0
+    assert ada.run("rm", "a", "--remote", "origin", "--yes").status == 0
+    assert third.tips() == second.tips() == hub.tips() == ada.tips() == {}
+
+
+@pytest.mark.parametrize("key", ["branch.main.pushRemote", "remote.pushDefault"])
+def test_where_git_is_told_to_push(key: str, hub: Member, ada: Member) -> None:
+    """An address in git's configuration counts as for git, and a name that is none is not passed over for origin."""
+    hub.git("clone", "-q", "--bare", hub.top, "../second.git")
+    second = type(hub)(hub.path("../second.git"))
+    ada.new("a")
+    ada.git("config", key, "nowhere")
+    done = ada.run("push")
+    assert (done.status, hub.tips()) == (2, {})
+    assert f"{key} is 'nowhere', and there is no such remote" in done.stderr
+    ada.git("config", key, second.top)
+    assert names(ada.push()["created"]) == ["a"]
+    assert (second.tips(), hub.tips()) == (ada.tips(), {})
+
+
+@pytest.mark.damaged
+def test_one_damaged_run_keeps_no_other(hub: Member, ada: Member) -> None:
+    """A run whose commit is missing, and a ref to no commit, are told; the others go, exit status 1."""
+    tip = ada.new("a")
+    ada.new("b")
+    os.unlink(ada.path(f".git/objects/{tip[:2]}/{tip[2:]}"))
+    blob = ada.say("hash-object", "-w", "README.md")
+    ada.write(".git/refs/experiments/c", f"{blob}\n")
+    pushed = ada.push(status=1)
+    assert names(pushed["created"]) == ["b"]
+    assert [one["name"] for one in pushed["broken"]] == ["a", "c"]
+    assert hub.names() == ["b"]
+    done = ada.run("push")
+    assert done.status == 1
+    assert f"a cannot be sent: object {tip[:12]} is not in the repository. (gitxp doctor)" in done.stderr
+    assert "gitxp doctor" in ada.run("pull").stderr
+
+
 def test_unknown_runs_and_remotes(ada: Member) -> None:
     """A word that is neither is said to be no run; nothing was sent."""
     done = ada.run("push", "nothing")
@@ -363,4 +442,4 @@ def test_a_forged_history_is_told(hub: Member, ada: Member, made: Factory) -> No
     assert pushed["unrelated"] == ["r"]
     assert ada.tips() == {"r": tip}
     assert hub.tips() == {"r": forged}
-    assert "r in origin has another history than yours, and nothing was sent for it" in ada.run("push").stderr
+    assert "r in origin has another history than yours, and nothing was sent for it (r begins" in ada.run("push").stderr

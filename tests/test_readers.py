@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import event_files as ev
-from gitxp.capture.logger_folders import may_have_metrics
-from gitxp.capture.readers import Readers, find_metric_files, read_metrics
-from gitxp.capture.readers import find as finding
+from gitxp.capture import logger_files
+from gitxp.capture.logger_files import find_metric_files
+from gitxp.capture.readers import Readers, read_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -246,9 +246,9 @@ def test_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with more entries than may be looked at ends the search, and what was found counts."""
     for number in range(30):
         write(tmp_path / "runs" / f"{number}" / "metrics.csv", "step,a\n1,0.5\n")
-    monkeypatch.setattr(finding, "_MAX_ENTRIES", 50)
+    monkeypatch.setattr(logger_files, "_MAX_ENTRIES", 50)
     assert 0 < len(find_metric_files([], str(tmp_path), 0.0)) < 30
-    monkeypatch.setattr(finding, "MAX_FILES", 3)
+    monkeypatch.setattr(logger_files, "MAX_FILES", 3)
     assert len(find_metric_files([], str(tmp_path), 0.0)) == 3
 
 
@@ -274,16 +274,3 @@ def test_a_reader_that_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     found = read(tmp_path)
     assert points(found) == {"b": [(0, 1.0)]}
     assert found.problems == ["metrics.csv could not be read: ZeroDivisionError: oh."]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("runs/", True), ("Output-3/", True), ("metrics.csv", True), ("src/", False), ("train.py", False), (EVENTS, True)],
-)
-def test_worth_a_look(name: str, expected: bool, tmp_path: Path) -> None:
-    """Only where something could be a logger's is it worth to look closer."""
-    if name.endswith("/"):
-        (tmp_path / name).mkdir()
-    else:
-        (tmp_path / name).touch()
-    assert may_have_metrics([str(tmp_path), str(tmp_path / "absent")]) is expected

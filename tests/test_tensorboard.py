@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import event_files as ev
+from gitxp.capture.logger_files import EVENTS
 from gitxp.capture.readers import MetricFile, Readers, read_metrics
 from gitxp.capture.readers.crc32c import crc32c, crc32c_each
-from gitxp.capture.readers.find import EVENTS
 from gitxp.capture.readers.tensorboard import MAX_EACH, EventFile
 
 if TYPE_CHECKING:

@@ -73,6 +73,17 @@ class Trash(NamedTuple):
     days: float = 30.0
 
 
+class Goal(NamedTuple):
+    """What is to be reached, as it is written: see `query/goal.py`, which understands it."""
+
+    reach: str = ""
+    where: str = ""
+    budget: str = ""
+    runs: int = 0
+    since: str = ""
+    until: str = ""
+
+
 class Config(NamedTuple):
     """What gitxp.yaml says, or the defaults. Paths are as written there: relative to the top of the working tree."""
 
@@ -88,6 +99,7 @@ class Config(NamedTuple):
     storage: str = ""
     system: System = System()
     trash: Trash = Trash()
+    goal: Goal = Goal()
 
 
 def load_config(toplevel: str) -> Config:
@@ -124,7 +136,7 @@ def decode_config(document: Any) -> Config:
     values = _section("", {} if document is None else document, _TOP)
     listing = values.pop("list", {})
     sections = {"snapshot": Limits, "opened": Opened, "written": Written, "large": Large, "system": System}
-    sections["trash"] = Trash
+    sections |= {"trash": Trash, "goal": Goal}
     values |= {key: kind(**values[key]) for key, kind in sections.items() if key in values}
     return Config(list_columns=listing.get("columns", ()), **values)
 
@@ -254,6 +266,7 @@ _SECTIONS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
     "system": {"interval": _interval},
     "list": {"columns": _texts},
     "trash": {"days": _days},
+    "goal": {"reach": _text, "where": _text, "budget": _text, "runs": _count, "since": _text, "until": _text},
 }
 _TOP: dict[str, Callable[[str, Any], Any]] = {
     "snapshot": lambda key, found: _section(key + ".", found, _SNAPSHOT),
@@ -268,4 +281,5 @@ _TOP: dict[str, Callable[[str, Any], Any]] = {
     "system": _system,
     "list": lambda key, found: _section(key + ".", found, _SECTIONS["list"]),
     "trash": lambda key, found: _section(key + ".", found, _SECTIONS["trash"]),
+    "goal": lambda key, found: _section(key + ".", found, _SECTIONS["goal"]),
 }

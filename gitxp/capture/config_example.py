@@ -30,6 +30,13 @@ list:
   columns: [lr, acc]         # the columns of `gitxp list` and `list --md`, as with --columns
 trash:
   days: 30                   # `gitxp gc` deletes runs that were removed so long ago
+goal:                        # what `gitxp goal` tells of; `gitxp goal set` writes it (docs/howto/goals.md)
+  reach: metrics.acc >= 0.95 # one comparison of a metric with a number
+  where: group == "tuning"   # only runs of which this is true count
+  budget: 40h                # of time that runs take together
+  runs: 200                  # at most so many
+  since: "2026-11-01"        # runs that began before do not count
+  until: "2026-12-31"        # the last day
 """
 
 

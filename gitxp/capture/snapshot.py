@@ -6,7 +6,8 @@ many, or likely to be secrets are left out; nested repositories, too; files that
 skip-worktree bit are taken from the disk, where they are there, since those bytes are what runs.
 
 Only the paths that `git status` and `git ls-files -o` named are given to `git update-index`, so that an unchanged
-tree costs no second walk, and needs no copy of the index at all.
+tree costs no second walk, and needs no copy of the index at all. Of a few changes git is asked for no tree either: whoever
+writes the commit makes them in the base's tree on the way, which saves a process that reads and writes the whole index.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import stat
 
 from gitxp.capture.untracked import Limits, Skipped, choose, fold
 from gitxp.errors import SnapshotFailed
-from gitxp.format import FOLDER, Oid
-from gitxp.git.program import gather
+from gitxp.format import FOLDER, RECORD_PATH, Oid
+from gitxp.store.writer import Edit, File, fits_loose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ else:
 _KEEP_INDEX_FROM = 8 * 1024 * 1024
 _ATTRIBUTES = ".gitattributes"
 _CHANGES = ("modified", "added", "deleted", "untracked")
-_DIFFER = ("diff-index", "--cached", "-z", "--name-status", "--no-renames", "--ignore-submodules=none")
+_DIFFER = ("diff-index", "--cached", "-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none")
 
 
 class Snapshot(NamedTuple):
-    """The captured tree (None where there is nothing at all), and what is to be said of it."""
+    """The captured tree (None where there is nothing at all), what is to be changed in it yet, and what is to be said of it."""
 
     tree: Oid | None
     base: Oid | None
@@ -49,16 +50,25 @@ class Snapshot(NamedTuple):
     skipped: tuple[Skipped, ...] = ()
     submodules: tuple[dict[str, Any], ...] = ()
     large: tuple[dict[str, Any], ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 def capture(
-    git: Git, survey: Survey, index: str, kept_index: str, limits: Limits, place: Callable[[], Place] | None = None
+    git: Git,
+    survey: Survey,
+    index: str,
+    kept_index: str,
+    limits: Limits,
+    place: Callable[[], Place] | None = None,
+    *,
+    is_whole: bool = False,
 ) -> Snapshot:
     """Write the working tree's objects and give its tree.
 
     `git` runs at the top of the working tree; `index` is the path of the private index to make (when one is needed:
     `copy_index` may have been there before), `kept_index` that of the index of untracked files that is kept between runs.
-    `place` says where untracked files over the limits go, if they are wanted; else they are left out.
+    `place` says where untracked files over the limits go, if they are wanted; else they are left out. A few changes of the
+    base's tree are left to whoever makes the commit as `edits`, for whom it is no work, unless the tree is wanted `is_whole`.
     Raises `SnapshotFailed` where git cannot make a tree of it.
     """
     location = survey.location
@@ -72,6 +82,7 @@ def capture(
     skipped += odd
 
     tree, changes = location.head_tree, dict.fromkeys(_CHANGES, 0)
+    edits: tuple[Edit, ...] = ()
     entries: list[dict[str, Any]] = []
     if survey.entries or shown or hidden or untracked or large or tree is None:
         copy_index(location.index_path, index)
@@ -96,9 +107,16 @@ def capture(
             entries, others_skipped = take_large(git, index, large, place())
             skipped += others_skipped
         names = {path for path, _ in untracked} | {entry["path"] for entry in entries}
-        tree, changes = _write_tree(git, index, location.head_tree, names)
-        if location.head_tree is None:
+        if tree is None:
+            tree, changes["untracked"] = _write_tree(git, index), len(names)
             changes["added"] = sum(1 for entry in survey.entries if entry.worktree != "D")
+        else:
+            differences = _differences(git, index, tree)
+            changes = _count(differences, names)
+            edits = tuple(edit for _, edit in differences)
+            is_unmerged = any(letter == "U" for letter, _ in differences)
+            if is_whole or is_unmerged or not fits_loose((*edits, File(RECORD_PATH))):
+                tree, edits = _write_tree(git, index), ()
     return Snapshot(
         tree=tree,
         base=location.head,
@@ -108,6 +126,7 @@ def capture(
         skipped=tuple(fold(skipped)),
         submodules=tuple(_dirty_submodules(survey.entries)),
         large=tuple(entries),
+        edits=edits,
     )
 
 
@@ -276,30 +295,34 @@ def _reason(stderr: bytes) -> str:
     return f"git could not take it: {words[0].removeprefix('error: ')}" if words else "git could not take it"
 
 
-def _write_tree(git: Git, index: str, base_tree: Oid | None, untracked: set[str]) -> tuple[Oid, dict[str, int]]:
-    """The tree of the index; and how many of its files differ from the base's, `.gitxp` aside.
-
-    Two processes read the index side by side: one after the other would be later by a whole one.
-    """
-    writer = git.start("write-tree", index=index)
-    differ = git.start(*_DIFFER, base_tree, index=index) if base_tree else None
-    answer = gather(writer, *([differ] if differ else []))[0]
+def _write_tree(git: Git, index: str) -> Oid:
+    answer = git.ask("write-tree", index=index)
     if answer.status:
         words = answer.stderr.decode("utf-8", "replace").strip()
         msg = f"git could not make a tree of the working directory: {words}"
         raise SnapshotFailed(msg, hint="Mend what git names, or record without a snapshot: gitxp run --no-snapshot …")
+    return Oid(answer.stdout.decode("ascii").strip())
+
+
+def _differences(git: Git, index: str, base_tree: Oid) -> list[tuple[str, Edit]]:
+    """What of the index differs from the base's tree, each with git's letter for how; `.gitxp` aside."""
+    # :100644 100755 <oid there> <oid here> M NUL path NUL
+    fields = git.run(*_DIFFER, base_tree, index=index).split(b"\0")
+    found = []
+    for facts, path in zip(fields[0::2], fields[1::2], strict=False):
+        _, mode, _, oid, letter = facts.decode("ascii").split(" ")
+        name = os.fsdecode(path)
+        if not name.startswith(FOLDER + "/"):
+            found.append((letter, Edit(name, mode, None if letter == "D" else Oid(oid))))
+    return found
+
+
+def _count(differences: Sequence[tuple[str, Edit]], untracked: set[str]) -> dict[str, int]:
     counts = dict.fromkeys(_CHANGES, 0)
-    if differ is None:
-        counts["untracked"] = len(untracked)
-    else:
-        fields = differ.check().split(b"\0")
-        for letter, path in zip(fields[0::2], fields[1::2], strict=False):
-            name = os.fsdecode(path)
-            if name.startswith(FOLDER + "/"):
-                continue
-            kind = {b"A": "added", b"D": "deleted"}.get(letter, "modified")
-            counts["untracked" if name in untracked else kind] += 1
-    return Oid(answer.stdout.decode("ascii").strip()), counts
+    for letter, edit in differences:
+        kind = {"A": "added", "D": "deleted"}.get(letter, "modified")
+        counts["untracked" if edit.path in untracked else kind] += 1
+    return counts
 
 
 def _dirty_submodules(entries: Sequence[Entry]) -> Iterable[dict[str, Any]]:

@@ -23,7 +23,7 @@ _LISTED = 100
 
 
 class Limits(NamedTuple):
-    """What an untracked file must keep to; sizes in bytes, globs as in `secret_files.is_likely_secret`."""
+    """What an untracked file must keep to; sizes in bytes, globs as in `secrets.files.is_likely_secret`."""
 
     max_file_size: int = 50 * 1024 * 1024
     max_total_size: int = 500 * 1024 * 1024
@@ -81,12 +81,9 @@ def choose(
 
 
 def _objection(toplevel: str, path: str, facts: os.stat_result, limits: Limits) -> str | None:
-    from fnmatch import fnmatchcase  # brings in `re`: not for a tree without untracked files
+    from gitxp.capture.secrets.files import is_likely_secret, matches  # not for a tree without untracked files
 
-    from gitxp.capture.secrets.files import is_likely_secret
-
-    name = os.path.basename(path)
-    if any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in limits.exclude):
+    if matches(path, limits.exclude):
         return "excluded in gitxp.yaml"
     if is_likely_secret(path, limits.secrets, limits.allow):
         return "likely to hold secrets"

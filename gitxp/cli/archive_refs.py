@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from gitxp.cli.terminal import Terminal
 
-_UNITS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400, "y": 365 * 86_400}
 _SHOWN = 10
 
 
@@ -29,7 +27,7 @@ _SHOWN = 10
     "--older-than",
     metavar="AGE",
     default=None,
-    help="Runs that began longer ago, such as 12h, 90d, 2w, 6m, 1y. [default: 90d]",
+    help="Runs that began longer ago, such as 12h, 90d, 2w, 1y. [default: 90d]",
 )
 @click.option("--take-out", is_flag=True, help="Give these runs refs of their own again.")
 @click.option("--dry-run", is_flag=True, help="Say which runs it would be, and change nothing.")
@@ -60,7 +58,9 @@ def archive_refs_command(
         raise UsageError("--older-than and names of runs exclude each other.", hint="Give one of them.")
     if take_out and not runs:
         raise UsageError("--take-out wants the runs.", hint="gitxp archive-refs --take-out RUN…")
-    age = _parse_age(older_than or "90d")
+    from gitxp.keeping.rules import parse_age
+
+    age = parse_age(older_than or "90d")
     with open_repo() as repo:
         chosen = [repo.get(text) for text in runs]
         if take_out:
@@ -86,11 +86,3 @@ def archive_refs_command(
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return f": {', '.join(names[:_SHOWN])}{more}" if names else ""
-
-
-def _parse_age(text: str) -> float:
-    """Seconds: `90d` and its like."""
-    found = re.fullmatch(r"([0-9]{1,6})([hdwmy])", text, re.ASCII)
-    if found is None:
-        raise UsageError(f"{text!r} is no age.", hint="Give a number and h, d, w, m or y: --older-than 90d")
-    return float(int(found[1]) * _UNITS[found[2]])

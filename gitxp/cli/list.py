@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -90,6 +91,8 @@ def list_command(
     limit = count if count is not None else None if as_json or as_csv else _NEWEST
     with open_repo() as repo:
         page = repo.page(limit or None, archived=archived, where=" ".join(words) or None, sort=sort)
+        again = _again(words, sort=sort, columns=columns, archived=archived)
+        has_runs = bool(page.runs or page.hidden or repo.page(1, archived=True).runs)
         if columns is None and not (all_columns or as_json or as_csv):
             columns = ",".join(repo.config.list_columns)
     _tell_strange(page.strange, terminal.width)
@@ -105,7 +108,7 @@ def list_command(
         listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
         terminal.print_exact([listing.text])
     elif not page.runs:
-        _tell_nothing(page, terminal.width, is_asked=bool(words))
+        _tell_nothing(page, again, terminal.width, is_asked=bool(words), has_runs=has_runs)
         return
     elif as_markdown:
         listing = rendering.render_markdown(page.runs, wish, now=now)
@@ -114,32 +117,34 @@ def list_command(
         listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
         terminal.print(listing.text, chop=bool(names or all_columns))
     every = "--json" if all_columns or as_csv else "--all-columns"
-    _tell_more(page, listing.left_out, every, terminal.width, whole=as_csv)
+    _tell_more(page, again, listing.left_out, every, terminal.width, whole=as_csv)
 
 
-def _tell_nothing(page: Page, width: int | None, *, is_asked: bool) -> None:
-    if is_asked:
-        archived = page.hidden
-        _tell(
-            "No run answers to that" + (", but archived ones" if archived else ""),
-            "gitxp list --all" if archived else "gitxp list",
-            width,
-        )
-    elif page.hidden:
-        _tell("All runs are archived", "gitxp list --all", width)
-    else:
+def _again(words: Sequence[str], *, sort: str | None, columns: str | None, archived: bool) -> str:
+    """The command with its question, to which an option is added that shows more."""
+    asked = [shlex.quote(" ".join(words))] if words else []
+    options = [f"--{name}={shlex.quote(value)}" for name, value in (("sort", sort), ("columns", columns)) if value]
+    return " ".join(["gitxp list", *asked, *(["--all"] if archived else []), *options])
+
+
+def _tell_nothing(page: Page, again: str, width: int | None, *, is_asked: bool, has_runs: bool) -> None:
+    if page.hidden:
+        _tell("Only archived runs answer to that" if is_asked else "All runs are archived", f"{again} --all", width)
+    elif not has_runs:
         _tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
+    else:
+        _tell("No run answers to that. What there is", "gitxp list --all-columns", width)
 
 
-def _tell_more(page: Page, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
-    """Say what the table does not show; the file of values is `whole`."""
+def _tell_more(page: Page, again: str, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
+    """Say what the table does not show, and how `again` shows it; the file of values is `whole`."""
     more = page.total - len(page.runs)
     if more and not whole:
-        _tell(f"… and {count_text(more, 'more run')}", "gitxp list -n 0", width)
+        _tell(f"… and {count_text(more, 'more run')}", f"{again} -n 0", width)
     if page.hidden:
-        _tell(f"… and {count_text(page.hidden, 'archived run')}", "gitxp list --all", width)
+        _tell(f"… and {count_text(page.hidden, 'archived run')}", f"{again} --all", width)
     if left_out:
-        _tell(f"… and {count_text(len(left_out), 'more column')}", f"gitxp list {every}", width)
+        _tell(f"… and {count_text(len(left_out), 'more column')}", f"{again} {every}", width)
 
 
 def _tell_strange(refs: Sequence[str], width: int | None) -> None:

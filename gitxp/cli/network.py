@@ -1,31 +1,42 @@
 """What git and the other side say while runs travel: progress on a terminal, the other side's words everywhere.
 
 What comes from there is made safe. git's own lines about each ref are left out: the command says the same in fewer.
+What is neither is of the user's hook pre-push.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import time
 
-from gitxp.git.remote import hide_credentials
+from gitxp.git.addresses import hide_credentials
 from gitxp.render.safe import visible
 
 _PROGRESS = re.compile(
     r"(remote: )?[A-Z][a-z]+ (objects|deltas|data|references|refs|LFS objects|LFS)\b.*:|remote: Total \d"
 )
 _WORTH = ("remote: ", "warning: ", "hint: ", "Locking support", "Unable to", "batch ")
+# What git itself says beside progress, of refs and of what went wrong: the command's own lines and its error tell it.
+_OF_GIT = re.compile(
+    r"To |From |Everything up-to-date|Pushing to |Delta compression |Total \d|fatal: |error: |(   | [*+=!t-] )[\[0-9a-f]"
+)
 _LONGEST = 2000
 _SLUGGISH = "\033[K"  # to the end of the line: what a longer one left
+_SILENCE = 1.0  # seconds that people like to wait before they are told what for
+_PAUSE = 0.1  # seconds between two such lines
 
 
 class Listener:
-    """Takes git's stderr as it comes. `quiet` leaves out all but what the other side says."""
+    """Takes git's stderr as it comes. `quiet` leaves out all but what the other side and, `with_hook`, the user's hook say."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, with_hook: bool = False) -> None:
         self._is_terminal = not quiet and sys.stderr.isatty()
+        self._with_hook = with_hook
         self._rest = b""
         self._is_open = False
+        self._is_passing = False
+        self._due = time.monotonic() + _SILENCE
 
     def __call__(self, chunk: bytes) -> None:
         """Show what is worth it of these bytes; an unfinished line waits for its end."""
@@ -34,11 +45,32 @@ class Listener:
         for line in lines:
             self._show(line.decode("utf-8", "replace"))
 
+    def tell(self, what: str) -> None:
+        """Show what gitxp itself is doing, on a terminal and if it takes a while, until something else is said."""
+        if self._is_terminal and time.monotonic() >= self._due:
+            self._due = time.monotonic() + _PAUSE
+            self._end_line()
+            sys.stderr.write(f"\r{visible(what)} …{_SLUGGISH}")
+            sys.stderr.flush()
+            self._is_passing = True
+
+    def clear(self) -> None:
+        """Take away what `tell` showed."""
+        if self._is_passing:
+            sys.stderr.write(f"\r{_SLUGGISH}")
+            sys.stderr.flush()
+            self._is_passing = False
+            self._due = time.monotonic()
+
     def close(self) -> None:
         """Show what is left, and end a line of progress that is still open."""
         rest, self._rest = self._rest, b""
         self._show(rest.decode("utf-8", "replace"))
         self._end_line()
+        self.clear()
+
+    def _is_worth(self, text: str) -> bool:
+        return text.startswith(_WORTH) or (self._with_hook and _OF_GIT.match(text) is None)
 
     def _end_line(self) -> None:
         if self._is_open:
@@ -48,8 +80,9 @@ class Listener:
     def _show(self, line: str) -> None:
         text = hide_credentials(line.rstrip("\r\n").rstrip()[:_LONGEST])
         is_progress = _PROGRESS.match(text) is not None
-        if not text or (is_progress and not self._is_terminal) or not (is_progress or text.startswith(_WORTH)):
+        if not text or (is_progress and not self._is_terminal) or not (is_progress or self._is_worth(text)):
             return
+        self.clear()
         if is_progress:
             is_last = line.endswith("\n")
             sys.stderr.write(f"\r{visible(text)}{_SLUGGISH}" + ("\n" if is_last else ""))

@@ -30,7 +30,11 @@ _PICTURE_COLUMNS = 1000  # of points in a file
 @click.argument("runs", metavar="[RUN]…", nargs=-1)
 @click.option("--where", metavar="EXPR", help="The runs of which this is true, as in 'gitxp list'.")
 @click.option(
-    "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"With --where: so many; 0: all. [default: {_MOST_RUNS}]"
+    "-n",
+    "count",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"With --where: so many; 0: all. [default: {_MOST_RUNS}]",
 )
 @click.option("--against", metavar="KEY", help="A point for each run: the last METRIC against this value.")
 @click.option("--group-by", metavar="KEY", help="Runs with the same value as one: their mean, least and greatest.")

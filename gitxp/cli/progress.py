@@ -18,20 +18,22 @@ _CLEAR = "\r\x1b[K"
 
 @contextlib.contextmanager
 def show_progress() -> Iterator[Callable[[str], None]]:
-    """A function that is told what is done next; on a terminal it says so, and at the end the line is clear again."""
+    """A function that is told what is done next ("" for nothing); on a terminal it says so, and at the end the line is clear."""
     begun = time.monotonic()
     shown = False
 
     def tell(what: str) -> None:
         nonlocal shown
-        if sys.stderr.isatty() and time.monotonic() - begun > _SILENCE:
+        if what and sys.stderr.isatty() and time.monotonic() - begun > _SILENCE:
             sys.stderr.write(f"{_CLEAR}{visible(what)} …")
             sys.stderr.flush()
             shown = True
+        elif shown and not what:
+            sys.stderr.write(_CLEAR)
+            sys.stderr.flush()
+            shown = False
 
     try:
         yield tell
     finally:
-        if shown:
-            sys.stderr.write(_CLEAR)
-            sys.stderr.flush()
+        tell("")

@@ -79,7 +79,7 @@ def pull_command(
         if large:
             repo.check_storage(ask)
         try:
-            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener)
+            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
         finally:
             listener.close()
         copied = None

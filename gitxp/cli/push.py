@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitxp.cli.terminal import Terminal
+    from gitxp.exchange import Pushed
     from gitxp.git.remote import Remote
     from gitxp.leaving import Leaving
     from gitxp.repo import Repo
@@ -59,16 +60,17 @@ def push_command(
       gitxp push origin calm-otter-7k3q
       gitxp push --dry-run
     """  # noqa: D301  (click wants the backspace itself)
-    listener = Listener(quiet=quiet)
+    listener = Listener(quiet=quiet, with_hook=True)
     with open_repo() as repo:
         name, texts = split_words(repo, words)
         remote = repo.remote(name, to_push=True)
         runs = _find_runs(repo, texts, is_first=name is None)
-        before = _tell_leaving(remote, terminal.width, quiet=quiet)
+        before = _tell_leaving(listener, terminal.width, quiet=quiet)
         try:
             pushed = repo.push(
                 *(remote, runs),
                 said=listener,
+                doing=listener.tell,
                 before=before,
                 dry_run=dry_run,
                 verify=not no_verify,
@@ -84,10 +86,18 @@ def push_command(
         from gitxp.render.as_json import json_text
 
         terminal.print_exact([json_text(pushed_json(pushed, dry_run=dry_run))])
-    lines = pushed_lines(pushed, remote.label, dry_run=dry_run, quiet=quiet or as_json)
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
-    is_stuck = bool(pushed.outgoing.fetch_first) and not dry_run
-    return 1 if pushed.refused or is_stuck or (pushed.large and pushed.large.failed) else 0
+    for part in pushed.parts:
+        lines = pushed_lines(part, part.to, dry_run=dry_run, quiet=quiet or as_json)
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+    error = next((part.error for part in pushed.parts if part.error), None)
+    if error is not None:
+        raise error
+    return 1 if any(_is_incomplete(part, dry_run=dry_run) for part in pushed.parts) else 0
+
+
+def _is_incomplete(pushed: Pushed, *, dry_run: bool) -> bool:
+    is_stuck = bool(pushed.outgoing.fetch_first or pushed.outgoing.broken) and not dry_run
+    return bool(pushed.refused or is_stuck or (pushed.large and pushed.large.failed))
 
 
 def _find_runs(repo: Repo, texts: Sequence[str], *, is_first: bool) -> list[str]:
@@ -103,15 +113,16 @@ def _find_runs(repo: Repo, texts: Sequence[str], *, is_first: bool) -> list[str]
         ) from error
 
 
-def _tell_leaving(remote: Remote, width: int | None, *, quiet: bool) -> Callable[[Leaving], None]:
+def _tell_leaving(listener: Listener, width: int | None, *, quiet: bool) -> Callable[[Leaving, Remote], None]:
     """What says, before anything goes, what will leave the machine, and what of it looks like a secret."""
 
-    def tell(leaving: Leaving) -> None:
+    def tell(leaving: Leaving, remote: Remote) -> None:
         from gitxp.capture.secrets.redaction import redact_url
         from gitxp.render.leaving import leaving_lines, secret_lines
 
         lines = [] if quiet else leaving_lines(leaving, remote.label, redact_url(remote.url), width or _WIDTH)
         lines += secret_lines(leaving)
+        listener.clear()
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
 

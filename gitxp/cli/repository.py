@@ -6,6 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+from gitxp.cli.progress import show_progress
 from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ def open_repo() -> Iterator[Repo]:
 
     with Repo() as repo:
         try:
-            yield repo
+            with show_progress() as tell:
+
+                def indexing(done: int, total: int) -> None:
+                    tell(f"reading {total:,} runs: {done * 100 // total} %" if done < total else "")
+
+                repo.indexing = indexing
+                yield repo
         finally:
             for run in repo.recovered:
                 if run.status is None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
 
 OUTBOX_REFS = "refs/gitxp/outbox/"
-# They can be had again, and are not worth a sync each.
-_UNSYNCED = ("-c", "core.fsync=none")
+# They can be had again, and are not worth a sync each, nor a reflog.
+_PASSING = ("-c", "core.fsync=none", "-c", "core.logAllRefUpdates=false")
 
 
 class Outbox:
@@ -100,7 +100,7 @@ def _list(git: Git) -> list[RefName]:
 def _write(git: Git, lines: list[str]) -> None:
     if lines:
         data = "".join(lines).encode("utf-8", "surrogateescape")
-        git.run(*_UNSYNCED, "update-ref", "--stdin", "-z", data=data)
+        git.run(*_PASSING, "update-ref", "--stdin", "-z", data=data)
 
 
 def _open_lock(common_dir: str) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _COMMITS_OF_USER = ("--not", "--branches", "--tags", "--remotes")
 _GROUP = 400  # commits that one diff-tree is told of: its stdin is a pipe, and holds 64 KiB
+_DIFF_TREE = ("diff-tree", "--stdin", "-r", "-z", "--root", "--no-renames", "--no-relative")
 _OBJECTS = ("rev-list", "--objects", "--missing=allow-any", "--ignore-missing")
 
 
@@ -60,16 +61,44 @@ def find_own_objects(git: Git, tips: Sequence[Oid], there: Collection[Oid], want
     return {oid for line in lines if (oid := Oid(line.decode("ascii"))) in wanted}
 
 
-def list_changes(git: Git, commits: Iterable[tuple[Oid, list[Oid]]]) -> Iterator[Change]:
-    """The files that each commit has otherwise than its first parent; of one without parents, all. No submodules."""
+def list_changes(git: Git, commits: Iterable[tuple[Oid, list[Oid]]], paths: Sequence[str] = ()) -> Iterator[Change]:
+    """The files that each commit has otherwise than its first parent; of one without parents, all. No submodules.
+
+    What is given for a parent need not be one; `paths` are pathspecs.
+    """
+    for group in _grouped(commits):
+        yield from _changes_of(git, group, paths)
+
+
+def count_lines(
+    git: Git, commits: Iterable[tuple[Oid, list[Oid]]], paths: Sequence[str] = ()
+) -> Iterator[tuple[Oid, str, int | None, int | None]]:
+    """The files as `list_changes` has them: commit, path, lines that came and went, None for those of a binary file."""
+    args = [*_DIFF_TREE, "--numstat", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "--", *paths]
+    for group in _grouped(commits):
+        commit = Oid("")
+        for item in _split(_stream(git, args, "".join(group).encode("ascii")), b"\0"):
+            added, tab, rest = item.partition(b"\t")
+            if not tab:
+                commit = Oid(item.decode("ascii", "replace"))
+                continue
+            deleted, _, path = rest.partition(b"\t")
+            yield commit, os.fsdecode(path), _number(added), _number(deleted)
+
+
+def _number(text: bytes) -> int | None:
+    return None if text == b"-" else int(text)
+
+
+def _grouped(commits: Iterable[tuple[Oid, list[Oid]]]) -> Iterator[list[str]]:
     group: list[str] = []
     for commit, parents in commits:
         group.append(" ".join([commit, *parents[:1]]) + "\n")
         if len(group) == _GROUP:
-            yield from _changes_of(git, group)
+            yield group
             group = []
     if group:
-        yield from _changes_of(git, group)
+        yield group
 
 
 def read_sizes(git: Git, oids: Collection[Oid]) -> dict[Oid, int]:
@@ -82,9 +111,9 @@ def read_sizes(git: Git, oids: Collection[Oid]) -> dict[Oid, int]:
     return {Oid(word[0]): int(word[2]) for word in words if len(word) == 3 and word[1] == "blob"}
 
 
-def _changes_of(git: Git, commits: Sequence[str]) -> Iterator[Change]:
+def _changes_of(git: Git, commits: Sequence[str], paths: Sequence[str] = ()) -> Iterator[Change]:
     """Parse `diff-tree -z --raw`: a commit, then for each file `:mode mode object object status` and its path."""
-    args = ["diff-tree", "--stdin", "-r", "-z", "--root", "--raw", "--no-abbrev", "--no-renames", "--no-relative"]
+    args = [*_DIFF_TREE, "--raw", "--no-abbrev", "--", *paths]
     commit = Oid("")
     header: list[str] | None = None
     for item in _split(_stream(git, args, "".join(commits).encode("ascii")), b"\0"):

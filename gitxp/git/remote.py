@@ -7,13 +7,13 @@ what is not its own, or take tags along. What the other side says is untrusted: 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitFailed, UnknownRun, UsageError
 from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.addresses import hide_credentials, is_address, is_one_place, key_of_address, key_of_name
 from gitxp.git.outbox import Outbox, clear_left
 from gitxp.git.refs import is_archive
 from gitxp.names import check_name, is_name
@@ -37,10 +37,9 @@ _FETCH = (
     "--no-auto-maintenance",
     "--refmap=",
 )
-# Tracking refs can be had again, so that only objects are synced.
-_UNSYNCED = ("-c", "core.fsync=loose-object,pack,-reference")
-# What an address may have before its host; of ssh the user alone is no secret.
-_CREDENTIALS = re.compile(r"(?i)(https?://)[^/@\s]+@|([a-z][a-z0-9+.-]*://)[^/@\s:]*:[^/@\s]*@")
+# Tracking refs can be had again: only objects are synced, and no reflog, which takes git as long as the ref, is begun.
+_NO_REFLOG = ("-c", "core.logAllRefUpdates=false")
+_PASSING = ("-c", "core.fsync=loose-object,pack,-reference", *_NO_REFLOG)
 # Lines of git's that say why, before or after one that only says that it did not work.
 _GENERIC = (
     "Could not read from remote repository",
@@ -50,19 +49,31 @@ _GENERIC = (
     "fetch-pack",
 )
 # Hosts behind ssh say theirs in capitals (gitolite: FATAL, GitHub and GitLab: ERROR).
-_REASONS = ("fatal: ", "error: ", "FATAL: ", "ERROR: ", "remote: ERROR: ", "ssh: ", "kex_exchange", "Host key", "git@")
+_REASONS = (
+    *("fatal: ", "error: ", "FATAL: ", "ERROR: ", "remote: ERROR: "),
+    *("git: ", "ssh: ", "kex_exchange", "Host key", "git@"),
+)
 _FSCK = "fsck error"
 _TRIALS = {"push": "push --dry-run"}  # who may read may not write everywhere
+_NONE = "Add one: git remote add origin URL"
+_OF_PORCELAIN = re.compile(rb"(?m)^(To .*|Done|[ *+=!t-]\t.*)\n")
+_UNSENT = "error: failed to push some refs to "
+_UNVERIFIED = "Its own words are above. 'gitxp push --no-verify' passes over it."
 _TRIES = 64  # connections that are made to find the runs that git refuses
 
 
 class Remote(NamedTuple):
-    """A repository that runs are exchanged with: a configured remote, or an address. `key` names its tracking refs."""
+    """A repository that runs are exchanged with: a configured remote, or an address. `key` names its tracking refs.
+
+    `push_urls` are where git pushes to, and `asked` is what git is told to ask instead of the name, where that is not
+    the address that it fetches from.
+    """
 
     name: str
     url: str
     key: str
-    push_url: str = ""
+    push_urls: tuple[str, ...] = ()
+    asked: str = ""
 
     @property
     def tracking(self) -> str:
@@ -75,14 +86,29 @@ class Remote(NamedTuple):
         return f"{GONE_REFS}{self.key}/"
 
     @property
-    def receiver(self) -> Remote:
-        """Whom to ask what a push has to bring: git may be told to push to another address than it fetches from."""
-        return self._replace(name=self.push_url) if self.push_url not in {"", self.url} else self
+    def receivers(self) -> list[Remote]:
+        """Those that a push goes to, one for each address: git may push to others than it fetches from.
+
+        Another place has tracking refs of its own: what it lacks was not removed there.
+        """
+        keys = {url: self.key if is_one_place(url, self.url) else key_of_address(url) for url in self.push_urls}
+        if len(keys) < 2:
+            return [
+                self._replace(url=url, key=key, asked=url if url != self.url else "") for url, key in keys.items()
+            ] or [self]
+        return [Remote(url, url, key) for url, key in keys.items()]
 
     @property
     def label(self) -> str:
         """What it is called before people: its name, or the address without a password."""
         return hide_credentials(self.name)
+
+
+class There(NamedTuple):
+    """What a remote has: its runs and archives by name, and the commits of its branches. Some may not be here."""
+
+    runs: dict[str, Oid]
+    branches: list[Oid]
 
 
 class PushedRef(NamedTuple):
@@ -114,30 +140,35 @@ def find_remote(git: Git, name: str | None, *, to_push: bool = False) -> Remote:
         if name in known:
             return _configured(git, name)
         if is_address(name):
-            return Remote(name, name, "url-" + hashlib.blake2b(os.fsencode(name), digest_size=6).hexdigest())
+            return _addressed(name)
         raise UsageError(f"There is no remote {hide_credentials(name)!r}.", hint=_known(known))
-    branch = _ask(git, "symbolic-ref", "--quiet", "--short", "HEAD")
-    keys = [f"branch.{branch}.remote"]
-    if to_push:
-        keys = [f"branch.{branch}.pushRemote", "remote.pushDefault", *keys]
-    chosen = [value for key in keys if (value := _ask(git, "config", "--get", key)) in known]
-    for choice in (*chosen, "origin", *(known if len(known) == 1 else ())):
+    found = _find_chosen(git, known, to_push=to_push)
+    if found is not None:
+        return found
+    for choice in ("origin", *(known if len(known) == 1 else ())):
         if choice in known:
             return _configured(git, choice)
-    raise UsageError(
-        "There are several remotes." if known else "This repository has no remote.",
-        hint=_known(known) if known else "Add one: git remote add origin URL",
-    )
+    raise UsageError("There are several remotes." if known else "This repository has no remote.", hint=_known(known))
+
+
+def _find_chosen(git: Git, known: Sequence[str], *, to_push: bool) -> Remote | None:
+    """What git's configuration says of the current branch, or of all that is pushed: a name, or an address."""
+    branch = _ask(git, "symbolic-ref", "--quiet", "--short", "HEAD")
+    for key in (f"branch.{branch}.pushRemote", "remote.pushDefault") if to_push else ():
+        value = _ask(git, "config", "--get", key)
+        if value and value not in known and not is_address(value):
+            raise UsageError(f"{key} is {value!r}, and there is no such remote.", hint=_known(known))
+        if value:
+            return _configured(git, value) if value in known else _addressed(value)
+    value = _ask(git, "config", "--get", f"branch.{branch}.remote")
+    if value in known:
+        return _configured(git, value)
+    return _addressed(value) if is_address(value) else None
 
 
 def is_remote(git: Git, text: str) -> bool:
     """Whether a word names a remote, or is an address of one."""
     return text in git.run("remote").decode("utf-8", "surrogateescape").split("\n") or is_address(text)
-
-
-def is_address(text: str) -> bool:
-    """Whether a word is an address of a repository: a URL, `host:path`, or a folder's path with a slash in it."""
-    return not text.startswith("-") and ("/" in text or ":" in text)
 
 
 def list_tracked(git: Git, remote: Remote) -> dict[str, Oid]:
@@ -155,20 +186,25 @@ def note_gone(git: Git, remote: Remote, gone: Mapping[str, Oid], back: Iterable[
     _write(git, remote.gone, {**dict.fromkeys(back), **gone})
 
 
-def list_tips_there(git: Git, remote: Remote) -> list[Oid]:
-    """The commits that the remote had when it was last asked: of its runs, and of its branches."""
-    places = [remote.tracking, *((f"refs/remotes/{remote.name}/",) if remote.name != remote.url else ())]
-    listed = git.run("for-each-ref", "--format=%(objectname)", *places).decode("ascii").split()
+def list_branches_there(git: Git, remote: Remote) -> list[Oid]:
+    """The commits of the branches that the remote had when git fetched or pushed last."""
+    if remote.key != key_of_name(remote.name):  # another place, or an address, of which git keeps nothing
+        return []
+    listed = git.run("for-each-ref", "--format=%(objectname)", f"refs/remotes/{remote.name}/").decode("ascii").split()
     return [Oid(oid) for oid in dict.fromkeys(listed)]
 
 
-def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> dict[str, Oid]:
+def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> There:
     """What the remote has now. One connection."""
-    process = git.start("ls-remote", "--refs", "--quiet", "--", remote.name, f"{RUN_REFS}*")
+    process = git.start(
+        "ls-remote", "--refs", "--quiet", "--", remote.asked or remote.name, f"{RUN_REFS}*", "refs/heads/*"
+    )
     answer = process.watch(on_stderr)
     if answer.status:
         raise _failed("ls-remote", answer, remote)
-    return _parse_refs(answer.stdout.replace(b"\t", b" "), RUN_REFS)
+    listed = answer.stdout.replace(b"\t", b" ")
+    branches = re.findall(rb"(?m)^([0-9a-f]{40,64}) refs/heads/", listed)
+    return There(_parse_refs(listed, RUN_REFS), [Oid(oid.decode("ascii")) for oid in dict.fromkeys(branches)])
 
 
 def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Callable[[bytes], None]) -> dict[str, str]:
@@ -182,12 +218,14 @@ def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Call
         answer = _fetch_names(git, remote, wanted, on_stderr)
     else:
         refspec = f"+{RUN_REFS}*:{remote.tracking}*"
-        answer = git.start(*_UNSYNCED, "fetch", *_FETCH, "--prune", "--", remote.name, refspec).watch(on_stderr)
+        answer = git.start(*_PASSING, "fetch", *_FETCH, "--prune", "--", remote.asked or remote.name, refspec).watch(
+            on_stderr
+        )
     if not answer.status:
         return {}
     if _FSCK not in answer.stderr.decode("utf-8", "replace"):
         raise _failed("fetch", answer, remote)
-    there = list_there(git, remote, on_stderr)
+    there = list_there(git, remote, on_stderr).runs
     known = list_tracked(git, remote)
     if names is None:
         forget_tracked(git, remote, known.keys() - there.keys())
@@ -198,7 +236,9 @@ def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Call
 
 def _fetch_names(git: Git, remote: Remote, names: Iterable[str], on_stderr: Callable[[bytes], None]) -> Answer:
     lines = "".join(f"+{RUN_REFS}{name}:{remote.tracking}{name}\n" for name in names)
-    process = git.start(*_UNSYNCED, "fetch", *_FETCH, "--no-prune", "--stdin", "--", remote.name, stdin=True)
+    process = git.start(
+        *_PASSING, "fetch", *_FETCH, "--no-prune", "--stdin", "--", remote.asked or remote.name, stdin=True
+    )
     return process.watch(on_stderr, lines.encode("ascii"))
 
 
@@ -255,6 +295,7 @@ def push(
             *(f":{RUN_REFS}{name}" for name, oid in commits.items() if not oid),
         )
         answer = process.watch(on_stderr)
+    on_stderr(_OF_PORCELAIN.sub(b"", answer.stdout))  # the hook pre-push has git's stdout, too
     told = _parse_pushed(answer.stdout)
     if answer.status and not any(ref.is_refused for ref in told):
         raise _failed("push", answer, remote)
@@ -293,7 +334,9 @@ def _write(git: Git, folder: str, commits: Mapping[str, Oid | None]) -> None:
         for name, commit in commits.items()
     ]
     if lines:
-        git.run("-c", "core.fsync=none", "update-ref", "--stdin", "-z", data="".join(lines).encode("ascii"))
+        git.run(
+            "-c", "core.fsync=none", *_NO_REFLOG, "update-ref", "--stdin", "-z", data="".join(lines).encode("ascii")
+        )
 
 
 def _parse_pushed(stdout: bytes) -> list[PushedRef]:
@@ -319,18 +362,16 @@ def _parse_refs(listed: bytes, prefix: str) -> dict[str, Oid]:
     return found
 
 
-def hide_credentials(text: str) -> str:
-    """The text with the users and passwords of addresses in it made unreadable."""
-    return _CREDENTIALS.sub(lambda match: f"{match[1] or match[2]}<redacted>@", text)
-
-
 def _configured(git: Git, name: str) -> Remote:
-    url, push_url = (
-        os.fsdecode(git.ask("remote", "get-url", *options, "--", name).stdout).rstrip("\n")
-        for options in ((), ("--push",))
+    (url, *_), push_urls = (
+        os.fsdecode(git.ask("remote", "get-url", *options, "--", name).stdout).rstrip("\n").split("\n")
+        for options in ((), ("--push", "--all"))
     )
-    # a remote's name may have slashes, and that of another remote at its beginning
-    return Remote(name, url, name.replace("/", "%2F"), push_url)
+    return Remote(name, url, key_of_name(name), tuple(filter(None, push_urls)))
+
+
+def _addressed(address: str) -> Remote:
+    return Remote(address, address, key_of_address(address))
 
 
 def _ask(git: Git, *args: str) -> str:
@@ -338,7 +379,7 @@ def _ask(git: Git, *args: str) -> str:
 
 
 def _known(known: Sequence[str]) -> str:
-    return f"There are: {', '.join(known)}." if known else "Add one: git remote add origin URL"
+    return f"There are: {', '.join(known)}." if known else _NONE
 
 
 def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
@@ -351,13 +392,19 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         return UnknownRun(
             f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
         )
-    reasons = [line for line in lines if line.startswith(_REASONS)]
+    reasons = [line for line in lines if line.startswith(_REASONS) and not line.startswith(_UNSENT)]
     telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
-    failure = GitFailed(
-        (command,),
-        answer.status,
-        next(iter(telling or reasons), said),
-        hint=f"Try what git says to it: git {_TRIALS.get(command, 'ls-remote')} {remote.label}",
-    )
+    if not reasons and any(line.startswith(_UNSENT) for line in lines):
+        # nothing else makes git stop before it asks the other side for a single ref
+        words, hint = "the hook pre-push refused it", _UNVERIFIED
+    else:
+        words = next(iter(telling or reasons), said)
+        is_damaged = words.startswith("fatal: bad object ")  # of a ref here
+        hint = (
+            "Look for damage: gitxp doctor"
+            if is_damaged
+            else f"Try what git says to it: git {_TRIALS.get(command, 'ls-remote')} {remote.label}"
+        )
+    failure = GitFailed((command,), answer.status, words, hint=hint)
     failure.stderr = said
     return failure

@@ -210,6 +210,7 @@ def _look(git: Git, index: str | None = None) -> tuple[Process, Process]:
         "status",
         "--porcelain=v2",
         "--branch",
+        "--no-ahead-behind",
         "-z",
         "--untracked-files=no",
         "--no-renames",
@@ -267,7 +268,7 @@ def _read_files(data: bytes) -> tuple[tuple[tuple[str, bool], ...], tuple[str, .
     if data.count(b"\0H ") + data.startswith(b"H ") == data.count(b"\0"):
         return (), ()
     flagged, untracked = [], []
-    for line in data.split(b"\0"):
+    for line in [line for line in data.split(b"\0") if line[:2] != b"H "]:
         letter = line[:1]
         if letter == b"?":
             untracked.append(os.fsdecode(line[2:]))

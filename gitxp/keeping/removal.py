@@ -17,7 +17,7 @@ from gitxp.store.removed import note_removed
 from gitxp.store.trash import Doomed, Trashed, throw_away
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from gitxp.git.program import Git
@@ -180,18 +180,30 @@ def _throw_away(git: Git, targets: Sequence[Target], removal: str, now: float) -
 def _remove_there(
     network: Git, remote: Remote, targets: Sequence[Target], said: Callable[[bytes], None]
 ) -> tuple[list[Target], list[Refused]]:
-    gone: list[Target] = []
-    refused: list[Refused] = []
-    for start in range(0, len(targets), _AT_A_TIME):
-        by_name = {target.there: target for target in targets[start : start + _AT_A_TIME] if target.there}
-        leases = {name: target.lease for name, target in by_name.items() if target.lease}
-        for one in push(network, remote, dict.fromkeys(by_name), said, expected=leases):
-            target = by_name.get(one.ref.removeprefix(RUN_REFS))
-            if target is not None and one.is_refused:
-                refused.append(Refused(target.name, _reason(one.words)))
-            elif target is not None:
-                gone.append(target)
-    return gone, refused
+    """At each address that git pushes to. What one of them refuses is not gone; what one of several never had is."""
+    by_name = {target.there: target for target in targets if target.there}
+    reasons: dict[str, str] = {}
+    gone: dict[str, Target] = {}
+    receivers = remote.receivers
+    for receiver in receivers:
+        leases = {name: target.lease for name, target in by_name.items()}
+        if len(receivers) > 1:
+            leases = {name: tip for name, tip in list_tracked(network, receiver).items() if name in by_name}
+        for names in _groups(list(leases)):
+            expected = {name: lease for name in names if (lease := leases[name])}
+            for one in push(network, receiver, dict.fromkeys(names), said, expected=expected):
+                name = one.ref.removeprefix(RUN_REFS)
+                if name in leases and one.is_refused:
+                    reasons[name] = _reason(one.words)
+                elif name in leases:
+                    gone[name] = by_name[name]
+    refused = [Refused(by_name[name].name, reason) for name, reason in reasons.items()]
+    return [target for name, target in gone.items() if name not in reasons], refused
+
+
+def _groups(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), _AT_A_TIME):
+        yield names[start : start + _AT_A_TIME]
 
 
 def _reason(words: str) -> str:

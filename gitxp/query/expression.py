@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from gitxp.errors import UsageError
-from gitxp.format import STATUSES
+from gitxp.format import STATUSES, bounded
 from gitxp.query.coercion import Written, coerce, hint_for
 from gitxp.query.fields import FIELDS, KINDS, Names
 from gitxp.query.source import QueryError, Source, read_source
@@ -53,7 +53,6 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _WORDS = {"true": True, "false": False, "none": None, "null": None, "nan": math.nan, "inf": math.inf}
 _MOST_CONDITIONS = 500
-_MAX_INT = 1 << 63
 
 T = TypeVar("T")
 
@@ -156,7 +155,7 @@ class _Parser:
         """A value: of a run, or written here."""
         match node:
             case ast.Constant(value=bool() | int() | float() | str() | None as value):
-                return Const(_number(value) if isinstance(value, int) else value)
+                return Const(bounded(value) if isinstance(value, int) else value)
             case ast.Name() | ast.Attribute() | ast.Subscript():
                 return self._name(node)
             case ast.BinOp():
@@ -235,7 +234,8 @@ class _Parser:
         what = {"params": "parameter", "metrics": "metric"}.get(prefix) if dot else None
         message = f"No run has a {what} {rest!r}." if what else f"No run has {text!r}: no field, parameter or metric."
         hint = f"Near it: {', '.join(near)}." if near else f"There are {', '.join(FIELDS)}, params.… and metrics.…"
-        self._source.fail(message, node, hint if what else f'Text is in quotes: "{text}". {hint}')
+        is_whole_key = bool(what) or node is self._source.tree
+        self._source.fail(message, node, hint if is_whole_key else f'Text is in quotes: "{text}". {hint}')
 
     def _check_number(self, operand: Operand, node: ast.expr) -> None:
         if isinstance(operand, Const):
@@ -366,13 +366,3 @@ _UNORDERED = frozenset({Type.FLAG, Type.OID, Type.TEXTS})
 def _turned(key: Key, found: Condition) -> Condition:
     """That something is not so of a value that the run has."""
     return Not(found) if key.type is Type.TEXTS else And((Has(key), Not(found)))
-
-
-def _number(value: int) -> int | float:
-    """A whole number as the index can have it: beyond 64 bits it is a float."""
-    if -_MAX_INT <= value < _MAX_INT or isinstance(value, bool):
-        return value
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf

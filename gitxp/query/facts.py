@@ -13,7 +13,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import FormatError
-from gitxp.format import command_line, decode_number, parse_time
+from gitxp.format import bounded, clean_text, command_line, decode_number, parse_time
 from gitxp.query.fields import Names
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ CREATE TABLE packages (environment TEXT, name TEXT, version TEXT NOT NULL, PRIMA
 NAN = "nan"  # in a column of numbers: sqlite has none
 # Of a run's parameters, and of its metrics, so many are found: a record has room for a million names.
 MOST_KEYS = 10_000
-_MAX_INT = 1 << 63
 _FIELDS = f"INSERT OR REPLACE INTO fields VALUES ({', '.join('?' * 24)})"
 
 
@@ -144,12 +143,7 @@ def _value(value: object) -> object:
         return _text(value)
     if isinstance(value, (list, dict)):
         return encode_list(value) if isinstance(value, list) else json.dumps(value).encode("ascii")
-    if isinstance(value, int) and not -_MAX_INT <= value < _MAX_INT:
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf if value > 0 else -math.inf
-    return value
+    return bounded(value) if isinstance(value, int) else value
 
 
 def _summary(summary: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -173,10 +167,7 @@ def _moment(text: object) -> float | None:
 
 
 def _text(text: str | None) -> str | None:
-    """Text as sqlite takes it: JSON can hold halves of characters."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return None if text is None else clean_text(text)
 
 
 def _json(value: object) -> str | None:

@@ -10,6 +10,7 @@ import difflib
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import UsageError
+from gitxp.names import normal_package
 from gitxp.query.tree import Key, Type
 
 if TYPE_CHECKING:
@@ -124,10 +125,3 @@ class Names(NamedTuple):
         if dot and stat in STATS and whole in self.metrics:
             return Key("metrics", whole, Type.NUMBER, stat)
         return None
-
-
-def normal_package(name: str) -> str:
-    """The name of a package as indexes normalize it: https://packaging.python.org/specifications/name-normalization/."""
-    import re
-
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import sqlite3
 import time
 from dataclasses import asdict
@@ -27,12 +26,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitxp.annotations import Annotations, Note
-from gitxp.errors import FormatError, UsageError
+from gitxp.errors import FormatError, UnknownRun, UsageError
 from gitxp.format import Oid, RefName, parse_time
 from gitxp.git.refs import list_refs, run_ref
 from gitxp.model import Page, Run
 from gitxp.names import RunName
 from gitxp.query import archived, facts
+from gitxp.query.index_file import Damaged, IndexFile, get_fact, is_damage, open_memory, set_fact, transaction
 from gitxp.query.search import EnvironmentsWanted, Question, read_environments, search
 from gitxp.store.runs import make_run, read_runs
 
@@ -46,18 +46,6 @@ if TYPE_CHECKING:
     from gitxp.query.fields import Names
     from gitxp.query.search import Found
 
-# Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 4
-_TABLES = """
-CREATE TABLE records (number INTEGER PRIMARY KEY, commit_id TEXT NOT NULL UNIQUE, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
-CREATE INDEX records_by_id ON records (id);
-CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL, hidden INTEGER NOT NULL, archive TEXT, number INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX refs_by_archive ON refs (archive);
-CREATE INDEX refs_by_time ON refs (started DESC, name);
-CREATE INDEX shown_by_time ON refs (started DESC, name) WHERE hidden = 0;
-CREATE INDEX refs_by_commit ON refs (commit_id);
-CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
 _ROWS = (
     "SELECT refs.name, refs.commit_id, refs.archive, records.record, records.problem, records.said "
     "FROM refs JOIN records USING (commit_id)"
@@ -66,14 +54,10 @@ _COUNT = "SELECT count(*) FROM refs"
 _NEWEST = "ORDER BY refs.started DESC, refs.name"
 # How far another machine's clock may be ahead of ours, in seconds.
 _AHEAD = 86_400
-# How long another process may hold the lock before we go on without the file, in seconds.
-_PATIENCE = 2.0
 # Rows in one transaction while the index is built: what a kill in the middle can cost.
 _CHUNK = 1000
 # So many commits are worth opening the object database in process.
 _MANY = 100
-# What sqlite calls an error of the file's content: SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB.
-_DAMAGE = {1, 11, 26}
 # Above every character that a name, an id or a commit may have.
 _END = "\x7f"
 
@@ -98,15 +82,12 @@ class Asked(NamedTuple):
     archived: bool = False
 
 
-class _Damaged(sqlite3.DatabaseError):
-    """A row holds what no gitxp wrote."""
-
-
 class Index:
     """The runs of one repository, found quickly.
 
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
-    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds.
+    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds. `progress` is
+    told how many records of how many were read.
     """
 
     def __init__(
@@ -115,11 +96,13 @@ class Index:
         path: str | None,
         open_objects: Callable[[int], Objects],
         clock: Callable[[], float] = time.time,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._git = git
-        self._path = path
+        self._file = None if path is None else IndexFile(path)
         self._open_objects = open_objects
         self._clock = clock
+        self._progress = progress
 
     def newest(self, limit: int | None = None, skip: int = 0, *, archived: bool = False) -> Page:
         """The newest runs (by their start, then by name), at most `limit` of them after the first `skip`.
@@ -141,7 +124,7 @@ class Index:
                 if first < last:
                     sql = f"{_ROWS} WHERE {which} AND refs.started {having} ? {_NEWEST} LIMIT ? OFFSET ?"
                     runs += [_decode_row(*row) for row in database.execute(sql, (latest, last - first, first))]
-            strange = json.loads(_get_fact(database, "strange") or "[]")
+            strange = json.loads(get_fact(database, "strange") or "[]")
             return Page(tuple(runs), total, tuple(RefName(ref) for ref in strange), all_ - total)
 
         return self._query(select)
@@ -210,7 +193,7 @@ class Index:
             shown = [run for run in found if question.archived or not run.is_archived]
             sql = f"{_ROWS} WHERE refs.name = ?"
             runs = (_decode_row(*database.execute(sql, (run.name,)).fetchone()) for run in shown[:limit])
-            strange = json.loads(_get_fact(database, "strange") or "[]")
+            strange = json.loads(get_fact(database, "strange") or "[]")
             return Page(tuple(runs), len(shown), tuple(map(RefName, strange)), len(found) - len(shown))
 
         return self._ask(asked, select)
@@ -223,6 +206,20 @@ class Index:
             return [run for run in found if question.archived or not run.is_archived]
 
         return self._ask(asked, select)
+
+    def read(self, names: Sequence[RunName]) -> list[Run]:
+        """The runs of exactly these names, in their order. `UnknownRun` where one is gone."""
+
+        def select(database: sqlite3.Connection) -> list[Run | None]:
+            rows = (database.execute(f"{_ROWS} WHERE refs.name = ?", (name,)).fetchone() for name in names)
+            return [None if row is None else _decode_row(*row) for row in rows]
+
+        runs = self._query(select)
+        found = [run for run in runs if run is not None]
+        if len(found) < len(names):
+            gone = names[runs.index(None)]
+            raise UnknownRun(f"There is no run {gone!r} any more.", hint="It was removed meanwhile: gitxp trash")
+        return found
 
     def keys(self) -> Names:
         """The names of the parameters and metrics that runs have."""
@@ -250,57 +247,21 @@ class Index:
     def _query(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """What `select` makes of tables that are as the refs are now: of the file's, or of a copy in memory."""
         listing = list_refs(self._git)
-        for connect in (self._connect, self._connect, self._copy) if self._path else ():
+        for connect in (self._file.open, self._file.open, self._file.copy) if self._file else ():
             try:
                 with contextlib.closing(connect()) as database:
                     return self._answer(database, listing, select)
             except (sqlite3.Error, OSError) as error:
-                if _is_damage(error):
-                    self._discard()
-        with contextlib.closing(_connect_memory()) as database:
+                if is_damage(error) and self._file:
+                    self._file.discard()
+        with contextlib.closing(open_memory()) as database:
             return self._answer(database, listing, select)
-
-    def _connect(self) -> sqlite3.Connection:
-        assert self._path is not None
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        database = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
-        try:
-            # A reader and a writer do not wait for each other; after a power cut the file is older, not broken.
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            if _get_version(database) != SCHEMA:
-                _make_tables(database)
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _copy(self) -> sqlite3.Connection:
-        """A copy in memory of a file that we can read and not write."""
-        database = _connect_memory()
-        for mode in ("mode=ro", "immutable=1"):  # the second where sqlite cannot even make its lock file
-            with contextlib.suppress(sqlite3.Error), contextlib.closing(self._connect_uri(mode)) as file:
-                if _get_version(file) == SCHEMA:
-                    file.backup(database)
-                    return database
-        return database
-
-    def _connect_uri(self, mode: str) -> sqlite3.Connection:
-        assert self._path is not None
-        from urllib.parse import quote
-
-        return sqlite3.connect(f"file:{quote(os.fsencode(self._path))}?{mode}", timeout=_PATIENCE, uri=True)
-
-    def _discard(self) -> None:
-        for end in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                os.unlink(f"{self._path}{end}")
 
     def _answer(self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return self._answer_known(database, listing, select)
         except EnvironmentsWanted:
-            with contextlib.closing(self._open_objects(_MANY)) as objects, _transaction(database, "BEGIN IMMEDIATE"):
+            with contextlib.closing(self._open_objects(_MANY)) as objects, transaction(database, "BEGIN IMMEDIATE"):
                 read_environments(database, objects)
             return self._answer_known(database, listing, select)
 
@@ -308,8 +269,8 @@ class Index:
         self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]
     ) -> T:
         digest = hashlib.blake2b(listing.raw, digest_size=16).hexdigest()
-        with _transaction(database, "BEGIN"):
-            if _get_fact(database, "digest") == digest:
+        with transaction(database, "BEGIN"):
+            if get_fact(database, "digest") == digest:
                 return select(database)
             before = _get_mirror(database)
             archives = listing.archives()
@@ -320,15 +281,15 @@ class Index:
         lists = self._read_lists(moved)
         commits += [tip for tips in lists.values() for name, tip in (tips or {}).items() if name not in names]
         self._read_missing(database, commits)
-        with _transaction(database, "BEGIN IMMEDIATE"):
+        with transaction(database, "BEGIN IMMEDIATE"):
             # the lists first: a run that was folded keeps the record that was read when it had a ref of its own
             has_changed = self._keep_lists(database, archives, lists)
             self._mirror(database, names)
             if has_changed:
                 self._show_archived(database)
             strange = [*listing.strange(names), *archived.list_unreadable(database)]
-            _set_fact(database, "strange", json.dumps(strange))
-            _set_fact(database, "digest", digest)
+            set_fact(database, "strange", json.dumps(strange))
+            set_fact(database, "digest", digest)
             return select(database)
 
     def _read_missing(self, database: sqlite3.Connection, commits: Iterable[Oid]) -> None:
@@ -337,9 +298,13 @@ class Index:
         if not missing:
             return
         rows = self._read(missing)
+        done = 0
         while chunk := list(islice(rows, _CHUNK)):
-            with _transaction(database, "BEGIN IMMEDIATE"):
+            with transaction(database, "BEGIN IMMEDIATE"):
                 _keep(database, chunk)
+            done += len(chunk)
+            if self._progress is not None:
+                self._progress(done, len(missing))
 
     def _read(self, commits: list[Oid]) -> Iterator[tuple[Row, Facts]]:
         latest = self._latest()
@@ -433,7 +398,7 @@ def _decode_row(name: str, commit: str, archive: str | None, data: bytes, proble
             said = Annotations(**{**facts, "tags": tuple(facts["tags"]), "notes": notes})
         return make_run(where.name, where.ref, where.commit, json.loads(data), problem, said)
     except (ValueError, TypeError, AttributeError) as error:
-        raise _Damaged(f"the row of {commit} is damaged") from error
+        raise Damaged(f"the row of {commit} is damaged") from error
 
 
 def _time_of(record: Mapping[str, str], objects: Objects, commit: Oid, latest: float) -> float:
@@ -448,41 +413,6 @@ def _time_of(record: Mapping[str, str], objects: Objects, commit: Oid, latest: f
     return float(committed if says is None else min(says, committed))
 
 
-@contextlib.contextmanager
-def _transaction(database: sqlite3.Connection, begin: str) -> Iterator[None]:
-    database.execute(begin)
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
-
-
-def _connect_memory() -> sqlite3.Connection:
-    database = sqlite3.connect(":memory:", isolation_level=None)
-    _make_tables(database)
-    return database
-
-
-def _make_tables(database: sqlite3.Connection) -> None:
-    """Make the tables, in place of those of another version; another process may be quicker."""
-    with _transaction(database, "BEGIN IMMEDIATE"):
-        if _get_version(database) == SCHEMA:
-            return
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            database.execute(f'DROP TABLE "{name}"')
-        for statement in (_TABLES + archived.TABLES + facts.TABLES).split("\n"):
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {SCHEMA}")
-
-
-def _get_version(database: sqlite3.Connection) -> int:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
 def _get_mirror(database: sqlite3.Connection) -> dict[str, str]:
     """The runs that had refs of their own."""
     return dict(database.execute("SELECT name, commit_id FROM refs WHERE archive IS NULL"))
@@ -491,18 +421,3 @@ def _get_mirror(database: sqlite3.Connection) -> dict[str, str]:
 def _leave_out_known(database: sqlite3.Connection, commits: Iterable[Oid]) -> list[Oid]:
     known = "SELECT 1 FROM records WHERE commit_id = ?"
     return [commit for commit in dict.fromkeys(commits) if database.execute(known, (commit,)).fetchone() is None]
-
-
-def _get_fact(database: sqlite3.Connection, key: str) -> str | None:
-    row = database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def _set_fact(database: sqlite3.Connection, key: str, value: str) -> None:
-    database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
-
-
-def _is_damage(error: Exception) -> bool:
-    """Whether the file's content is to blame, and not the disk, its rights, or another process."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, _Damaged) or (code is not None and code & 0xFF in _DAMAGE)

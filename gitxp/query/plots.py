@@ -146,9 +146,11 @@ def _compressed(values: array[float], keep: Sequence[bool]) -> array[float]:
 
 def _sampled(xs: array[float], ys: array[float], wish: Wish) -> tuple[array[float], array[float]]:
     if wish.sampling == "lttb":
-        kept = lttb(xs, ys, wish.columns)
-    else:
-        kept = minmax(xs, ys, wish.columns, is_log=wish.is_log_x)
+        return _taken(xs, ys, lttb(xs, ys, wish.columns))
+    return _taken(xs, ys, minmax(xs, ys, wish.columns, is_log=wish.is_log_x))
+
+
+def _taken(xs: array[float], ys: array[float], kept: Sequence[int]) -> tuple[array[float], array[float]]:
     drawn = array("d", (ys[at] if math.isfinite(ys[at]) else math.nan for at in kept))
     return array("d", map(xs.__getitem__, kept)), drawn
 

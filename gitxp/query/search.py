@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import FormatError, UsageError
 from gitxp.format import ENVIRONMENT_PATH, Oid, decode_json
-from gitxp.names import RunName
-from gitxp.query.expression import parse_operand, parse_order, parse_where
+from gitxp.names import RunName, normal_package
+from gitxp.query.expression import parse_operand, parse_order, parse_where, split_list
 from gitxp.query.facts import NAN, read_names
-from gitxp.query.fields import normal_package
+from gitxp.query.source import read_source
 from gitxp.query.sql import NEWEST, PYTHON, Translation, prepare
 from gitxp.query.tree import Key, Type
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitxp.git.objects import Objects
+    from gitxp.query.fields import Names
     from gitxp.query.tree import Arithmetic
 
 _MOST_TABLES = 60  # sqlite joins 64 at most
@@ -62,8 +63,8 @@ def search(database: sqlite3.Connection, question: Question, wanted: Sequence[st
     """
     names = read_names(database)
     translation = Translation(question.now, question.latest)
-    has_runs = database.execute("SELECT 1 FROM refs LIMIT 1").fetchone() is not None
-    if not has_runs:
+    if database.execute("SELECT 1 FROM refs LIMIT 1").fetchone() is None:
+        _check_grammar(question, names)
         return []
     which = "1"
     if question.where is not None:
@@ -88,6 +89,12 @@ def search(database: sqlite3.Connection, question: Question, wanted: Sequence[st
         Found(RunName(name), bool(hidden), tuple(decode(value) for decode, value in zip(decoders, values, strict=True)))
         for name, hidden, *values in rows
     ]
+
+
+def _check_grammar(question: Question, names: Names) -> None:
+    """Where there are no runs no name means anything; what is no expression is a mistake all the same."""
+    for text in filter(None, (question.where, *split_list(question.order or ""))):
+        read_source(text.removeprefix("-"), names.has)
 
 
 def _decoder(operand: Key | Arithmetic) -> Callable[[Any], Any]:

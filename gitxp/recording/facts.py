@@ -35,7 +35,7 @@ _COPIES = ".out"  # beside what processes hand in
 
 
 class Facts:
-    """Finds out what is `wanted`; `problems` are sentences for the end of the run.
+    """Finds out what is `wanted`; `problems` are sentences for the end of the run, which began at `began_ns` (since 1970).
 
     `params` are those that the command tells, as they are, with their secrets: they stay in memory.
     """
@@ -43,6 +43,7 @@ class Facts:
     def __init__(self, wanted: Wanted, params: Mapping[str, Any] | None = None) -> None:
         self.wanted = wanted
         self.params = params or {}
+        self.began_ns = 0
         self.problems: list[str] = []
         self.feed: Callable[[bytes], None] | None = self._feed if STDOUT in wanted.metrics_from else None
         self._lines: LineMetrics | None = None
@@ -186,7 +187,7 @@ class Facts:
     def _take_metrics(self, live: Live) -> None:
         from gitxp.recording.logged import take_metrics
 
-        self.problems += take_metrics(live.path, live.read_state()["record"], self.wanted.toplevel)
+        self.problems += take_metrics(live.path, live.read_state()["record"], self.wanted.toplevel, self.began_ns / 1e9)
 
     def _keep_place(self, live: Live) -> None:
         """For what programs handed in: that is looked at with the last commit, by whoever makes it."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gitxp.git.worktree import Location, Survey, Surveyor
     from gitxp.recording.begin import Request
     from gitxp.recording.live import Live
+    from gitxp.store.writer import Edit
 
 _OUTPUT_LIMIT = 256 * 1024 * 1024
 _CLOCK_GRAIN = 20_000_000  # ns: file times come from the kernel's coarse clock, which lags behind the fine one
@@ -123,13 +124,13 @@ class Opening:
             snapshot = _capture(git, survey, self.live, config, is_wanted=request.snapshot)
             user, host = find_user(os.environ), os.uname().nodename
             identity = Identity.of(survey.variables, os.environ, user, host)
-            self.record = _record(
-                request, survey, snapshot, {"user": user, "host": host, "gitxp_version": version}, cwd
-            )
+            self.facts.began_ns = now = time.time_ns()
+            by = {"user": user, "host": host, "gitxp_version": version}
+            self.record = _record(request, survey, snapshot, by, cwd, now)
             if params:
                 self.record |= {"params": redact_params(params), "param_sources": sources}
-            tree = snapshot.tree if snapshot is not None else location.head_tree
-            self._writer = _Writer(git, self.live, self.record, identity, tree, self._importer)
+            tree, edits = (snapshot.tree, snapshot.edits) if snapshot is not None else (location.head_tree, ())
+            self._writer = _Writer(git, self.live, self.record, identity, tree, edits, self._importer)
         except BaseException:
             self.undo()
             raise
@@ -217,6 +218,8 @@ def _survey(surveyor: Surveyor, live: Live, started_ns: int) -> Survey:
 
 def _without(survey: Survey, besides: Sequence[str]) -> Survey:
     """The survey without these untracked files."""
+    if not besides:
+        return survey
     return survey._replace(untracked=tuple(path for path in survey.untracked if path not in besides))
 
 
@@ -243,9 +246,10 @@ def _place(survey: Survey, live: Live, config: Config) -> Place:
     return Place(store, config.large.max_total_size, cache, live.path)
 
 
-def _record(request: Request, survey: Survey, snapshot: Snapshot | None, by: dict[str, str], cwd: str) -> Record:
+def _record(
+    request: Request, survey: Survey, snapshot: Snapshot | None, by: dict[str, str], cwd: str, now: int
+) -> Record:
     location = survey.location
-    now = time.time_ns()
     record: Record = {
         "format": FORMAT,
         "id": make_id(now, os.urandom(10)),
@@ -306,13 +310,21 @@ class _Writer:
     """Takes a name, writes the state, then the ref: the step with which a run begins to exist."""
 
     def __init__(
-        self, git: Git, live: Live, record: Record, identity: Identity, tree: Oid | None, importer: Process
+        self,
+        git: Git,
+        live: Live,
+        record: Record,
+        identity: Identity,
+        tree: Oid | None,
+        edits: Sequence[Edit],
+        importer: Process,
     ) -> None:
         self.git = git
         self.live = live
         self.record = record
         self.identity = identity
         self.tree = tree
+        self.edits = edits
         self.importer = importer
 
     def create_named(self, name: RunName, common_dir: str) -> Oid:
@@ -357,7 +369,7 @@ class _Writer:
         return self.live.rename(name)
 
     def _create(self, importer: Process) -> Oid:
-        return create(importer, self.identity, self.record, self.record.get("base"), self.tree)
+        return create(importer, self.identity, self.record, self.record.get("base"), self.tree, self.edits)
 
 
 def _paths(cwd: str, typed: Sequence[str], toplevel: str, configured: Sequence[str]) -> list[str]:

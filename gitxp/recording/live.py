@@ -83,8 +83,13 @@ class Live:
         return os.path.join(self.path, "manifests")
 
     def write_state(self, state: dict[str, Any]) -> None:
-        """Replace the state by this one; a crash leaves the old or the new, whole."""
-        self._write(_STATE, state, durable=True)
+        """Write the state of a run that is about to be, before `rename`: under its temporary name nobody reads the folder."""
+        self._written[_STATE] = state
+        with open(os.path.join(self.path, _STATE), "wb") as file:
+            file.write(encode_json(state))
+            file.flush()
+            sync(file.fileno())
+        _sync_folder(self.path)
 
     def read_state(self) -> dict[str, Any]:
         """The state. `FormatError` where it is missing or damaged."""
@@ -157,19 +162,14 @@ class Live:
             os.close(self.lock)
             self.lock = None
 
-    def _write(self, name: str, value: object, *, durable: bool = False) -> None:
-        """Replace a file whole. `durable` is against a power cut; the death of any process it survives anyhow."""
+    def _write(self, name: str, value: object) -> None:
+        """Replace a file whole: the death of any process leaves the old or the new."""
         self._written[name] = value
         path = os.path.join(self.path, name)
         temporary = f"{path}.{os.getpid()}.tmp"
         with open(temporary, "wb") as file:
             file.write(encode_json(value))
-            file.flush()
-            if durable:
-                sync(file.fileno())
         os.rename(temporary, path)
-        if durable:
-            _sync_folder(self.path)
 
 
 def create(common_dir: str) -> Live:

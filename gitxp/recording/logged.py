@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitxp.capture.logger_folders import is_logger_file, may_have_metrics
+from gitxp.capture.logger_files import find_metric_files, is_logger_file
 from gitxp.format import parse_time
 from gitxp.recording.journal import JournalReader, read_journal, write_journal
 from gitxp.recording.live import Live
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 _MAX_LINE = 32 * 1024  # of a statement, which is at most 64 KiB; a parameter's text is cut for it
 
 
-def take_metrics(folder: str, record: Record, toplevel: str) -> list[str]:
+def take_metrics(folder: str, record: Record, toplevel: str, since: float) -> list[str]:
     """Bring what other loggers wrote in a run into its live folder; sentences about what could not be read.
 
-    `folder` is the live folder. Metrics go to a journal of their own, images and the like to `artifacts/`, and these and
+    `folder` is the live folder; the run began at `since`, in seconds since 1970. Metrics go to a journal of their own, images and the like to `artifacts/`, and these and
     the parameters are said in `said/`. Nothing is imported where there is nothing to read. Raises `OSError` where the
     live folder cannot be written to.
     """
     cwd = os.path.normpath(os.path.join(toplevel, record["cwd"]))
-    written = _written(folder)
-    if not written and not may_have_metrics({toplevel, cwd}):
+    files = find_metric_files(_written(folder), toplevel, since, cwd)
+    if not files:
         return []
-    from gitxp.capture.readers import find_metric_files, read_metrics
+    from gitxp.capture.readers import read_metrics
 
-    found = read_metrics(find_metric_files(written, toplevel, parse_time(record["started_at"]), cwd))
+    found = read_metrics(files)
     journal = os.path.join(folder, "journal")
     if found.points:
         known = read_journal(journal)
@@ -78,15 +78,15 @@ class Logged:
         if self._toplevel is None:
             return {}
         cwd = os.path.normpath(os.path.join(self._toplevel, self._record.get("cwd", ".")))
-        written = _written(self.folder)
-        if not written and not may_have_metrics({self._toplevel, cwd}):
-            return {}
-        from gitxp.capture.readers import Readers, find_metric_files
-
-        if self._readers is None:
-            self._readers = Readers()
         since = parse_time(self._record["started_at"])
-        return self._readers.read(find_metric_files(written, self._toplevel, since, cwd)).points
+        files = find_metric_files(_written(self.folder), self._toplevel, since, cwd)
+        if self._readers is None:
+            if not files:
+                return {}
+            from gitxp.capture.readers import Readers
+
+            self._readers = Readers()
+        return self._readers.read(files).points
 
 
 def _written(folder: str) -> list[str]:

@@ -17,7 +17,6 @@ import time
 
 from gitxp.csignal import signal
 from gitxp.format import format_time
-from gitxp.recording.conclusion import conclude
 from gitxp.recording.output import OutputLog
 from gitxp.recording.posix import signal_group, spawn
 from gitxp.recording.relay import Relay
@@ -102,6 +101,7 @@ class Recorder:
         self._tell(f"pid {self.pid}")
         self._note_own()
         self.task.facts.start(self.task.live)
+        _import_the_end()
         if not self.is_over:
             self._watch()
         return self.conclude()
@@ -114,6 +114,7 @@ class Recorder:
         self.is_over = bool(self.ended)
         self.relay.take_terminal()
         self.task.facts.start(self.task.live)
+        _import_the_end()
         if not self.is_over:
             self._reap()
             self._watch()
@@ -309,6 +310,8 @@ class Recorder:
 
         Where the last commit could not be written, the live folder stays, and a later command tries again.
         """
+        from gitxp.recording.conclusion import conclude
+
         self.relay.finish()
         self.relay.give_terminal_back()
         task = self.task
@@ -334,6 +337,12 @@ class Recorder:
     def _is_answer(self) -> bool:
         """Whether a signal of now is somebody's answer to the command's end, and not what ended it or came along."""
         return self.is_over and time.monotonic() - self._over_since > _REACTION
+
+
+def _import_the_end() -> None:
+    """Import what every end of a run needs: while the command runs it delays nothing, and gitxp may be upgraded meanwhile."""
+    import gitxp.recording.conclusion
+    import gitxp.recording.logged  # noqa: F401
 
 
 def _exists(pid: int) -> bool:

@@ -108,12 +108,12 @@ def _step(scale: Scale, most: int) -> float:
 
 def _time_step(rough: float) -> float:
     if rough < 1:
-        return max(rough and 10 ** math.ceil(math.log10(rough)), 1e-9)
+        return max(10.0 ** math.ceil(math.log10(rough)) if rough else 0.0, 1e-9)
     for step in _CLOCK:
         if step >= rough:
             return float(step)
     days = rough / _DAY
-    power = 10 ** math.floor(math.log10(days))
+    power: float = 10 ** math.floor(math.log10(days))
     return next(_DAY * factor * power for factor in (1, 2, 5, 10) if factor * power >= days)
 
 
@@ -124,7 +124,7 @@ def _time_label(value: float, step: float) -> str:
     if step < 1:
         return f"{value:.6g}s"
     sign, rest = ("-", -value) if value < 0 else ("", value)
-    parts = []
+    parts: list[str] = []
     rest = round(rest)
     for size, unit in _UNITS:
         if rest >= size and len(parts) < 2:

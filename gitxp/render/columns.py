@@ -10,6 +10,7 @@ import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from gitxp.direction import is_counter
 from gitxp.errors import UsageError
 from gitxp.format import SYSTEM_PREFIX, contradicts
 from gitxp.render.measure import shorten
@@ -39,7 +40,6 @@ _LONGEST = 1000  # characters of a value that are looked at: a cell is never as 
 _SHORT_OID = 10
 _LATE = 1_000_000  # a rank behind all others
 _NAMES = 2000  # among which a mistyped one is looked for
-_COUNTERS = frozenset({"epoch", "step", "global_step", "iter", "iteration"})  # numbers that measure nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _comparable(value: Any) -> Any:
 
 def _common(runs: Sequence[Run]) -> list[str]:
     """Metrics, those of most runs first, and mere counters last."""
-    return sorted(_by_presence(runs, lambda run: run.metrics), key=lambda name: name.lower() in _COUNTERS)
+    return sorted(_by_presence(runs, lambda run: run.metrics), key=is_counter)
 
 
 def _by_presence(runs: Sequence[Run], of: Callable[[Run], Mapping[str, Any]]) -> list[str]:

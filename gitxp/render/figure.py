@@ -62,7 +62,7 @@ def render_figure(plot: Plot, kind: str) -> bytes:
             hint=f"Let it end with one of {known}.",
         )
     try:
-        import matplotlib  # noqa: ICN001  (this is its name)
+        import matplotlib
         from matplotlib import style
     except ImportError as error:
         raise UsageError("Plots in files need matplotlib.", hint="pip install 'gitxp[plot]'") from error
@@ -101,7 +101,7 @@ def _draw_curve(axes: Axes, curve: Curve, number: int, plot: Plot) -> None:
     turn = number // len(_COLORS)
     if plot.is_scatter:
         marker = _MARKERS[(number + turn) % len(_MARKERS)]
-        axes.scatter(curve.xs, curve.ys, 36, color, marker, label=label, alpha=0.8, linewidths=0)
+        axes.scatter(curve.xs, curve.ys, s=36, c=color, marker=marker, label=label, alpha=0.8, linewidths=0)
         return
     if curve.raw is not None and len(plot.curves) <= _MOST_RAW:
         axes.plot(*curve.raw, color=color, alpha=0.25, linewidth=0.8)

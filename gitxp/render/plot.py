@@ -109,10 +109,10 @@ def _draw(canvas: Canvas, curve: Curve, scales: tuple[Scale, Scale], number: int
         _draw_band(canvas, curve, scales, ink)
     letter = _letter(number) if len(plot.curves) > 1 else "o" if plot.is_scatter else ""
     if plot.is_scatter:
-        for point in filter(None, points):
-            canvas.mark(*point, letter, ink)
+        for at in filter(None, points):
+            canvas.mark(*at, letter, ink)
         return
-    before = None
+    before: tuple[int, int] | None = None
     for point in points:
         if point is not None:
             canvas.line(before or point, point, ink)
@@ -122,7 +122,7 @@ def _draw(canvas: Canvas, curve: Curve, scales: tuple[Scale, Scale], number: int
         return
     if letter:
         # of each curve at other places, so that curves that lie on each other show all their letters
-        share = 0.5 + (number * 0.618) % 1 - 0.5
+        share = (0.5 + number * 0.618) % 1
         for part in range(_MARKS):
             canvas.mark(*drawn[int((part + share) / _MARKS * len(drawn)) % len(drawn)], letter, ink)
     elif len(drawn) == 1:
@@ -208,7 +208,8 @@ def _legend(plot: Plot, room: Room, style: Style) -> Iterator[str]:
     for row in range(rows):
         part = entries[row : rows * columns : rows]
         line = "".join(
-            f"{style.paint(letter, ink)} {text}{' ' * (widest - 2 - width_of(text) + _GAP)}" for letter, text, ink in part
+            f"{style.paint(letter, ink)} {text}{' ' * (widest - 2 - width_of(text) + _GAP)}"
+            for letter, text, ink in part
         )
         yield line.rstrip()
     if more:

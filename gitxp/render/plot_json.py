@@ -41,7 +41,7 @@ def _curve(curve: Curve) -> dict[str, Any]:
         "label": curve.label,
         "metric": curve.metric,
         "runs": curve.runs,
-        "count": curve.count,
+        "count": curve.total,
         "x": list(curve.xs),
         "y": list(curve.ys),
     }

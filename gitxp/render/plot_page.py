@@ -58,7 +58,7 @@ def _table(plot: Plot) -> str:
 def _cells(curve: Curve, *, is_scatter: bool) -> list[str]:
     numbers = [f"{len(curve.runs):,}"]
     if not is_scatter:
-        numbers = ["" if curve.last is None else repr(curve.last), *numbers, f"{curve.count:,}"]
+        numbers = ["" if curve.last is None else repr(curve.last), *numbers, f"{curve.total:,}"]
     return [f"<td>{_text(curve.label)}</td>", *(f'<td class="number">{number}</td>' for number in numbers)]
 
 

@@ -82,10 +82,22 @@ def render_table(
 
 def render_markdown(runs: Sequence[Run], wish: Wish, *, now: float) -> Listing:
     """The runs as a Markdown table, with the columns of the table in a terminal that is wide enough."""
+    headings, rows, right, left_out = _whole(runs, wish, now)
+    return Listing(markdown_table(headings, rows, right=right), left_out)
+
+
+def table_of(runs: Sequence[Run], wish: Wish, *, now: float) -> tuple[list[str], list[list[str]], list[bool]]:
+    """Headings, rows of texts that are safe to show, and which columns align right: of a terminal that is wide enough."""
+    headings, rows, right, _ = _whole(runs, wish, now)
+    return headings, [[cell.text for cell in row] for row in rows], right
+
+
+def _whole(
+    runs: Sequence[Run], wish: Wish, now: float
+) -> tuple[list[str], list[tuple[Cell, ...]], list[bool], list[str]]:
     columns, left_out = wish.choose(runs, now)
     rows = list(zip(*[[_clip(cell, _WIDEST) for cell in column.render(runs)] for column in columns], strict=True))
-    right = [column.aligned_right(runs) for column in columns]
-    return Listing(markdown_table([_heading(column) for column in columns], rows, right=right), left_out)
+    return [_heading(column) for column in columns], rows, [column.aligned_right(runs) for column in columns], left_out
 
 
 def render_csv(runs: Sequence[Run], wish: Wish, *, now: float, safe: bool) -> Listing:

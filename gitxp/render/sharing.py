@@ -64,11 +64,17 @@ def pulled_json(pulled: Pulled) -> dict[str, Any]:
 def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: bool = False) -> Iterator[str]:
     """What came of a push, a line for each kind of thing; with `quiet` what needs attention."""
     plan = pushed.outgoing
+    if pushed.error is not None:
+        yield f"{visible(remote)} got nothing: {_cut(pushed.error.message)}."
+        return
     if not quiet:
         yield from _sent_lines(pushed, visible(remote), dry_run=dry_run)
     yield from large_lines(pushed.large, quiet=quiet)
     yield from _kept_lines(pushed, visible(remote), dry_run=dry_run)
-    told = (pushed.made, pushed.moved, pushed.refused, plan.going, plan.gone, plan.newer, plan.fetch_first)
+    told = (
+        *(pushed.made, pushed.moved, pushed.refused),
+        *(plan.going, plan.gone, plan.newer, plan.fetch_first, plan.received, plan.broken),
+    )
     if not quiet and not any(told):
         yield f"{visible(remote)} has everything." if plan.same else "There are no runs to push."
 
@@ -77,6 +83,8 @@ def _sent_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
     plan = pushed.outgoing
     if plan.merged:
         yield f"{count_text(len(plan.merged), 'run')} merged with what {where} had: {_some(plan.merged)}"
+    if plan.received:
+        yield f"{count_text(len(plan.received), 'run')} updated here with what {where} had: {_some(plan.received)}"
     if dry_run and plan.going:
         yield f"{count_text(len(plan.going), 'run')} would go to {where}: {_some([g.name for g in plan.going])}"
     for going, words in ((pushed.made, "new"), (pushed.moved, "updated")):
@@ -98,11 +106,14 @@ def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
             f"{count_text(len(plan.gone), 'run')} that somebody removed in {where} stayed here: {_some(plan.gone)} "
             f"(gitxp push {where} RUN sends it all the same)"
         )
+    for name, why in plan.broken.items():
+        yield f"{visible(name)} cannot be sent: {_cut(why)}. (gitxp doctor)"
     for name in plan.fetch_first:
         if dry_run:
             yield f"{visible(name)} in {where} is not known here: a push would fetch it, and merge or rename what goes"
             continue
-        yield f"{visible(name)} in {where} has another history than yours, and nothing was sent for it: gitxp pull {where}"
+        why = f" ({_cut(plan.reasons[name])})" if name in plan.reasons else f": gitxp pull {where}"
+        yield f"{visible(name)} in {where} has another history than yours, and nothing was sent for it{why}"
     for going, words in pushed.refused:
         yield f"{visible(going.name)} was refused by {where}: {_cut(words)}"
     if any(_BY_HOST in words for _, words in pushed.refused):
@@ -111,14 +122,25 @@ def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
 
 def pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:
     """The same for programs."""
+    return {
+        **_pushed_json(pushed, dry_run=dry_run),
+        "others": [_pushed_json(other, dry_run=dry_run) for other in pushed.others],
+    }
+
+
+def _pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:
     plan = pushed.outgoing
     return {
+        "to": pushed.to,
+        "error": pushed.error and pushed.error.message,
         "dry_run": dry_run,
         "going": [_going(going) for going in plan.going] if dry_run else [],
         "created": [_going(going) for going in pushed.made],
         "updated": [_going(going) for going in pushed.moved],
         "merged": plan.merged,
+        "received": plan.received,
         "refused": [{**_going(going), "reason": words} for going, words in pushed.refused],
+        "broken": [{"name": name, "reason": why} for name, why in plan.broken.items()],
         "newer": plan.newer,
         "gone": plan.gone,
         "large": pushed.large and large_json(pushed.large),

@@ -1,63 +1,23 @@
 """`Repo`: one method for each thing that gitxp can do in a repository; what the command line and Python programs call.
 
-Facts come back, nothing is printed, `GitxpError` says what went wrong. The imports are inside of the methods, since
-`gitxp run` passes through here and needs none of what the others need. The methods are written in the files beside this
-one, a kind in each.
+Facts come back, nothing is printed, `GitxpError` says what went wrong. The methods are written in the files beside this
+one, a kind in each, and import what they need inside of them. `gitxp run` passes through here and needs one kind alone, so
+`Repo` itself is put together when it is first used.
 """
 
 from __future__ import annotations
 
-import os
-
-from gitxp.repo.annotating import Annotating
-from gitxp.repo.collecting import Collecting
-from gitxp.repo.examining import Examining
-from gitxp.repo.plotting import Plotting
-from gitxp.repo.removing import Removing
-from gitxp.repo.rerunning import Rerunning
-from gitxp.repo.sharing import Sharing
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from gitxp.repo.repository import Repo
 
-    from gitxp.recording.begin import Outcome, Started
+__all__ = ["Repo"]
 
 
-class Repo(Rerunning, Removing, Collecting, Examining, Annotating, Plotting, Sharing):
-    """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
+def __getattr__(name: str) -> object:
+    if name != "Repo":
+        raise AttributeError(f"module 'gitxp.repo' has no attribute {name!r}")
+    from gitxp.repo.repository import Repo
 
-    Nothing is asked of git before the first method is called; that one raises `NotARepository` where there is none.
-    """
-
-    def run(
-        self,
-        command: Sequence[str],
-        *,
-        name: str | None = None,
-        note: str | None = None,
-        tags: Sequence[str] = (),
-        group: str | None = None,
-        params: Sequence[str] = (),
-        data: Sequence[str] = (),
-        outputs: Sequence[str] = (),
-        metrics_from: Sequence[str] = (),
-        snapshot: bool = True,
-        probe: bool | None = None,
-        system_metrics: bool | None = None,
-        on_start: Callable[[Started], None] | None = None,
-    ) -> Outcome:
-        """Run the command in the repository's folder and record it; how it ended.
-
-        What the arguments mean is said by `gitxp run --help`. It takes the place of the command's shell: it wants the
-        main thread, hands on signals, and gives the command this process's standard streams. `on_start` is told when the
-        snapshot is made and the command is about to start. Raises `GitxpError` where the run cannot begin; then nothing
-        was started.
-        """
-        from gitxp import __version__
-        from gitxp.recording.begin import Request, run
-
-        request = Request(
-            *(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot, probe, system_metrics)
-        )
-        return run(request, os.path.abspath(self.path), __version__, on_start or (lambda _: None))
+    globals()[name] = Repo
+    return Repo

@@ -9,6 +9,7 @@ from gitxp.git.program import Git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from gitxp.capture.config import Config
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Base:
-    """A git repository, opened when something of it is first wanted."""
+    """A git repository, opened when something of it is first wanted.
+
+    `indexing` is told of the first look at many runs: how many of how many were read.
+    """
 
     def __init__(self, path: str | os.PathLike[str] = ".") -> None:
         self.path = os.fspath(path)
@@ -30,6 +34,7 @@ class Base:
         self._objects: Objects | None = None
         self._logged: dict[str, Logged] = {}
         self.recovered: list[Recovered] = []
+        self.indexing: Callable[[int, int], None] | None = None
 
     @property
     def location(self) -> Location:
@@ -101,4 +106,5 @@ class Base:
         from gitxp.query.index import Index
 
         self.recovered += self.recover()
-        return Index(self.git, os.path.join(self.location.common_dir, "gitxp", "index.sqlite"), self._reader)
+        path = os.path.join(self.location.common_dir, "gitxp", "index.sqlite")
+        return Index(self.git, path, self._reader, progress=self.indexing)

@@ -10,7 +10,7 @@ from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from gitxp.format import Point
@@ -57,6 +57,31 @@ class Reading(Base):
     ) -> list[Run]:
         """The runs of `page`: at most `limit` of them (None: all), newest first unless `sort` says otherwise."""
         return list(self.page(limit, archived=archived, where=where, sort=sort).runs)
+
+    def find(self, where: str | None = None, sort: str | None = None, *, archived: bool = False) -> list[RunName]:
+        """The names of the runs of `runs`, without reading their records. Raises `UsageError`."""
+        from gitxp.query.index import Asked
+
+        return [found.name for found in self._index().values(Asked(where, sort, archived), ())]
+
+    def read(self, names: Sequence[RunName]) -> list[Run]:
+        """The runs of exactly these names, in their order, as the index knows them. `UnknownRun` where one is gone."""
+        return self._index().read(names)
+
+    def all_series(self, runs: Iterable[Run], metrics: Sequence[str] = ()) -> Iterator[tuple[RunName, str, Series]]:
+        """The series of these metrics (none: of all) of runs, one after the other: name, metric, points.
+
+        A run without a metric is passed over.
+        """
+        from gitxp.store.runs import list_series
+
+        for run in runs:
+            if run.problem:
+                continue
+            there = {*list_series(self._reader(), run.commit), *self._live_points(run)}
+            for metric in metrics or sorted(there):
+                if metric in there:
+                    yield run.name, metric, self.columns(run, metric)
 
     def get(self, text: str) -> Run:
         """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.

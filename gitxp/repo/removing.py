@@ -40,6 +40,7 @@ class Removing(Reading, Restoring, Sharing):
         refuse_running([name for name, (target, _) in found.items() if target.ref and self._has_live_folder(name)])
         targets = [target for target, _ in found.values()]
         if there is not None:
+            there = there.receivers[0] if len(there.receivers) == 1 else there
             targets = find_there(self.git, there, targets, [given for _, given in found.values()])
         return RemovalPlan(tuple(targets), there, keep)
 

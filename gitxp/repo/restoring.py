@@ -113,14 +113,15 @@ class Restoring(Base):
         `to` is a file or a folder; without it, it is this folder, and the artifact's own name. Without `force`, nothing
         that is there is replaced. The errors are those of `read_artifact`, and `UsageError` where it is there.
         """
-        from gitxp.restoring.artifacts import find_artifact, list_artifacts, read_artifact, write_artifact
+        from gitxp.restoring.artifacts import find_artifact, list_artifacts, read_artifact
+        from gitxp.restoring.new_file import write_new_file
 
         objects = self._reader()
         artifact = find_artifact(list_artifacts(objects, run), path, run)
         target = os.path.abspath(to if to is not None else self.path)
         if os.path.isdir(target):
             target = os.path.join(target, os.path.basename(artifact.path))
-        return target, write_artifact(read_artifact(objects, artifact, self._large_bytes), target, force=force)
+        return target, write_new_file(read_artifact(objects, artifact, self._large_bytes), target, force=force)
 
     def _with_large(self, run: Run, restored: Restored) -> Restored:
         from gitxp.restoring.large import bring_large

@@ -30,6 +30,10 @@ def _nothing(_: object) -> None:
     """Tell nobody."""
 
 
+def _say_nothing(_leaving: Leaving, _remote: Remote) -> None:
+    """Tell nobody."""
+
+
 def _no_storing(_address: str, _count: int, _size: int) -> None:
     """Tell nobody."""
 
@@ -42,7 +46,8 @@ def _refuse(_address: str) -> bool:
 class Sharing(Base):
     """Runs between repositories. The network is git's: its credentials, ssh, hooks and words.
 
-    `said` is told what git and the other side say meanwhile, as bytes that may hold anything.
+    `said` is told what git and the other side say meanwhile, as bytes that may hold anything, and `doing` what gitxp
+    itself does.
     """
 
     def remote(self, name: str | None = None, *, to_push: bool = False) -> Remote:
@@ -59,11 +64,25 @@ class Sharing(Base):
         from gitxp.git.remote import list_remotes, list_tracked
         from gitxp.sharing.outline import outline
 
-        tips = [(run.name, run.commit) for run in self._index().tips() if not run.is_folded]
-        return [outline(remote, list_tracked(self.git, remote), tips) for remote in list_remotes(self._git_here())]
+        tips = [run.commit for run in self._index().tips() if not run.is_folded]
+        return [
+            outline(
+                remote,
+                len(list_tracked(self.git, remote)),
+                [set(list_tracked(self.git, receiver).values()) for receiver in remote.receivers],
+                tips,
+            )
+            for remote in list_remotes(self._git_here())
+        ]
 
     def pull(
-        self, remote: Remote, names: Collection[str] = (), *, runs_removed_here: bool = False, said: Said = _nothing
+        self,
+        remote: Remote,
+        names: Collection[str] = (),
+        *,
+        runs_removed_here: bool = False,
+        said: Said = _nothing,
+        doing: Callable[[str], None] = _nothing,
     ) -> Pulled:
         """Bring the runs of a remote here: all of them, or those of these names there. One connection.
 
@@ -82,10 +101,13 @@ class Sharing(Base):
         refused = fetch(self._network(), remote, names or None, said)
         after = list_tracked(self.git, remote)
         there = {name: tip for name, tip in after.items() if name in names} if names else after
+        changed = sum(tip != before.get(name) for name, tip in there.items())
+        doing(f"Taking in {changed:,} runs")
+        objects = self._reader(changed)
         before_runs = Pulled()
-        take_in_archives(self.git, self._reader(), there, before_runs)
+        take_in_archives(self.git, objects, there, before_runs)
         wishes = self._wishes(names, everything=runs_removed_here)
-        pulled = take_in(self.git, self._reader(), there, self._index().names_of, wishes)
+        pulled = take_in(self.git, objects, there, self._index().names_of, wishes)
         pulled.archives, pulled.left[:0] = before_runs.archives, before_runs.left
         pulled.left += [Left(name, words) for name, words in refused.items()]
         gone = {name: before[name] for name in before.keys() - after.keys()}
@@ -101,6 +123,8 @@ class Sharing(Base):
         """What the runs with these tips are called here, by name there; those that are not here are left out."""
         from gitxp.store.runs import read_runs
 
+        if not tips:
+            return {}
         reads = zip(tips, read_runs(self._reader(), list(tips.values())), strict=True)
         ids = {name: read.record["id"] for name, read in reads if "id" in read.record}
         names = self._index().names_of(ids.values())
@@ -112,7 +136,8 @@ class Sharing(Base):
         names: Sequence[str] = (),
         *,
         said: Said = _nothing,
-        before: Callable[[Leaving], None] = _nothing,
+        doing: Callable[[str], None] = _nothing,
+        before: Callable[[Leaving, Remote], None] = _say_nothing,
         dry_run: bool = False,
         verify: bool = True,
         force_secrets: bool = False,
@@ -122,25 +147,70 @@ class Sharing(Base):
         """Bring runs to a remote: all of them, or those of these names.
 
         The remote is asked what it has; runs that were annotated there as well are merged first, as `pull` does it. `before`
-        is told what will leave the machine. Where gitxp.yaml names a storage, large files are copied there first; `storing` is
-        told its address, how many they are, and their bytes, and `allow_storage` is asked about an address that was not used
-        from here before: if it says no, nothing goes and this is a `UsageError`; a yes is remembered. A run that somebody removed there does not go unless it is named.
-        `dry_run` sends, fetches and merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the
-        result. Raises `SecretsFound` where something looks like a secret, unless `force_secrets`; `GitFailed` where the
-        remote cannot be asked. Then nothing went.
+        is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
+        there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
+        an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
+        remembered. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and merges
+        nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would push to
+        several addresses, each is asked and told by itself, the result has what came of the `others`, and an `error` in
+        place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
+        `force_secrets`; `GitFailed` where the remote cannot be asked. Then nothing went.
         """
+        from gitxp.errors import GitxpError
+        from gitxp.exchange import Outgoing, Pushed
+
+        receivers = remote.receivers
+        parts = []
+        for receiver in receivers:
+            try:
+                part = self._push_to(
+                    receiver,
+                    names,
+                    said=said,
+                    doing=doing,
+                    before=before,
+                    dry_run=dry_run,
+                    verify=verify,
+                    force_secrets=force_secrets,
+                    storing=storing,
+                    allow_storage=allow_storage,
+                )
+            except GitxpError as error:
+                if len(receivers) == 1:
+                    raise
+                part = Pushed(Outgoing(), error=error)
+            part.to = receiver.label
+            parts.append(part)
+        parts[0].others = parts[1:]
+        return parts[0]
+
+    def _push_to(
+        self,
+        remote: Remote,
+        names: Sequence[str],
+        *,
+        said: Said,
+        doing: Callable[[str], None],
+        before: Callable[[Leaving, Remote], None],
+        dry_run: bool,
+        verify: bool,
+        force_secrets: bool,
+        storing: Callable[[str, int, int], None],
+        allow_storage: Callable[[str], bool],
+    ) -> Pushed:
         from gitxp.exchange import Pushed
 
         result = Pushed(self._plan(remote, names, said, dry_run=dry_run))
         if not result.outgoing.going:
             return result
-        leaving = self._survey(remote, result.outgoing)
-        before(leaving)
+        leaving = self._survey(remote, result.outgoing, doing)
+        before(leaving, remote)
         if dry_run:
             return result
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
         result.large = self._store_large(remote, result.outgoing, storing, allow_storage)
+        doing(f"Preparing {len(result.outgoing.going):,} refs")
         self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
@@ -164,6 +234,8 @@ class Sharing(Base):
             plan = result.outgoing
             plan.going = [going for going in plan.going if going.name not in late] + outgoing.going
             plan.merged += outgoing.merged
+            plan.received += outgoing.received
+            plan.reasons |= outgoing.reasons
             plan.newer += outgoing.newer
             plan.fetch_first += outgoing.fetch_first
             plan.same += outgoing.same
@@ -181,29 +253,36 @@ class Sharing(Base):
         from gitxp.sharing.push import local_runs, plan_archives, plan_push
 
         tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
-        there = list_there(self._network(), remote.receiver, said)
+        there, branches = list_there(self._network(), remote, said)
         merged: list[str] = []
+        received: list[str] = []
+        reasons: dict[str, str] = {}
         asked: set[str] = set()
         while True:
-            runs = local_runs(self._index().tips(), names)
-            outgoing = plan_push(self.git, self._reader(), runs, there, tracked, even_gone=bool(names))
+            runs = list(local_runs(self._index().tips(), names))
+            objects = self._reader(sum(run.tip != there.get(run.name, run.tip) for run in runs))
+            outgoing = plan_push(self.git, objects, runs, there, tracked, even_gone=bool(names))
             if not names:
                 refs = list_refs(self.git).archives().items()
                 archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in refs}
-                plan_archives(self.git, self._reader(), archives, there, outgoing)
+                plan_archives(self.git, objects, archives, there, outgoing)
             wanted = [name for name in outgoing.fetch_first if name not in asked]
             if dry_run or not wanted:
-                outgoing.merged = merged
+                outgoing.merged, outgoing.received, outgoing.reasons = merged, received, reasons
+                outgoing.there = [*there.values(), *branches]
                 return outgoing
             asked.update(wanted)
-            fetch(self._network(), remote.receiver, wanted, said)
+            fetch(self._network(), remote, wanted, said)
             now = list_tracked(self.git, remote)
             there |= {name: now[name] for name in wanted if name in now}
             mine = {name: there[name] for name in wanted if name in there}
-            take_in_archives(self.git, self._reader(), mine, Pulled())
+            objects = self._reader(len(mine))
+            take_in_archives(self.git, objects, mine, Pulled())
             wishes = self._wishes(())._replace(known_only=True)
-            taken = take_in(self.git, self._reader(), mine, self._index().names_of, wishes)
-            merged += [*taken.merged, *taken.updated]
+            taken = take_in(self.git, objects, mine, self._index().names_of, wishes)
+            merged += taken.merged
+            received += taken.updated
+            reasons |= {left.name: left.reason for left in taken.left}
 
     def fetch_large(
         self,
@@ -231,13 +310,12 @@ class Sharing(Base):
         allow_storage: Callable[[str], bool],
     ) -> CopiedLarge | None:
         from gitxp.git.large_files import reachable_pointers
-        from gitxp.git.remote import list_tips_there
         from gitxp.sharing.store import upload
 
         if not self.config.storage:
             return None
         tips = [going.tip for going in outgoing.going]
-        pointers = reachable_pointers(self.git, tips, list_tips_there(self.git, remote))
+        pointers = reachable_pointers(self.git, tips, self._tips_there(remote, outgoing))
         return self._exchange_large(upload, pointers, storing, allow_storage)
 
     def _exchange_large(
@@ -294,8 +372,10 @@ class Sharing(Base):
             )
         note_storage(common_dir, identity)
 
-    def _survey(self, remote: Remote, outgoing: Outgoing) -> Leaving:
-        from gitxp.git.remote import list_tips_there
+    def _survey(self, remote: Remote, outgoing: Outgoing, doing: Callable[[str], None]) -> Leaving:
+        def show(number: int, count: int) -> None:
+            doing(f"Looking for secrets in {count:,} files: {number:,}")
+
         from gitxp.sharing.leaving import Names, survey_leaving
         from gitxp.store.runs import read_runs
 
@@ -304,7 +384,14 @@ class Sharing(Base):
         runs = [(g.name, g.tip, read.record.get("base")) for g, read in zip(outgoing.going, reads, strict=True)]
         limits = self.config.snapshot
         names = Names(limits.secrets, limits.allow)
-        return survey_leaving(self.git, self._reader(), runs, list_tips_there(self.git, remote), names=names)
+        doing(f"Looking at what goes with {len(runs):,} runs")
+        return survey_leaving(self.git, self._reader(), runs, self._tips_there(remote, outgoing), show, names=names)
+
+    def _tips_there(self, remote: Remote, outgoing: Outgoing) -> list[Oid]:
+        """The commits that a remote has, some of which may not be here."""
+        from gitxp.git.remote import list_branches_there
+
+        return list(dict.fromkeys([*outgoing.there, *list_branches_there(self.git, remote)]))
 
     def _wishes(self, wanted: Collection[str], *, everything: bool = False) -> Wishes:
         from gitxp.sharing.pull import Wishes

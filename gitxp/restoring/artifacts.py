@@ -7,7 +7,6 @@ followed through a link that is there.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -118,33 +117,6 @@ def read_artifact(objects: Objects, artifact: Artifact, large_files: LargeFiles 
             )
         return chunks
     return objects.stream_blob(artifact.oid)
-
-
-def write_artifact(chunks: Iterable[bytes], target: str, *, force: bool = False) -> int:
-    """Write an artifact to a path, which must not be there unless `force`; the number of bytes.
-
-    A symbolic link that is there is replaced and not followed. Raises `UsageError`; what fails leaves nothing behind.
-    """
-    temporary = f"{target}.{os.getpid()}.gitxp-tmp" if force else target
-    written = 0
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
-    except FileExistsError as error:
-        raise UsageError(f"{target} is there already.", hint="--force replaces it; --to gives another name.") from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"There is no folder {os.path.dirname(target)}.", hint="Make it first: mkdir -p") from error
-    try:
-        with open(descriptor, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-                written += len(chunk)
-        if force:
-            os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    return written
 
 
 def _facts(objects: Objects, mode: str, oid: Oid, told: int | None) -> tuple[int | None, str | None]:

@@ -128,7 +128,9 @@ class _WorkingTree:
         `instead` is the commit of what will be there instead.
         """
         location, index = self._survey.location, os.path.join(self._scratch, "index")
-        self._snapshot = snapshot = capture(self.git, self._survey, index, os.path.join(self._scratch, "kept"), limits)
+        self._snapshot = snapshot = capture(
+            self.git, self._survey, index, os.path.join(self._scratch, "kept"), limits, is_whole=True
+        )
         if not os.path.exists(index):
             copy_index(location.index_path, index)
         self.git.ask("update-index", "-q", "--refresh", index=index)  # exit status 1 says that something differs

@@ -8,14 +8,13 @@ from gitxp.capture.secrets.redaction import redact_url
 from gitxp.exchange import RemoteOutline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from gitxp.format import Oid
     from gitxp.git.remote import Remote
 
 
-def outline(remote: Remote, tracked: Mapping[str, Oid], tips: Sequence[tuple[str, Oid]]) -> RemoteOutline:
-    """A remote beside the runs that are here: names and tips."""
-    known = set(tracked.values())
-    unpushed = sum(tip not in known for _, tip in tips)
-    return RemoteOutline(remote.name, redact_url(remote.url), len(tracked), unpushed)
+def outline(remote: Remote, count: int, known: Sequence[Collection[Oid]], tips: Sequence[Oid]) -> RemoteOutline:
+    """A remote that had so many runs, and the tips known at each address that is pushed to, beside the tips that are here."""
+    unpushed = sum(any(tip not in there for there in known) for tip in tips)
+    return RemoteOutline(remote.name, redact_url(remote.url), count, unpushed)

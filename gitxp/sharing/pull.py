@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import FormatError, GitFailed
 from gitxp.exchange import Left, Pulled
 from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.history import contains
 from gitxp.git.refs import is_archive, list_refs
 from gitxp.names import RunName, name_beside
 from gitxp.store.batch import write_commits
@@ -20,7 +21,7 @@ from gitxp.store.merge import AnotherHistory, meet
 from gitxp.store.runs import read_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
@@ -90,10 +91,10 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
     taken = {name.lower(): tip for name, tip in here.items()}
     known = set(here.values())
     new = {name: tip for name, tip in there.items() if not is_archive(RUN_REFS + name) and tip not in known}
-    reads = dict(zip(new, read_runs(objects, list(new.values())), strict=True))
+    seen = dict(_look(objects, new))
     # where a run has two names there, everybody takes the one that it was given first
-    new = dict(sorted(new.items(), key=lambda item: (reads[item[0]].record.get("name") != item[0], item[0])))
-    names_here = dict(names_of({read.record["id"] for read in reads.values() if "id" in read.record}))
+    new = dict(sorted(new.items(), key=lambda item: (not seen[item[0]].is_first_name, item[0])))
+    names_here = dict(names_of({one.id for one in seen.values() if one.id}))
     both = [RunName(name) for name in new if RunName(name) in here]
     for mine, read in zip(both, read_runs(objects, [here[name] for name in both]), strict=True):
         if "id" in read.record:  # of several names of a run here, that which it has there
@@ -101,10 +102,9 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
     plan = _Plan({}, [], {}, [], [], [], wishes.folded)
     planned: set[str] = set()
     for name, tip in new.items():
-        read = reads[name]
-        id_ = read.record.get("id", tip)
-        if not read.record:
-            plan.left.append(Left(name, (read.problem or "it is no run").rstrip(".")))
+        id_ = seen[name].id or tip
+        if seen[name].why_none is not None:
+            plan.left.append(Left(name, seen[name].why_none or "it is no run"))
         elif id_ in planned:  # one run under two names there: the second meets the first when that is here
             plan.later.append(name)
         elif id_ in names_here and names_here[id_] in here:
@@ -121,6 +121,21 @@ def _plan(git: Git, objects: Objects, there: Mapping[str, Oid], names_of: NamesO
     return plan
 
 
+class _Seen(NamedTuple):
+    """What a tip there says of itself. Its record is not kept: a host may have a hundred thousand, each as large as may be."""
+
+    id: str | None
+    is_first_name: bool  # the name that it has there is the one in its record
+    why_none: str | None  # why it is no run; None where it is one
+
+
+def _look(objects: Objects, there: Mapping[str, Oid]) -> Iterator[tuple[str, _Seen]]:
+    for name, read in zip(there, read_runs(objects, list(there.values())), strict=True):
+        record = read.record
+        why_none = None if record else (read.problem or "").rstrip(".")
+        yield name, _Seen(record.get("id"), record.get("name") == name, why_none)
+
+
 def _plan_new(
     git: Git,
     objects: Objects,
@@ -133,10 +148,10 @@ def _plan_new(
     id_, here, taken = among
     mine = here.get(RunName(name))
     if id_ == tip and mine is not None:
-        if not git.ask("merge-base", "--is-ancestor", mine, tip).status:
+        if contains(git, objects, tip, mine):
             plan.moves[RunName(name)] = (tip, mine)
             return
-        if not git.ask("merge-base", "--is-ancestor", tip, mine).status:
+        if contains(git, objects, mine, tip):
             return
     chosen = _choose_name(objects, name, id_, taken)
     if chosen is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.exchange import Going, Outgoing, Pushed
+from gitxp.git.history import contains
 from gitxp.names import name_beside, without_id
 from gitxp.store.runs import read_runs
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
     from gitxp.git.remote import PushedRef
 
-_STEPS = 8  # back from a run's tip
 _NAMES = 10  # of one run that are tried
 
 
@@ -80,6 +80,11 @@ def plan_push(
             plan.same += 1
             given[run.name.lower()] = run.id
             continue
+        try:
+            objects.read_commit(run.tip)
+        except FormatError as error:  # git would send none of the others either
+            plan.broken[run.name] = error.message
+            continue
         name, is_known = _find_name(run, there, names_there, given, ids)
         given[name.lower()] = run.id
         if not is_known:
@@ -97,27 +102,12 @@ def plan_push(
 
 
 def _plan_move(git: Git, objects: Objects, run: Local, name: str, tip: Oid, plan: Outgoing) -> None:
-    if _is_near(objects, tip, run.tip) or not git.ask("merge-base", "--is-ancestor", tip, run.tip).status:
+    if contains(git, objects, run.tip, tip):
         plan.going.append(Going(run.name, name, run.tip))
-    elif not git.ask("merge-base", "--is-ancestor", run.tip, tip).status:
+    elif contains(git, objects, tip, run.tip):
         plan.newer.append(run.name)
     else:
         plan.fetch_first.append(name)
-
-
-def _is_near(objects: Objects, old: Oid, new: Oid) -> bool:
-    """Whether a commit is one of the last few of a run: found without a process for each run."""
-    for _ in range(_STEPS):
-        if new == old:
-            return True
-        try:
-            parents = objects.read_commit(new).parents
-        except FormatError:
-            return False
-        if not parents:
-            return False
-        new = parents[0]
-    return False
 
 
 def _find_name(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.annotations import ANNOTATIONS_FOLDER, find_edit_name
 from gitxp.errors import FormatError
 from gitxp.format import COMPLETED, FAILED, FOLDER, INTERRUPTED, KILLED, LOST, RECORD_PATH, Oid
+from gitxp.git.history import merge_bases
 from gitxp.store.batch import NewCommit, Signature, message_of
 from gitxp.store.runs import decode_run
 
@@ -47,7 +48,7 @@ def meet(git: Git, objects: Objects, name: RunName, ref: RefName, ours: Oid, the
     """
     if ours == theirs:
         return Meeting(ours)
-    bases = git.ask("merge-base", "--all", ours, theirs).stdout.decode("ascii", "replace").split()
+    bases = merge_bases(git, objects, ours, theirs)
     if ours in bases and theirs not in bases:
         _check_same(objects, name, ours, theirs)
         return Meeting(theirs)
@@ -55,7 +56,7 @@ def meet(git: Git, objects: Objects, name: RunName, ref: RefName, ours: Oid, the
         return Meeting(ours)
     side = _check_same(objects, name, ours, theirs)
     for base in bases:
-        record, _ = decode_run(_record(objects, Oid(base)))
+        record, _ = decode_run(_record(objects, base))
         if record.get("id") != side.record.get("id"):
             raise AnotherHistory(f"{name} begins otherwise there: it was rewritten, or forged")
     if not bases:
@@ -82,9 +83,9 @@ def _check_same(objects: Objects, name: RunName, ours: Oid, theirs: Oid) -> _Sid
     return mine
 
 
-def _merge(objects: Objects, name: RunName, ref: RefName, tips: list[Oid], bases: list[str]) -> NewCommit:
+def _merge(objects: Objects, name: RunName, ref: RefName, tips: list[Oid], bases: list[Oid]) -> NewCommit:
     sides = [_side(objects, tip) for tip in tips]
-    base = _side(objects, Oid(bases[0])) if len(bases) == 1 else None
+    base = _side(objects, bases[0]) if len(bases) == 1 else None
     changed = [side for side in sides if base is None or side.files != base.files]
     winner = changed[0] if len(changed) == 1 else max(sides, key=_knowledge)
     other = sides[1] if winner is sides[0] else sides[0]

@@ -15,7 +15,7 @@ from gitxp.format import FOLDER, RECORD_PATH, RUN_REFS, Oid, commit_message, enc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import NamedTuple
 
     from gitxp.format import Record
@@ -43,6 +43,14 @@ class File(NamedTuple):
     data: bytes | None = None
     source: str | None = None
     mode: str = "100644"
+
+
+class Edit(NamedTuple):
+    """A path of a tree that is to be another object, of this mode; gone, where there is none. Modes are as git writes them."""
+
+    path: str
+    mode: str
+    oid: Oid | None
 
 
 class Identity(NamedTuple):
@@ -108,7 +116,7 @@ def prepare(git: Git, *, is_small: bool = False) -> Process:
     return git.start(*(extra if is_small else ()), "fast-import", "--quiet", "--date-format=raw-permissive", stdin=True)
 
 
-def fits_loose(files: Iterable[File]) -> bool:
+def fits_loose(files: Iterable[File | Edit]) -> bool:
     """Whether a commit with these files is so few objects that git makes loose ones, each folder counted."""
     return sum(file.path.count("/") + 1 for file in files) <= _SMALL
 
@@ -119,13 +127,21 @@ def discard(process: Process) -> None:
         process.result(b"feature done\ndone\n")
 
 
-def create(process: Process, identity: Identity, record: Record, base: Oid | None, tree: Oid | None) -> Oid:
+def create(
+    process: Process,
+    identity: Identity,
+    record: Record,
+    base: Oid | None,
+    tree: Oid | None,
+    edits: Sequence[Edit] = (),
+) -> Oid:
     """Write a run's first commit and its ref, which must not exist; gives the commit.
 
-    The tree is `tree` with the run's own folder in place of any that was there. Raises `NameTaken`, `GitFailed`.
+    The tree is `tree` with these edits, and with the run's own folder in place of any that was there. Raises `NameTaken`,
+    `GitFailed`.
     """
     try:
-        return _commit(process, identity, record, [File(RECORD_PATH, encode_record(record))], base, tree)
+        return _commit(process, identity, record, [File(RECORD_PATH, encode_record(record))], base, tree, edits)
     except GitFailed as error:
         if "does not contain" not in error.stderr:
             raise
@@ -164,7 +180,13 @@ def advance(
 
 
 def _commit(
-    process: Process, identity: Identity, record: Record, files: Iterable[File], parent: Oid | None, tree: Oid | None
+    process: Process,
+    identity: Identity,
+    record: Record,
+    files: Iterable[File],
+    parent: Oid | None,
+    tree: Oid | None,
+    edits: Sequence[Edit] = (),
 ) -> Oid:
     now = f"{int(time.time())} {time.strftime('%z')}"
     message = commit_message(record)
@@ -180,7 +202,11 @@ def _commit(
     if parent:
         head += f"from {parent}\n".encode()
     if tree:
-        head += f'M 040000 {tree} ""\nD {FOLDER}\n'.encode()
+        # what goes comes first: a file may be where a folder was
+        gone = [f"D {quote(edit.path)}\n" for edit in edits if edit.oid is None]
+        new = [f"M {edit.mode} {edit.oid} {quote(edit.path)}\n" for edit in edits if edit.oid is not None]
+        whole = "".join((f'M 040000 {tree} ""\n', *gone, *new, f"D {FOLDER}\n"))
+        head += whole.encode("utf-8", "surrogateescape")
     try:
         process.send(head)
         for file in files:

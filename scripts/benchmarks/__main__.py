@@ -18,11 +18,12 @@ import archives
 import calls
 import points
 import probe
+import questions
 import rows
 from measure import check, sealed_environment
 from rows import QUICK, THOROUGH, Bench, Result
 
-ROWS = rows.ROWS | points.ROWS | calls.ROWS | probe.ROWS | archives.ROWS
+ROWS = rows.ROWS | points.ROWS | calls.ROWS | probe.ROWS | archives.ROWS | questions.ROWS
 
 
 def main() -> int:

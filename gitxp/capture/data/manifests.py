@@ -1,6 +1,6 @@
 """The manifests of data folders as files: what tells, of two runs with different data, which files differ.
 
-A folder's digest is that of its manifest (data.py), so a copy can be checked by hashing it: one is kept beside the stat
+A folder's digest is that of its manifest (fingerprints.py), so a copy can be checked by hashing it: one is kept beside the stat
 cache, and an unchanged folder of 100,000 files needs no second look for it. What has more files has a digest only.
 """
 

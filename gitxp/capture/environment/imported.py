@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gitxp.capture.environment.packages import normalise
+from gitxp.names import normal_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +48,7 @@ def _infos(folder: str) -> Iterator[tuple[str, str]]:
         return
     for entry in entries:
         if entry.endswith((".dist-info", ".egg-info")) and not entry.startswith("~"):
-            yield normalise(entry.rpartition(".")[0].partition("-")[0]), entry
+            yield normal_package(entry.rpartition(".")[0].partition("-")[0]), entry
 
 
 def _is_there(folder: str, module: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gitxp.capture.environment.system_files import names_in, read_start
+from gitxp.names import normal_package
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,22 +37,11 @@ def find_packages(folders: Sequence[str]) -> dict[str, Package]:
                 if kind == "egg-info":  # name-1.0-py3.11.egg-info
                     version = version.partition("-py")[0]
                 if name:
-                    here[normalise(name)] = Package(version, path)
+                    here[normal_package(name)] = Package(version, path)
             elif kind == "egg-link":  # setup.py develop, as it was done before PEP 660
-                here.setdefault(normalise(stem), Package(_linked_version(path, stem), path))
+                here.setdefault(normal_package(stem), Package(_linked_version(path, stem), path))
         packages = here | packages
     return dict(sorted(packages.items()))
-
-
-def list_packages(folders: Sequence[str]) -> dict[str, str]:
-    """The versions of `find_packages`."""
-    return {name: package.version for name, package in find_packages(folders).items()}
-
-
-def normalise(name: str) -> str:
-    """A package's name as PyPI compares it (PEP 503)."""
-    parts = name.lower().replace("_", "-").replace(".", "-").split("-")
-    return "-".join(part for part in parts if part)
 
 
 def linked_folder(path: str) -> str:

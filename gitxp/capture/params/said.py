@@ -1,6 +1,6 @@
 """Parameters from several mouths: the command line as it was typed, the program's own parser, its configuration, its code.
 
-Before the command starts only its words are known, and what they mean is a guess (params.py). When it is over, the
+Before the command starts only its words are known, and what they mean is a guess (command.py). When it is over, the
 program's parser may have said what it made of them: their names, their types, the defaults of all the rest. Here the
 two become one set, in which each name has the value of the source that knows best:
 

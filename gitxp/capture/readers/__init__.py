@@ -8,7 +8,7 @@ read is a sentence in `Found.problems`.
 
 Names are those that the program gave. Where files of one kind lie in several folders (`train/` and `validation/` of
 Keras, one of each version or fold), the folder comes before the name: `validation/epoch_loss`. Of a metric that two kinds
-of files have, that of the kind that comes first in `find.KINDS` counts, so that no point is there twice.
+of files have, that of the kind that comes first in `KINDS` counts, so that no point is there twice.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from gitxp.capture.readers.dvclive import Parameters, folder_of, table_name
-from gitxp.capture.readers.find import (
+from gitxp.capture.logger_files import (
     CSV,
     EVENTS,
     KINDS,
@@ -29,19 +28,22 @@ from gitxp.capture.readers.find import (
     NUMBERS,
     STATE,
     MetricFile,
-    find_metric_files,
+    live_folder_of,
+    table_name,
+    training_folder,
 )
+from gitxp.capture.readers.dvclive import Parameters
 from gitxp.capture.readers.found import MAX_METRICS, MAX_POINTS, Artifact, Found, Reader
 from gitxp.capture.readers.metrics_json import MetricsJson
 from gitxp.capture.readers.tables import Table
 from gitxp.capture.readers.tensorboard import EventFile
-from gitxp.capture.readers.trainer_state import TrainerState, training_folder
+from gitxp.capture.readers.trainer_state import TrainerState
 from gitxp.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Artifact", "Found", "MetricFile", "Readers", "find_metric_files", "read_metrics"]
+__all__ = ["Artifact", "Found", "MetricFile", "Readers", "read_metrics"]
 
 MAX_ARTIFACTS = 1_000
 MAX_ARTIFACT = 10 * 1024 * 1024
@@ -109,7 +111,7 @@ class Readers:
 def _folder(file: MetricFile) -> str:
     """The folder that tells files of one kind apart."""
     if file.kind in {LIVE_TABLE, LIVE_NUMBERS}:
-        return folder_of(file.path) or ""
+        return live_folder_of(file.path) or ""
     return training_folder(file.path) if file.kind == STATE else os.path.dirname(file.path)
 
 

@@ -41,18 +41,6 @@ def split_header(line: bytes) -> tuple[list[str], str] | None:
     return [name.strip() for name in _split(text, separator)], separator
 
 
-def is_log(path: str) -> bool:
-    """Whether this file is a table whose first column is `epoch`, as Keras and YOLO write them. Raises `OSError`."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        line = os.read(fd, _MAX_HEADER) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
-    finally:
-        os.close(fd)
-    first, newline, _ = line.partition(b"\n")
-    found = split_header(first) if newline and b"epoch" in first[:64].lower() else None
-    return found is not None and found[0][0].lower() == "epoch"
-
-
 class Table:
     """The reader of one table (found.Reader). With `name`, there is one metric of that name, in the last column."""
 

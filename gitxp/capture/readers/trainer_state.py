@@ -9,39 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gitxp.capture.readers.found import MAX_METRICS, MAX_NAME, WholeFile
 from gitxp.series import Series
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_STEP = 2**53
 _NOT_METRICS = frozenset({"step", "epoch"})
-_CHECKPOINT = re.compile(r"checkpoint-\d+")
-
-
-def training_folder(path: str) -> str:
-    """The folder of the training that a state belongs to: that of the checkpoints, where it lies in one."""
-    folder = os.path.dirname(path)
-    return os.path.dirname(folder) if _CHECKPOINT.fullmatch(os.path.basename(folder)) else folder
-
-
-def find_newest(paths: Iterable[str]) -> list[str]:
-    """Of each training's states the one that was written last."""
-    newest: dict[str, tuple[int, str]] = {}
-    for path in paths:
-        try:
-            written = (os.stat(path).st_mtime_ns, path)
-        except OSError:
-            continue
-        folder = training_folder(path)
-        newest[folder] = max(newest.get(folder, written), written)
-    return [path for _, path in newest.values()]
 
 
 class TrainerState(WholeFile):

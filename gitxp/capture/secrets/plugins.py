@@ -23,11 +23,6 @@ _LEFT_OUT = frozenset(
 )
 
 
-def is_installed() -> bool:
-    """Whether detect-secrets is there to be asked."""
-    return bool(_plugins())
-
-
 def find_known(text: str) -> Iterator[tuple[str, int, int]]:
     """Kind, beginning and end of what its plugins find in a text of at most a few thousand characters."""
     for plugin in _plugins():
