@@ -1,9 +1,8 @@
 """A few points that look like many: what a line of a million points is drawn from.
 
 Two ways, both of which choose among the points and never make new ones. `minmax` keeps the lowest and the highest of
-each column of the picture, so that no peak is lost, and what is drawn is what all points would have drawn. `lttb` keeps
-those that shape the line most: fewer of them do, and a peak may go. Slices of arrays and the builtin `min` and `max` do a
-million points in some tens of milliseconds; numpy would be one more package, and its import takes as long.
+each column of the picture, so that no peak is lost. `lttb` keeps those that shape the line most: fewer of them do, and a
+peak may go. Slices of arrays and the builtin `min` and `max` are quick enough (docs/performance.md), and want no numpy.
 
 Both want `xs` that do not descend; values that are nan or infinite are gaps. They give the positions of the points
 that stay, ascending, the first and the last among them.
@@ -48,9 +47,9 @@ def minmax(xs: array[float], ys: array[float], count: int, *, is_log: bool = Fal
 def lttb(xs: array[float], ys: array[float], count: int) -> list[int]:
     """The positions of at most `count` points, at least 3, by largest triangles; of gaps none but at the ends.
 
-    Sveinn Steinarsson, Downsampling Time Series for Visual Representation (2013), section 4.2: the points are put into
-    buckets of equal number, and of each bucket that one stays which makes the largest triangle with the one that stayed
-    before and the average of the bucket after.
+    Sveinn Steinarsson, Downsampling Time Series for Visual Representation (2013), calls it Largest Triangle Three Buckets:
+    the points are put into buckets of equal number, and of each bucket that one stays which makes the largest triangle
+    with the one that stayed before and the average of the bucket after.
     """
     count = max(count, 3)
     if len(ys) <= count:
@@ -65,7 +64,7 @@ def lttb(xs: array[float], ys: array[float], count: int) -> list[int]:
 
 
 def all_finite(values: array[float]) -> bool:
-    """Whether no value is nan or infinite. The sum tells most of the time, ten times as quickly as a look at each."""
+    """Whether no value is nan or infinite. The sum tells most of the time, and is quicker than a look at each."""
     return math.isfinite(sum(values)) or all(map(math.isfinite, values))
 
 
@@ -82,7 +81,7 @@ def _columns(xs: array[float], count: int, *, is_log: bool) -> Iterator[tuple[in
         edges = [math.exp(low + (high - low) * number / count) for number in range(1, count)]
     else:
         # halves: between -1e308 and 1e308 is more than a float can hold
-        edges = [2 * (first / 2 + (last / 2 - first / 2) * number / count) for number in range(1, count)]
+        edges = [2 * (first / 2 + (last / 2 - first / 2) * (number / count)) for number in range(1, count)]
     begin = 0
     for edge in edges:
         end = bisect_left(xs, edge, begin)

@@ -176,7 +176,7 @@ def _cells(every: Sequence[array[float]], wish: Wish) -> list[tuple[float, float
         edges = [math.exp(a + (b - a) * number / most) for number in range(most + 1)]
         centers = [math.sqrt(left) * math.sqrt(right) for left, right in pairwise(edges)]
     else:
-        edges = [2 * (low / 2 + (high / 2 - low / 2) * number / most) for number in range(most + 1)]
+        edges = [2 * (low / 2 + (high / 2 - low / 2) * (number / most)) for number in range(most + 1)]
         centers = [left / 2 + right / 2 for left, right in pairwise(edges)]
     edges[0], edges[-1] = low, math.nextafter(high, math.inf)
     return [(left, right, x) for (left, right), x in zip(pairwise(edges), centers, strict=True)]

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Bits of the pattern by column and row of the dot: The Unicode Standard, section 21.1.
+# Bits of the pattern by column and row of the dot: The Unicode Standard, "Braille Patterns".
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _BLANK = 0x2800
 
