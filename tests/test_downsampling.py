@@ -56,7 +56,7 @@ def test_extremes_stay(points: list[tuple[float, float]], count: int) -> None:
 
 @given(st.data(), st.sampled_from([1, 2, 4, 8]), st.integers(1, 8))
 def test_extremes_of_each_column_stay(data: st.DataObject, count: int, width: int) -> None:
-    """minmax is, for each column, the first of the least and the first of the greatest numbers, and both ends."""
+    """What minmax keeps is, for each column, the first of the least and the first of the greatest numbers, and both ends."""
     size = count * width + 1
     ys = data.draw(st.lists(values, min_size=size, max_size=size))
     columns: dict[int, list[int]] = {}
@@ -114,7 +114,7 @@ def plain_lttb(xs: Sequence[float], ys: Sequence[float], count: int) -> list[int
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=100), st.sampled_from([3, 4, 6, 10, 18]))
 def test_lttb_is_what_its_paper_says(steps: list[int], count: int) -> None:
-    """lttb keeps the points that a loop over buckets keeps, written from the paper."""
+    """Of a series, lttb keeps the points that a loop over buckets keeps, written from the paper."""
     xs = doubles([number * 3 for number in range(len(steps))])
     ys = doubles(steps)
     assert lttb(xs, ys, count) == plain_lttb(xs, ys, count)

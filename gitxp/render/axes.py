@@ -101,7 +101,7 @@ def _step(scale: Scale, most: int) -> float:
     for exponent in (power, power + 1):
         for factor in (1, 2, 5):
             step = factor * (10.0**exponent if exponent > -308 else float(f"1e{exponent}"))
-            if step > 0 and scale.high / step - scale.low / step <= most - 1:
+            if step > 0 and math.floor(scale.high / step + 1e-9) - math.ceil(scale.low / step - 1e-9) < most:
                 return step
     return 10.0 ** min(power + 2, 308)
 
