@@ -80,12 +80,12 @@ def ticks(scale: Scale, axis: Axis, most: int) -> list[Tick]:
         return [Tick(float(n), visible(word)) for n, word in enumerate(axis.categories) if n % every == 0]
     if scale.is_log:
         return _log_ticks(scale, most)
-    if axis.is_time:
-        step = _time_step((scale.high - scale.low) / most)
-        values = _multiples(scale, step, most)
-        return [Tick(value, _time_label(value, step)) for value in values]
+    if axis.is_time and (rough := scale.high / most - scale.low / most) >= 1:
+        step = _time_step(rough)
+        return [Tick(value, _time_label(value)) for value in _multiples(scale, step, most)]
     step = _step(scale, most)
-    return _labelled(_multiples(scale, step, most), step)
+    found = _labelled(_multiples(scale, step, most), step)
+    return [Tick(value, f"{label}s") for value, label in found] if axis.is_time else found
 
 
 def _multiples(scale: Scale, step: float, most: int) -> list[float]:
@@ -107,8 +107,6 @@ def _step(scale: Scale, most: int) -> float:
 
 
 def _time_step(rough: float) -> float:
-    if rough < 1:
-        return max(10.0 ** math.ceil(math.log10(rough)) if rough else 0.0, 1e-9)
     for step in _CLOCK:
         if step >= rough:
             return float(step)
@@ -117,15 +115,12 @@ def _time_step(rough: float) -> float:
     return next(_DAY * factor * power for factor in (1, 2, 5, 10) if factor * power >= days)
 
 
-def _time_label(value: float, step: float) -> str:
-    """A time in the unit of its step: `0`, `90s`, `1h30m`."""
-    if abs(value) < step / 2:
+def _time_label(value: float) -> str:
+    """Seconds as a clock has them: `0`, `1m30s`, `2d12h`."""
+    sign, rest = ("-" if value < 0 else "", round(abs(value)))
+    if not rest:
         return "0"
-    if step < 1:
-        return f"{value:.6g}s"
-    sign, rest = ("-", -value) if value < 0 else ("", value)
     parts: list[str] = []
-    rest = round(rest)
     for size, unit in _UNITS:
         if rest >= size and len(parts) < 2:
             parts.append(f"{rest // size}{unit}")

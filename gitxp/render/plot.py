@@ -30,6 +30,7 @@ _FEWEST_COLUMNS = 8
 _WIDEST_LABEL = 14  # beside the y axis
 _WIDEST_ENTRY = 60  # of the legend
 _GAP = 3
+_SHORTEST_TITLE = 8  # of an axis whose whole name has no room
 _MARKS = 4  # letters along a curve
 
 
@@ -161,6 +162,8 @@ def _beside(found: Sequence[Tick], scale: Scale, rows: int, width: int) -> dict[
 def _below(axis: Axis, scale: Scale, columns: int) -> list[tuple[int, int, str]]:
     """The labels of the x axis that have room: the column of the tick, where the label begins, the label."""
     most = max(2, columns // 10)
+    title = width_of(visible(axis.title))
+    room = columns - title - 2 if title <= columns // 3 else columns
     widest = max(6, columns // max(1, min(len(axis.categories), most)) - 1) if axis.categories else columns
     placed: list[tuple[int, int, str]] = []
     free = 0
@@ -168,7 +171,7 @@ def _below(axis: Axis, scale: Scale, columns: int) -> list[tuple[int, int, str]]
         label = shorten(tick.label, widest)
         at = round(scale.place(tick.value) * (columns - 1))
         begin = max(0, min(at - width_of(label) // 2, columns - width_of(label)))
-        if begin >= free and 0 <= at < columns:
+        if begin >= free and 0 <= at < columns and (begin + width_of(label) <= room or not placed):
             placed.append((at, begin, label))
             free = begin + width_of(label) + 2
     return placed
@@ -180,7 +183,7 @@ def _numbers_below(below: Sequence[tuple[int, int, str]], indent: int, columns: 
     for _, begin, label in below:
         line += " " * (begin - width_of(line)) + label
     title = shorten(visible(axis.title), max(columns - width_of(line) - 2, 1))
-    if width_of(title) >= min(3, len(axis.title)):
+    if width_of(title) >= min(_SHORTEST_TITLE, width_of(visible(axis.title))):
         line += " " * (columns - width_of(line) - width_of(title)) + title
     return (" " * indent + line).rstrip()
 
