@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gitxp.plots import Axis
 
@@ -80,39 +80,45 @@ def ticks(scale: Scale, axis: Axis, most: int) -> list[Tick]:
         return [Tick(float(n), visible(word)) for n, word in enumerate(axis.categories) if n % every == 0]
     if scale.is_log:
         return _log_ticks(scale, most)
-    if axis.is_time and (rough := scale.high / most - scale.low / most) >= 1:
-        step = _time_step(rough)
-        return [Tick(value, _time_label(value)) for value in _multiples(scale, step, most)]
-    step = _step(scale, most)
-    found = _labelled(_multiples(scale, step, most), step)
+    if axis.is_time and scale.high - scale.low >= most:
+        values, _ = _round_values(scale, _clock(), most)
+        return [Tick(value, _time_label(value)) for value in values]
+    found = _labelled(*_round_values(scale, _decades(scale, most), most))
     return [Tick(value, f"{label}s") for value, label in found] if axis.is_time else found
 
 
-def _multiples(scale: Scale, step: float, most: int) -> list[float]:
-    first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
-    values = [number * step for number in range(first, min(last, first + most) + 1)]
-    return [value for value in values if math.isfinite(value)] or [scale.low]
+def _round_values(scale: Scale, steps: Iterable[float], most: int) -> tuple[list[float], float]:
+    """At most `most` multiples of the least step of which so many fit, and that step.
+
+    Where only one of them fits, some of the next smaller step: one number says nothing of a scale.
+    """
+    finer: list[float] = []
+    for step in steps:
+        first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
+        if last - first < 10 * most:
+            values = [value for number in range(first, last + 1) if math.isfinite(value := number * step)]
+            if len(values) > most:
+                finer, before = values, step
+                continue
+            if len(values) < 2 and finer:
+                return finer[:: -(-len(finer) // most)], before
+            if values:
+                return values, step
+    return [scale.low], scale.high
 
 
-def _step(scale: Scale, most: int) -> float:
-    """The least of 1, 2, 5 times a power of ten of which at most `most` fit."""
-    rough = max((scale.high / 2 - scale.low / 2) / most * 2, 5e-324)
-    power = math.floor(math.log10(rough))
-    for exponent in (power, power + 1):
-        for factor in (1, 2, 5):
-            step = factor * (10.0**exponent if exponent > -308 else float(f"1e{exponent}"))
-            if step > 0 and math.floor(scale.high / step + 1e-9) - math.ceil(scale.low / step - 1e-9) < most:
-                return step
-    return 10.0 ** min(power + 2, 308)
+def _decades(scale: Scale, most: int) -> Iterator[float]:
+    """1, 2, 5 times powers of ten, from what is surely too small."""
+    power = math.floor(math.log10(max((scale.high / 2 - scale.low / 2) / most, 1e-307)))
+    for exponent in range(power - 1, min(power + 4, 309)):
+        yield from (step for factor in "125" if math.isfinite(step := float(f"{factor}e{exponent}")) and step)
 
 
-def _time_step(rough: float) -> float:
-    for step in _CLOCK:
-        if step >= rough:
-            return float(step)
-    days = rough / _DAY
-    power: float = 10 ** math.floor(math.log10(days))
-    return next(_DAY * factor * power for factor in (1, 2, 5, 10) if factor * power >= days)
+def _clock() -> Iterator[float]:
+    """What clocks count in, then 1, 2, 5 times powers of ten of days."""
+    yield from _CLOCK
+    for exponent in range(300):
+        yield from (_DAY * float(f"{factor}e{exponent}") for factor in "125")
 
 
 def _time_label(value: float) -> str:
@@ -135,12 +141,12 @@ def _log_ticks(scale: Scale, most: int) -> list[Tick]:
             float(f"{factor}e{power}")
             for power in range(math.floor(low), math.ceil(high) + 1)
             for factor in (1, 2, 5)
-            if scale.low * (1 - 1e-9) <= float(f"{factor}e{power}") <= scale.high * (1 + 1e-9)
+            if scale.low * (1 - 1e-9) <= float(f"{factor}e{power}") <= min(scale.high * (1 + 1e-9), _LARGEST)
         ]
         if len(values) < 2:
             plain = Scale(scale.low, scale.high)
-            step = _step(plain, most)
-            return [tick for tick in _labelled(_multiples(plain, step, most), step) if tick.value > 0]
+            found = _labelled(*_round_values(plain, _decades(plain, most), most))
+            return [tick for tick in found if tick.value > 0]
         values = values[:: -(-len(values) // most)]
     else:
         powers = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)

@@ -35,15 +35,16 @@ class Canvas:
             self._bits[at] |= _BITS[across][down]
             self._inks[at] = ink
 
-    def line(self, start: tuple[int, int], end: tuple[int, int], ink: str) -> None:
-        """The dots from one to another, both ends included."""
+    def line(self, start: tuple[int, int], end: tuple[int, int], ink: str) -> list[tuple[int, int]]:
+        """The dots from one to another, both ends included: which they are."""
         (x, y), (to_x, to_y) = start, end
         steps = max(abs(to_x - x), abs(to_y - y))
-        if not steps:
-            self.dot(x, y, ink)
-            return
-        for step in range(steps + 1):
-            self.dot(x + round((to_x - x) * step / steps), y + round((to_y - y) * step / steps), ink)
+        dots = [
+            (x + round((to_x - x) * step / steps), y + round((to_y - y) * step / steps)) for step in range(1, steps + 1)
+        ]
+        for dot in [start, *dots]:
+            self.dot(*dot, ink)
+        return [start, *dots]
 
     def shade(self, x: int, low: int, high: int, ink: str) -> None:
         """Every fourth dot from one height to another, so that a line through it is still seen."""
@@ -69,6 +70,8 @@ class Canvas:
                     runs[-1] = (runs[-1][0] + character, runs[-1][1])
                 else:
                     runs.append((character, ink))
+            if runs:
+                runs[-1] = (runs[-1][0].rstrip(), runs[-1][1])
             yield runs
 
     def _character(self, bits: int) -> str:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from gitxp.errors import UsageError
 from gitxp.render.axes import make_scale, ticks
 from gitxp.render.measure import shorten
+from gitxp.render.plot import legend_texts
 from gitxp.render.safe import visible
-from gitxp.render.words import number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,17 +87,19 @@ def _draw(plot: Plot) -> Figure:
         axes.spines[side].set_visible(False)
     axes.grid(visible=True, color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
-    for number, curve in enumerate(plot.curves):
-        _draw_curve(axes, curve, number, plot)
+    for number, (curve, about) in enumerate(zip(plot.curves, legend_texts(plot), strict=True)):
+        label = f"{_name(curve.label)}  {about}" if curve.label else ""
+        _draw_curve(axes, curve, number, plot, label if number < _MOST_IN_LEGEND else "")
     _set_axes(axes, plot)
     axes.set_title(_name(plot.title, 2 * _LONGEST), fontsize=12, loc="left")
     _set_legend(figure, axes, plot)
     return figure
 
 
-def _draw_curve(axes: Axes, curve: Curve, number: int, plot: Plot) -> None:
+def _draw_curve(axes: Axes, curve: Curve, number: int, plot: Plot, text: str) -> None:
     color = _COLORS[number % len(_COLORS)]
-    label = _label(curve, is_scatter=plot.is_scatter) if number < _MOST_IN_LEGEND else None
+    # matplotlib leaves a name that begins with an underscore out of the legend
+    label = f"\u200b{text}" if text.startswith("_") else text or "_"
     turn = number // len(_COLORS)
     if plot.is_scatter:
         marker = _MARKERS[(number + turn) % len(_MARKERS)]
@@ -171,16 +173,6 @@ def _set_legend(figure: Figure, axes: Axes, plot: Plot) -> None:
         axes.legend(frameon=True, framealpha=0.8, edgecolor="none", fontsize=9)
     else:
         figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-
-
-def _label(curve: Curve, *, is_scatter: bool) -> str:
-    name = _name(curve.label)
-    if is_scatter:
-        return f"{name} ({len(curve.runs):,})" if name else ""
-    about = "" if curve.last is None else f"  {number_text(curve.last, 4)}"
-    group = f" (mean of {len(curve.runs):,})" if len(curve.lows) and len(curve.runs) > 1 else ""
-    # matplotlib leaves a name that begins with an underscore out of the legend
-    return ("\u200b" if name.startswith("_") else "") + name + about + group
 
 
 def _name(text: str, most: int = _LONGEST) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import string
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.render.axes import make_scale, ticks
@@ -15,7 +16,7 @@ from gitxp.render.canvas import Canvas
 from gitxp.render.measure import shorten, width_of, wrap
 from gitxp.render.safe import visible
 from gitxp.render.style import CURVES, Style
-from gitxp.render.words import number_text
+from gitxp.render.words import number_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,7 +61,7 @@ def render_plot(plot: Plot, room: Room, style: Style) -> str:
     parts_y = [part for curve in plot.curves for part in (curve.ys, curve.lows, curve.highs)]
     x = make_scale([curve.xs for curve in plot.curves], plot.x)
     y = make_scale(parts_y, plot.y)
-    beside = _beside(ticks(y, plot.y, max(2, rows // 3)), y, rows, min(_WIDEST_LABEL, room.width // 3))
+    beside = _beside(ticks(y, plot.y, max(3, rows // 3)), y, rows, min(_WIDEST_LABEL, room.width // 3))
     gutter = max(map(width_of, beside.values())) + 1
     canvas = Canvas(max(_FEWEST_COLUMNS, room.width - gutter - 1), rows, ascii_only=room.ascii_only)
     for number, curve in enumerate(plot.curves):
@@ -106,33 +107,34 @@ def _draw(canvas: Canvas, curve: Curve, scales: tuple[Scale, Scale], number: int
     """One curve: its band, its line, and its letter here and there where there are others."""
     ink = _ink(number)
     points = [_dot(canvas, scales, x, y) for x, y in zip(curve.xs, curve.ys, strict=True)]
-    if curve.lows:
+    if len(curve.lows):
         _draw_band(canvas, curve, scales, ink)
     letter = _letter(number) if len(plot.curves) > 1 else "o" if plot.is_scatter else ""
     if plot.is_scatter:
         for at in filter(None, points):
             canvas.mark(*at, letter, ink)
         return
+    drawn: list[tuple[int, int]] = []
     before: tuple[int, int] | None = None
     for point in points:
         if point is not None:
-            canvas.line(before or point, point, ink)
+            drawn += canvas.line(before or point, point, ink)
         before = point
-    drawn = [point for point in points if point is not None]
-    if not drawn:
-        return
-    if letter:
+    if letter and drawn:
         # of each curve at other places, so that curves that lie on each other show all their letters
         share = (0.5 + number * 0.618) % 1
+        begin, end = drawn[0][0], drawn[-1][0]
         for part in range(_MARKS):
-            canvas.mark(*drawn[int((part + share) / _MARKS * len(drawn)) % len(drawn)], letter, ink)
-    elif len(drawn) == 1:
+            place = begin + (end - begin) * (part + share) / _MARKS
+            canvas.mark(*drawn[bisect_left(drawn, (int(place), 0))], letter, ink)
+    elif len(set(drawn)) == 1:
         canvas.mark(*drawn[0], "o", ink)
 
 
 def _dot(canvas: Canvas, scales: tuple[Scale, Scale], x: float, y: float) -> tuple[int, int] | None:
-    if not (math.isfinite(x) and math.isfinite(y)):
-        return None
+    for scale, value in zip(scales, (x, y), strict=True):
+        if not math.isfinite(value) or (scale.is_log and value <= 0):
+            return None
     return round(scales[0].place(x) * (canvas.width - 1)), round(scales[1].place(y) * (canvas.height - 1))
 
 
@@ -161,7 +163,7 @@ def _beside(found: Sequence[Tick], scale: Scale, rows: int, width: int) -> dict[
 
 def _below(axis: Axis, scale: Scale, columns: int) -> list[tuple[int, int, str]]:
     """The labels of the x axis that have room: the column of the tick, where the label begins, the label."""
-    most = max(2, columns // 10)
+    most = max(3, columns // 10)
     title = width_of(visible(axis.title))
     room = columns - title - 2 if title <= columns // 3 else columns
     widest = max(6, columns // max(1, min(len(axis.categories), most)) - 1) if axis.categories else columns
@@ -194,9 +196,8 @@ def _legend(plot: Plot, room: Room, style: Style) -> Iterator[str]:
         return
     is_lettered = len(plot.curves) > 1
     entries = []
-    for number, curve in enumerate(plot.curves):
+    for number, (curve, about) in enumerate(zip(plot.curves, legend_texts(plot), strict=True)):
         letter = _letter(number) if is_lettered else "-" if room.ascii_only else "─"
-        about = _about(curve, is_scatter=plot.is_scatter)
         name = shorten(visible(curve.label), max(4, min(_WIDEST_ENTRY, room.width) - len(about) - 3))
         text = shorten(f"{name} {about}".rstrip(), room.width - 2)
         entries.append((letter, text, _ink(number)))
@@ -219,11 +220,15 @@ def _legend(plot: Plot, room: Room, style: Style) -> Iterator[str]:
         yield f"… and {more:,} more"
 
 
-def _about(curve: Curve, *, is_scatter: bool) -> str:
-    """What stands behind a name: the last value, of a group also the number of its runs."""
-    if is_scatter:
-        return f"({len(curve.runs):,})"
-    last = "" if curve.last is None else number_text(curve.last, 4)
-    if not curve.lows:
-        return last
-    return f"{last} (mean of {len(curve.runs):,})" if len(curve.runs) > 1 else f"{last} (1 run)"
+def legend_texts(plot: Plot) -> list[str]:
+    """What stands behind the name of each curve: the last value, of a group also the number of its runs."""
+    if plot.is_scatter:
+        return [f"({len(curve.runs):,})" for curve in plot.curves]
+    lasts = [text.strip() for text in number_texts([curve.last for curve in plot.curves])]
+    return [f"{last}{_of_group(curve)}" for last, curve in zip(lasts, plot.curves, strict=True)]
+
+
+def _of_group(curve: Curve) -> str:
+    if not len(curve.lows):
+        return ""
+    return f" (mean of {len(curve.runs):,})" if len(curve.runs) > 1 else " (1 run)"
