@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 class Axis(NamedTuple):
-    """What an axis is of. `is_time`: seconds; with `categories`, the numbers are positions among these words."""
+    """What an axis is of.
+
+    `is_time`: seconds. `is_whole`: there is nothing between whole numbers. With `categories`, the numbers are positions
+    among these words.
+    """
 
     title: str
     is_log: bool = False
     is_time: bool = False
+    is_whole: bool = False
     categories: tuple[str, ...] = ()
 
 

@@ -36,6 +36,7 @@ _PICTURE_COLUMNS = 1000  # of points in a file
     metavar="N",
     help=f"With --where: so many; 0: all. [default: {_MOST_RUNS}]",
 )
+@click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--against", metavar="KEY", help="A point for each run: the last METRIC against this value.")
 @click.option("--group-by", metavar="KEY", help="Runs with the same value as one: their mean, least and greatest.")
 @click.option("--x", "x", metavar="X", default="step", show_default=True, help="step, time, or a metric: epoch.")
@@ -43,7 +44,13 @@ _PICTURE_COLUMNS = 1000  # of points in a file
 @click.option("--log", is_flag=True, help="A logarithmic y axis.")
 @click.option("--logx", "log_x", is_flag=True, help="A logarithmic x axis.")
 @click.option("-f", "--follow", is_flag=True, help="Draw anew while the runs go on, until they end.")
-@click.option("-o", "--output", metavar="FILE", help="Into a .png, .svg, .pdf or .html, with gitxp[plot].")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Into a .png, .svg, .pdf or .html, which must not be there. With gitxp[plot].",
+)
+@click.option("--force", is_flag=True, help="Replace FILE.")
 @click.option("--title", metavar="TEXT", help="Another title.")
 @click.option(
     "--sampling",
@@ -60,10 +67,12 @@ def plot_command(
     runs: Sequence[str],
     where: str | None,
     count: int | None,
+    archived: bool,
     against: str | None,
     group_by: str | None,
     follow: bool,
     output: str | None,
+    force: bool,
     title: str | None,
     as_json: bool,
     terminal: Terminal,
@@ -86,10 +95,10 @@ def plot_command(
     """  # noqa: D301  (click wants the backspace itself)
     _check(locals())
     with open_repo() as repo:
-        chosen = _choose(repo, runs, where, count, every=against is not None)
+        chosen = _choose(repo, runs, where, count, archived=archived, every=against is not None)
         if against is not None:
-            logs = {"log": how["log"], "log_x": how["log_x"]}
-            plots = iter([repo.scatter(metric, against, chosen, where=where, group_by=group_by, **logs)])
+            how = {"archived": archived, "log": how["log"], "log_x": how["log_x"], "group_by": group_by}
+            plots = iter([repo.scatter(metric, against, chosen, where=where, **how)])
         else:
             assert chosen is not None
             metrics = _split(metric)
@@ -100,7 +109,7 @@ def plot_command(
         if title:
             plots = (plot._replace(title=title) for plot in plots)
         if output is not None:
-            _write_file(next(plots), output)
+            _write_file(next(plots), output, force=force)
         elif as_json:
             from gitxp.render.plot_json import plot_json
 
@@ -115,6 +124,8 @@ def _check(given: dict[str, Any]) -> None:
         raise UsageError("RUN and --where exclude each other.", hint='--where \'name in ["a", "b"]\' names runs, too.')
     if given["count"] is not None and given["where"] is None:
         raise UsageError("-n goes with --where.", hint="gitxp plot --help")
+    if given["archived"] and (given["runs"] or (given["where"] is None and given["against"] is None)):
+        raise UsageError("--all goes with --where or --against; a run that is named need not be asked for.")
     if given["follow"] and (given["output"] is not None or given["as_json"] or given["against"] is not None):
         raise UsageError("--follow goes with none of --output, --json and --against.", hint="gitxp plot --help")
     if given["output"] is not None and given["as_json"]:
@@ -124,7 +135,7 @@ def _check(given: dict[str, Any]) -> None:
 
 
 def _choose(
-    repo: Repo, names: Sequence[str], where: str | None, count: int | None, *, every: bool
+    repo: Repo, names: Sequence[str], where: str | None, count: int | None, *, archived: bool, every: bool
 ) -> Sequence[Run] | None:
     """The runs that are meant; None where `every` leaves it to the question."""
     if names:
@@ -133,7 +144,7 @@ def _choose(
         return None
     if where is None:
         return [repo.get("@")]
-    page = repo.page((_MOST_RUNS if count is None else count) or None, where=where)
+    page = repo.page((_MOST_RUNS if count is None else count) or None, archived=archived, where=where)
     if not page.runs:
         raise GitxpError("No run answers to that.", hint="gitxp list 'EXPR' shows which do.")
     if page.total > len(page.runs):
@@ -184,14 +195,10 @@ def _show(plots: Iterator[Plot], terminal: Terminal) -> None:
         sys.stderr.write(render_remarks(last, terminal.width))
 
 
-def _write_file(plot: Plot, path: str) -> None:
+def _write_file(plot: Plot, path: str, *, force: bool) -> None:
     from gitxp.render.figure import render_figure
     from gitxp.render.plot import render_remarks
+    from gitxp.restoring.new_file import write_new_file
 
-    data = render_figure(plot, os.path.splitext(path)[1].lstrip("."))
-    try:
-        with open(path, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise GitxpError(f"{path} cannot be written: {error.strerror}.", hint="Give another --output.") from error
+    write_new_file([render_figure(plot, os.path.splitext(path)[1].lstrip("."))], path, force=force)
     sys.stderr.write(render_remarks(plot, None))

@@ -82,11 +82,13 @@ def make_line(run: str, metric: str, series: Series, wish: Wish, start: float, b
         raw, ys = ys, smooth(ys, wish.smooth)
     odd = 0 if all_finite(ys) else sum(not math.isfinite(value) for value in ys)
     beneath = 0
-    for axis, values in ((wish.is_log_x, xs), (wish.is_log, ys)):
-        if axis and not all(map(operator.gt, values, repeat(0.0))):
-            keep = [not value <= 0 for value in values]  # nan stays a gap
-            beneath += keep.count(False)
-            xs, ys, raw = _compressed(xs, keep), _compressed(ys, keep), raw and _compressed(raw, keep)
+    if wish.is_log_x and not all(map(operator.gt, xs, repeat(0.0))):
+        keep = [x > 0 for x in xs]
+        beneath += keep.count(False)
+        xs, ys, raw = _compressed(xs, keep), _compressed(ys, keep), raw and _compressed(raw, keep)
+    if wish.is_log and not all(map(operator.gt, ys, repeat(0.0))):
+        beneath += sum(y <= 0 and math.isfinite(y) for y in ys)
+        ys = array("d", (math.nan if y <= 0 else y for y in ys))
     return Line(run, metric, xs, ys, last, raw, odd, beneath, without_x)
 
 

@@ -25,6 +25,14 @@ class Keys(NamedTuple):
     group: str | None = None
 
 
+class Group(NamedTuple):
+    """What a group of runs is called, behind what puts groups in order: numbers first, by size, then words."""
+
+    kind: int
+    size: float
+    label: str
+
+
 def make_scatter(runs: Sequence[Found], keys: Keys, *, is_log: bool = False, is_log_x: bool = False) -> Plot:
     """The plot of runs whose values are those of y, x and, where it is asked for, the group. Raises `UsageError`.
 
@@ -38,7 +46,7 @@ def make_scatter(runs: Sequence[Found], keys: Keys, *, is_log: bool = False, is_
     ys, y_categories = _numbers([run.values[0] for run in both], keys.y)
     xs, x_categories = _numbers([run.values[1] for run in both], keys.x)
     is_log, is_log_x = is_log and not y_categories, is_log_x and not x_categories
-    groups: dict[str, list[int]] = {}
+    groups: dict[Group, list[int]] = {}
     odd = beneath = 0
     for at, (x, y) in enumerate(zip(xs, ys, strict=True)):
         if not (math.isfinite(x) and math.isfinite(y)):
@@ -46,17 +54,17 @@ def make_scatter(runs: Sequence[Found], keys: Keys, *, is_log: bool = False, is_
         elif (is_log and y <= 0) or (is_log_x and x <= 0):
             beneath += 1
         else:
-            groups.setdefault(group_label(keys.group, both[at].values[2]) if keys.group else "", []).append(at)
+            groups.setdefault(make_group_of(keys.group, both[at].values[2] if keys.group else None), []).append(at)
     curves = [
         Curve(
-            label,
+            group.label,
             keys.y,
             tuple(both[at].name for at in positions),
             array("d", map(xs.__getitem__, positions)),
             array("d", map(ys.__getitem__, positions)),
             len(positions),
         )
-        for label, positions in sorted(groups.items())
+        for group, positions in sorted(groups.items())
     ]
     without = len(runs) - len(both)
     remarks = [
@@ -74,9 +82,15 @@ def make_scatter(runs: Sequence[Found], keys: Keys, *, is_log: bool = False, is_
     )
 
 
-def group_label(key: str, value: Any) -> str:
-    """What a group of runs is called that have this value."""
-    return f"no {key}" if value is None else f"{key}={_word(value)}"
+def make_group_of(key: str | None, value: Any) -> Group:
+    """The group of the runs that have this value; of all runs, where there is no key."""
+    if key is None:
+        return Group(0, 0.0, "")
+    if value is None:
+        return Group(3, 0.0, f"no {key}")
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    order = _float(value) if is_number else 0.0
+    return Group(1 if is_number else 2, 0.0 if math.isnan(order) else order, f"{key}={_word(value)}")
 
 
 def _counted(count: int, what: str) -> list[str]:

@@ -83,7 +83,8 @@ def ticks(scale: Scale, axis: Axis, most: int) -> list[Tick]:
     if axis.is_time and scale.high - scale.low >= most:
         values, _ = _round_values(scale, _clock(), most)
         return [Tick(value, _time_label(value)) for value in values]
-    found = _labelled(*_round_values(scale, _decades(scale, most), most))
+    steps = (step for step in _decades(scale, most) if step >= 1 or not axis.is_whole)
+    found = _labelled(*_round_values(scale, steps, most))
     return [Tick(value, f"{label}s") for value, label in found] if axis.is_time else found
 
 

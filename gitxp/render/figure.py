@@ -11,10 +11,10 @@ import io
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from gitxp.errors import UsageError
+from gitxp.errors import GitxpError, UsageError
 from gitxp.render.axes import make_scale, ticks
 from gitxp.render.measure import shorten
-from gitxp.render.plot import legend_texts
+from gitxp.render.plot import legend_texts, lone_points
 from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _METADATA: dict[str, dict[str, None]] = {
 
 
 def render_figure(plot: Plot, kind: str) -> bytes:
-    """The file. `kind` is one of `FORMATS`. Raises `UsageError` for another, and where matplotlib is not installed."""
+    """The file. `kind` is one of `FORMATS`. Raises `UsageError` for another, `GitxpError` where matplotlib is missing."""
     kind = kind.lower()
     if kind not in FORMATS:
         known = ", ".join(f".{name}" for name in FORMATS)
@@ -64,8 +64,10 @@ def render_figure(plot: Plot, kind: str) -> bytes:
     try:
         import matplotlib
         from matplotlib import style
-    except ImportError as error:
-        raise UsageError("Plots in files need matplotlib.", hint="pip install 'gitxp[plot]'") from error
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise GitxpError("matplotlib is not installed.", hint="pip install 'gitxp[plot]'") from None
     if kind == "html":
         from gitxp.render.plot_page import render_page
 
@@ -109,19 +111,10 @@ def _draw_curve(axes: Axes, curve: Curve, number: int, plot: Plot, text: str) ->
         axes.plot(*curve.raw, color=color, alpha=0.25, linewidth=0.8)
     if len(curve.lows):
         axes.fill_between(curve.xs, curve.lows, curve.highs, color=color, alpha=0.18, linewidth=0)
-    lone = _lone_points(curve)
+    lone = lone_points(curve)
     axes.plot(curve.xs, curve.ys, color=color, linestyle=_DASHES[turn % len(_DASHES)], linewidth=1.5, label=label)
     if lone:
         axes.plot([x for x, _ in lone], [y for _, y in lone], "o", color=color, markersize=4)
-
-
-def _lone_points(curve: Curve) -> list[tuple[float, float]]:
-    """Points between gaps, which no line would show."""
-    gap = float("nan")
-    ys = [gap, *curve.ys, gap]
-    gaps = [y != y for y in ys]  # noqa: PLR0124  (nan alone differs from itself)
-    inner = zip(curve.xs, curve.ys, gaps, gaps[1:], gaps[2:], strict=False)
-    return [(x, y) for x, y, before, here, after in inner if before and after and not here]
 
 
 def _set_axes(axes: Axes, plot: Plot) -> None:

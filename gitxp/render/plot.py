@@ -120,6 +120,9 @@ def _draw(canvas: Canvas, curve: Curve, scales: tuple[Scale, Scale], number: int
         if point is not None:
             drawn += canvas.line(before or point, point, ink)
         before = point
+    for lone in lone_points(curve):
+        if (point := _dot(canvas, scales, *lone)) is not None:
+            canvas.mark(*point, letter or "o", ink)
     if letter and drawn:
         # of each curve at other places, so that curves that lie on each other show all their letters
         share = (0.5 + number * 0.618) % 1
@@ -127,8 +130,14 @@ def _draw(canvas: Canvas, curve: Curve, scales: tuple[Scale, Scale], number: int
         for part in range(_MARKS):
             place = begin + (end - begin) * (part + share) / _MARKS
             canvas.mark(*drawn[bisect_left(drawn, (int(place), 0))], letter, ink)
-    elif len(set(drawn)) == 1:
-        canvas.mark(*drawn[0], "o", ink)
+
+
+def lone_points(curve: Curve) -> list[tuple[float, float]]:
+    """Points between gaps, which no line would show."""
+    ys = [math.nan, *curve.ys, math.nan]
+    gaps = list(map(math.isnan, ys))
+    inner = zip(curve.xs, curve.ys, gaps, gaps[1:], gaps[2:], strict=False)
+    return [(x, y) for x, y, before, here, after in inner if before and after and not here]
 
 
 def _dot(canvas: Canvas, scales: tuple[Scale, Scale], x: float, y: float) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
     from gitxp.plots import Curve, Plot
     from gitxp.query.plots import Line, Wish
+    from gitxp.query.scatter import Group
 
 # How often runs that go on are looked at, in seconds.
 _LOOK_EVERY = 1.0
@@ -120,7 +121,7 @@ class Plotting(Reading):
         read = _Read(self, wish)
         names = [read.name_of(metric, runs) for metric in metrics]
         curves: list[Curve] = []
-        together: dict[tuple[str, str], list[Line]] = {}
+        together: dict[tuple[str, Group], list[Line]] = {}
         for metric in names:
             for run in runs:
                 line = read.line(run, metric)
@@ -131,22 +132,22 @@ class Plotting(Reading):
                 else:
                     curves.append(make_curve(line, _label(run.name, metric, runs, names), wish))
         for (metric, group), lines in sorted(together.items()):
-            curves.append(make_group(lines, group if len(names) == 1 else f"{group} {metric}", wish))
+            curves.append(make_group(lines, group.label if len(names) == 1 else f"{group.label} {metric}", wish))
         if not curves and not any(run.status == RUNNING and self.is_running_here(run) for run in runs):
             read.fail(runs, names)
         what = ", ".join(names)
         title = f"{what} of {runs[0].name}" if len(runs) == 1 else what
         title += f", smoothed {wish.smooth:g}" if wish.smooth else ""
-        x = Axis(wish.x.removeprefix("metrics."), wish.is_log_x, is_time=wish.x == "time")
+        x = Axis(wish.x.removeprefix("metrics."), wish.is_log_x, is_time=wish.x == "time", is_whole=wish.x == "step")
         return Plot(title, x, Axis(what, wish.is_log), tuple(curves), tuple(read.remarks()))
 
-    def _groups(self, runs: Sequence[Run], key: str) -> Mapping[str, str]:
-        """What the group of each run is called."""
+    def _groups(self, runs: Sequence[Run], key: str) -> Mapping[str, Group]:
+        """The group of each run."""
         from gitxp.query.index import Asked
-        from gitxp.query.scatter import group_label
+        from gitxp.query.scatter import make_group_of
 
         values = {run.name: run.values[0] for run in self._index().values(Asked(archived=True), [key])}
-        return {run.name: group_label(key, values.get(run.name)) for run in runs}
+        return {run.name: make_group_of(key, values.get(run.name)) for run in runs}
 
 
 class _Missing(NamedTuple):
@@ -203,7 +204,7 @@ class _Read:
             told.append(f"Without {metric}, and not drawn: {', '.join(names[:_NAMED])}{more}.")
         told += self._damaged[:_NAMED]
         for count, words in (
-            (sum(line.odd for line in self._lines), "nan or infinite: gaps"),
+            (sum(line.odd for line in self._lines), "nan or infinite: not drawn"),
             (sum(line.beneath for line in self._lines), "not above 0: not on a logarithmic axis"),
             (sum(line.without_x for line in self._lines), f"without a number for {self._wish.x}: not drawn"),
         ):
@@ -222,10 +223,13 @@ class _Read:
         wanted = self._missing[0].metric if self._missing else metrics[0]
         known = sorted({name for run in runs for name in (run.record.get("metrics") or {})})
         near = difflib.get_close_matches(wanted, known[:2000], 3) or known[:8]
-        which = f"{runs[0].name} has" if len(runs) == 1 else "None of these runs has"
+        names = f"There are: {', '.join(name[:80] for name in near)}."
+        if len(runs) == 1:
+            raise UsageError(
+                f"{runs[0].name} has no metric {wanted!r}.", hint=names if near else "It logged no metrics."
+            )
         raise UsageError(
-            f"{which} no metric {wanted!r}." if len(runs) == 1 else f"{which} a metric {wanted!r}.",
-            hint=f"There are: {', '.join(name[:80] for name in near)}." if near else "They logged no metrics.",
+            f"None of these runs has a metric {wanted!r}.", hint=names if near else "They logged no metrics."
         )
 
 
