@@ -48,6 +48,13 @@ class Scale(NamedTuple):
         # halves: the difference of two floats may be more than a float can hold
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
 
+    def places(self, values: Sequence[float]) -> list[float]:
+        """Where values stand; nan for what has no place: what is no number, on a logarithmic axis what is not above 0."""
+        return [
+            self.place(value) if math.isfinite(value) and (value > 0 or not self.is_log) else math.nan
+            for value in values
+        ]
+
 
 def make_scale(parts: Iterable[Sequence[float]], axis: Axis) -> Scale:
     """The scale that holds all these values; those that are nan count for nothing."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gitxp.plots import Curve, Plot
+    from gitxp.plots import Axis, Curve, Plot
+    from gitxp.render.axes import Scale
 
 FORMATS = ("png", "svg", "pdf", "html")
 # Masataka Okabe and Kei Ito, Color Universal Design (2008), without the yellow, which white paper swallows.
@@ -33,6 +34,9 @@ _DPI = 150
 _MOST_IN_LEGEND = 24
 _FEW_IN_LEGEND = 6  # so many find a place inside of the axes
 _LONGEST = 48  # characters of a name
+_LONGEST_TICK = 24
+_MOST_ABREAST = 80  # characters of categories side by side
+_MARGIN = 0.03  # of the axes, around the curves
 _MOST_RAW = 8  # curves of which the values from before the smoothing are shown, too
 _SETTINGS = {
     "axes.formatter.use_mathtext": False,
@@ -89,13 +93,50 @@ def _draw(plot: Plot) -> Figure:
         axes.spines[side].set_visible(False)
     axes.grid(visible=True, color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
+    scales = _set_axes(axes, plot)
     for number, (curve, about) in enumerate(zip(plot.curves, legend_texts(plot), strict=True)):
         label = f"{_name(curve.label)}  {about}" if curve.label else ""
-        _draw_curve(axes, curve, number, plot, label if number < _MOST_IN_LEGEND else "")
-    _set_axes(axes, plot)
+        _draw_curve(axes, _placed(curve, scales), number, plot, label if number < _MOST_IN_LEGEND else "")
     axes.set_title(_name(plot.title, 2 * _LONGEST), fontsize=12, loc="left")
     _set_legend(figure, axes, plot)
     return figure
+
+
+def _set_axes(axes: Axes, plot: Plot) -> tuple[Scale, Scale]:
+    """Limits, ticks and names of both axes; the scales.
+
+    To matplotlib both go from 0 to 1: its own scales overflow between the largest numbers, and its ticks of powers of ten
+    are TeX.
+    """
+    xs = [curve.xs for curve in plot.curves]
+    ys = [part for curve in plot.curves for part in (curve.ys, curve.lows, curve.highs, *(curve.raw or ())[1:])]
+    scales = []
+    pairs: list[tuple[Any, Axis, Any, int]] = [(axes.xaxis, plot.x, xs, 8), (axes.yaxis, plot.y, ys, 7)]
+    for side, axis, parts, most in pairs:
+        scale = make_scale(parts, axis)
+        found = ticks(scale, axis, most if not axis.categories else len(axis.categories))
+        side.set_major_locator(_fixed([scale.place(tick.value) for tick in found]))
+        side.set_ticklabels([shorten(tick.label, _LONGEST_TICK) for tick in found])
+        side.set_label_text(_name(axis.title))
+        margin = 0.0 if axis.categories else _MARGIN
+        getattr(axes, f"set_{side.axis_name}lim")(-margin, 1 + margin)
+        scales.append(scale)
+    widest = max((len(word) for word in plot.x.categories), default=0)
+    if widest * len(plot.x.categories) > _MOST_ABREAST:
+        axes.tick_params(axis="x", labelrotation=45)
+    return scales[0], scales[1]
+
+
+def _placed(curve: Curve, scales: tuple[Scale, Scale]) -> Curve:
+    """The curve with its points where they stand on axes from 0 to 1."""
+    x, y = scales
+    return curve._replace(
+        xs=x.places(curve.xs),
+        ys=y.places(curve.ys),
+        lows=y.places(curve.lows),
+        highs=y.places(curve.highs),
+        raw=curve.raw and (x.places(curve.raw[0]), y.places(curve.raw[1])),
+    )
 
 
 def _draw_curve(axes: Axes, curve: Curve, number: int, plot: Plot, text: str) -> None:
@@ -115,38 +156,6 @@ def _draw_curve(axes: Axes, curve: Curve, number: int, plot: Plot, text: str) ->
     axes.plot(curve.xs, curve.ys, color=color, linestyle=_DASHES[turn % len(_DASHES)], linewidth=1.5, label=label)
     if lone:
         axes.plot([x for x, _ in lone], [y for _, y in lone], "o", color=color, markersize=4)
-
-
-def _set_axes(axes: Axes, plot: Plot) -> None:
-    """Scales, ticks and names of both axes; the ticks are ours, since matplotlib's want TeX for powers of ten."""
-    xs = [curve.xs for curve in plot.curves]
-    ys = [part for curve in plot.curves for part in (curve.ys, curve.lows, curve.highs, *(curve.raw or ())[1:])]
-    pairs: list[tuple[Any, Any, Any, int]] = [(axes.xaxis, plot.x, xs, 8), (axes.yaxis, plot.y, ys, 7)]
-    for side, axis, parts, most in pairs:
-        scale = make_scale(parts, axis)
-        if axis.is_log:
-            getattr(axes, f"set_{side.axis_name}scale")("log")
-        found = ticks(scale, axis, most if not axis.categories else len(axis.categories))
-        side.set_major_locator(_fixed([tick.value for tick in found]))
-        side.set_minor_locator(_fixed([]))
-        side.set_ticklabels([shorten(tick.label, 24) for tick in found])
-        side.set_label_text(_name(axis.title))
-        low, high = scale.low, scale.high
-        if not axis.categories:
-            low, high = _with_margin(low, high, is_log=axis.is_log)
-        getattr(axes, f"set_{side.axis_name}lim")(low, high)
-    widest = max((len(word) for word in plot.x.categories), default=0)
-    if widest * len(plot.x.categories) > 80:
-        axes.tick_params(axis="x", labelrotation=45)
-
-
-def _with_margin(low: float, high: float, *, is_log: bool) -> tuple[float, float]:
-    share = 0.03
-    if is_log:
-        ratio = (high / low) ** share if high / low < 1e300 else 10.0
-        return max(low / ratio, 5e-324), min(high * ratio, 1.7e308)
-    space = (high / 2 - low / 2) * 2 * share if high / 2 - low / 2 < 1e307 else 0.0
-    return low - space, high + space
 
 
 def _fixed(values: list[float]) -> Any:

@@ -141,10 +141,10 @@ def lone_points(curve: Curve) -> list[tuple[float, float]]:
 
 
 def _dot(canvas: Canvas, scales: tuple[Scale, Scale], x: float, y: float) -> tuple[int, int] | None:
-    for scale, value in zip(scales, (x, y), strict=True):
-        if not math.isfinite(value) or (scale.is_log and value <= 0):
-            return None
-    return round(scales[0].place(x) * (canvas.width - 1)), round(scales[1].place(y) * (canvas.height - 1))
+    (across,), (up,) = scales[0].places([x]), scales[1].places([y])
+    if math.isnan(across) or math.isnan(up):
+        return None
+    return round(across * (canvas.width - 1)), round(up * (canvas.height - 1))
 
 
 def _draw_band(canvas: Canvas, curve: Curve, scales: tuple[Scale, Scale], ink: str) -> None:
