@@ -34,6 +34,7 @@ _DPI = 150
 _MOST_IN_LEGEND = 24
 _FEW_IN_LEGEND = 6  # so many find a place inside of the axes
 _LONGEST = 48  # characters of a name
+_LONGEST_TITLE = 80
 _LONGEST_TICK = 24
 _MOST_ABREAST = 80  # characters of categories side by side
 _MARGIN = 0.03  # of the axes, around the curves
@@ -97,7 +98,8 @@ def _draw(plot: Plot) -> Figure:
     for number, (curve, about) in enumerate(zip(plot.curves, legend_texts(plot), strict=True)):
         label = f"{_name(curve.label)}  {about}" if curve.label else ""
         _draw_curve(axes, _placed(curve, scales), number, plot, label if number < _MOST_IN_LEGEND else "")
-    axes.set_title(_name(plot.title, 2 * _LONGEST), fontsize=12, loc="left")
+    # of the figure: the layout would shrink the axes until a long title of theirs has room
+    figure.suptitle(_name(plot.title, _LONGEST_TITLE), fontsize=12, x=0.01, horizontalalignment="left")
     _set_legend(figure, axes, plot)
     return figure
 
@@ -123,7 +125,8 @@ def _set_axes(axes: Axes, plot: Plot) -> tuple[Scale, Scale]:
         scales.append(scale)
     widest = max((len(word) for word in plot.x.categories), default=0)
     if widest * len(plot.x.categories) > _MOST_ABREAST:
-        axes.tick_params(axis="x", labelrotation=45)
+        for label in axes.get_xticklabels():
+            label.set(rotation=45, rotation_mode="anchor", horizontalalignment="right")
     return scales[0], scales[1]
 
 
@@ -174,7 +177,7 @@ def _set_legend(figure: Figure, axes: Axes, plot: Plot) -> None:
     if len(labels) <= _FEW_IN_LEGEND:
         axes.legend(frameon=True, framealpha=0.8, edgecolor="none", fontsize=9)
     else:
-        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+        figure.legend(loc="outside right center", frameon=False, fontsize=8)
 
 
 def _name(text: str, most: int = _LONGEST) -> str:
