@@ -105,14 +105,14 @@ def test_lines_have_no_holes(start: tuple[int, int], end: tuple[int, int]) -> No
 def test_a_small_picture() -> None:
     """A rising line, its ticks, its last value: each character looked at."""
     assert drawn(plot(curve([0, 1, 2, 3, 4])), 20, 9) == [
-        "loss",
+        "loss by step",
         "4 ┤              ⣀⠔⠊",
         "  │          ⣀⠤⠒⠉",
         "2 ┤      ⢀⠤⠒⠉",
         "  │   ⣀⠔⠊⠁",
         "0 ┤⡠⠔⠊",
-        "  └┬───────┬────────",
-        "   0       2    step",
+        "  └┬───────┬───────┬",
+        "   0       2       4",
         "─ run 4",
     ]
 

@@ -31,7 +31,7 @@ _FEWEST_COLUMNS = 8
 _WIDEST_LABEL = 14  # beside the y axis
 _WIDEST_ENTRY = 60  # of the legend
 _GAP = 3
-_SHORTEST_TITLE = 8  # of an axis whose whole name has no room
+_ROOM_OF_TITLE = 2  # between the numbers below the picture and what they are
 _MARKS = 4  # letters along a curve
 
 
@@ -52,11 +52,11 @@ def render_plot(plot: Plot, room: Room, style: Style) -> str:
     """The plot as lines; remarks are not among them."""
     if not plot.curves:
         return f"{shorten(visible(plot.title), room.width)}\n(nothing to draw yet)\n"
-    lines = [style.paint(shorten(_title(plot), room.width), "heading")]
+    lines: list[str] = []
     legend = list(_legend(plot, room, style))
     rows = ROWS
     if room.height is not None:
-        rows = room.height - len(lines) - len(legend) - 2
+        rows = room.height - len(legend) - 3
         rows = max(_FEWEST_ROWS, min(rows, _MOST_ROWS, max(ROWS, room.width // 3)))
     parts_y = [part for curve in plot.curves for part in (curve.ys, curve.lows, curve.highs)]
     x = make_scale([curve.xs for curve in plot.curves], plot.x)
@@ -77,8 +77,10 @@ def render_plot(plot: Plot, room: Room, style: Style) -> str:
     for at, _, _ in below:
         base[at] = notch
     lines.append(" " * gutter + corner + "".join(base))
-    lines.append(_numbers_below(below, gutter + 1, canvas.columns, plot.x))
-    return "\n".join([*lines, *legend]) + "\n"
+    numbers, tells_x = _numbers_below(below, canvas.columns, plot.x)
+    lines.append(" " * (gutter + 1) + numbers)
+    heading = style.paint(shorten(_title(plot, by_x=not tells_x), room.width), "heading")
+    return "\n".join([heading, *lines, *legend]) + "\n"
 
 
 def render_remarks(plot: Plot, width: int | None) -> str:
@@ -90,9 +92,10 @@ def render_remarks(plot: Plot, width: int | None) -> str:
     )
 
 
-def _title(plot: Plot) -> str:
+def _title(plot: Plot, *, by_x: bool) -> str:
     logs = [name for name, axis in (("y", plot.y), ("x", plot.x)) if axis.is_log]
-    return visible(plot.title) + (f" ({' and '.join(logs)} logarithmic)" if logs else "")
+    by = f" by {plot.x.title}" if by_x and not plot.is_scatter else ""
+    return visible(plot.title + by) + (f" ({' and '.join(logs)} logarithmic)" if logs else "")
 
 
 def _ink(number: int) -> str:
@@ -173,8 +176,6 @@ def _beside(found: Sequence[Tick], scale: Scale, rows: int, width: int) -> dict[
 def _below(axis: Axis, scale: Scale, columns: int) -> list[tuple[int, int, str]]:
     """The labels of the x axis that have room: the column of the tick, where the label begins, the label."""
     most = max(3, columns // 10)
-    title = width_of(visible(axis.title))
-    room = columns - title - 2 if title <= columns // 3 else columns
     widest = max(6, columns // max(1, min(len(axis.categories), most)) - 1) if axis.categories else columns
     placed: list[tuple[int, int, str]] = []
     free = 0
@@ -182,21 +183,20 @@ def _below(axis: Axis, scale: Scale, columns: int) -> list[tuple[int, int, str]]
         label = shorten(tick.label, widest)
         at = round(scale.place(tick.value) * (columns - 1))
         begin = max(0, min(at - width_of(label) // 2, columns - width_of(label)))
-        if begin >= free and 0 <= at < columns and (begin + width_of(label) <= room or not placed):
+        if begin >= free and 0 <= at < columns:
             placed.append((at, begin, label))
             free = begin + width_of(label) + 2
     return placed
 
 
-def _numbers_below(below: Sequence[tuple[int, int, str]], indent: int, columns: int, axis: Axis) -> str:
-    """The line of numbers below the x axis, with what they are where there is room for it."""
+def _numbers_below(below: Sequence[tuple[int, int, str]], columns: int, axis: Axis) -> tuple[str, bool]:
+    """The line of numbers below the x axis, and whether there was room behind them for what they are."""
     line = ""
     for _, begin, label in below:
         line += " " * (begin - width_of(line)) + label
-    title = shorten(visible(axis.title), max(columns - width_of(line) - 2, 1))
-    if width_of(title) >= min(_SHORTEST_TITLE, width_of(visible(axis.title))):
-        line += " " * (columns - width_of(line) - width_of(title)) + title
-    return (" " * indent + line).rstrip()
+    title = visible(axis.title)
+    room = columns - width_of(line) - width_of(title)
+    return (line + " " * room + title, True) if room >= _ROOM_OF_TITLE else (line, False)
 
 
 def _legend(plot: Plot, room: Room, style: Style) -> Iterator[str]:
