@@ -195,6 +195,7 @@ def test_groups_of_long_runs(repo: str) -> None:
     (found,) = points("loss", "a", "b", "--group-by", "g")["curves"]
     assert len(found["x"]) <= 1000
     assert (min(found["low"]), max(found["high"])) == (-9999, 9999)
+    assert (found["x"][0], found["x"][-1]) == (0, 3999)
     assert all(low <= y <= high for low, y, high in zip(found["low"], found["y"], found["high"], strict=True))
 
 

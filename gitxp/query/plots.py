@@ -181,6 +181,7 @@ def _cells(every: Sequence[array[float]], wish: Wish) -> list[tuple[float, float
         edges = [2 * (low / 2 + (high / 2 - low / 2) * (number / most)) for number in range(most + 1)]
         centers = [left / 2 + right / 2 for left, right in pairwise(edges)]
     edges[0], edges[-1] = low, math.nextafter(high, math.inf)
+    centers[0], centers[-1] = low, high  # the axis begins and ends where the runs do
     return [(left, right, x) for (left, right), x in zip(pairwise(edges), centers, strict=True)]
 
 
