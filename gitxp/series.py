@@ -12,7 +12,8 @@ import operator
 from array import array
 from itertools import islice
 
-from gitxp.format import encode_number
+from gitxp.errors import FormatError
+from gitxp.format import decode_series, encode_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from gitxp.format import Point
 
 _CHUNK = 1 << 15
+_PIECE = 1 << 20  # bytes that are decoded at a time: what they are split into takes ten times as much
+_SEPARATORS = b"\t\t\n"
+_OTHERS = bytes(set(range(256)) - set(_SEPARATORS))
 
 
 class Series:
@@ -63,6 +67,33 @@ class Series:
             part = slice(start, start + _CHUNK)
             points = zip(self.steps[part], self.times[part], self.values[part], strict=True)
             yield "".join([f"{prefix}{step}\t{at!r}\t{value!r}\n" for step, at, value in points]).encode("ascii")
+
+    @classmethod
+    def decode(cls, data: bytes) -> Series:
+        """The points of a series file; a torn last line is dropped. `FormatError` names a line that is none."""
+        series = cls()
+        begin, end = 0, data.rfind(b"\n") + 1
+        try:
+            while begin < end:
+                cut = end if end - begin <= _PIECE else data.rfind(b"\n", begin, begin + _PIECE) + 1
+                series._decode_lines(data[begin : cut or end])
+                begin = cut or end
+        except OverflowError as error:
+            raise FormatError("a step of a series has no place in 64 bits") from error
+        except ValueError:
+            decode_series(data)  # which finds the line
+            raise
+        return series
+
+    def _decode_lines(self, lines: bytes) -> None:
+        """Add the points of whole lines. `ValueError` where one has not two tabs, or holds what is no number."""
+        if lines.translate(None, _OTHERS) != _SEPARATORS * lines.count(b"\n"):
+            raise ValueError
+        words = lines.replace(b"\n", b"\t").split(b"\t")
+        words.pop()
+        self.steps.extend(map(int, words[::3]))
+        self.times.extend(map(float, words[1::3]))
+        self.values.extend(map(float, words[2::3]))
 
     def summary(self) -> dict[str, float | int | str]:
         """`{last, min, max, count, step}`, as the record keeps it; there must be some points.

@@ -57,6 +57,7 @@ FOUNDATION = {
     "model",
     "names",
     "pointer",
+    "plots",
     "series",
     "sources",
 }
@@ -76,6 +77,7 @@ STRANGERS = {
 HOMES = {
     "click": "cli",
     "tabulate": "render",
+    "matplotlib": "render",
     "pygit2": "git",
     "yaml": "capture",
     "xxhash": "capture",

@@ -31,6 +31,7 @@ COMMANDS = {
     "diff": "diff_command",
     "compare": "compare_command",
     "why": "why_command",
+    "plot": "plot_command",
     "export": "export_command",
     "tree": "tree_command",
     "goal": "goal_command",
@@ -112,6 +113,7 @@ def cli(context: click.Context, folders: Sequence[str]) -> None:
       gitxp show @                            all about the newest one
       gitxp diff @~1 @                        what changed, and what came of it
       gitxp logs -f @                         what it prints, while it prints
+      gitxp plot loss @~1 @                   how a metric went, in the terminal
       git push origin 'refs/experiments/*'    share them; git is the server
 
     \b

@@ -27,8 +27,7 @@ _FALLBACK_WIDTH, _FALLBACK_HEIGHT = 80, 24
 class Terminal:
     """Standard output as it was found, and what the options say of it.
 
-    `color` tells whether to colour. `width` is the number of columns to fit into, None where nothing limits a line
-    (a pipe or a file, unless `COLUMNS` says otherwise).
+    `color` tells whether to colour.
     """
 
     def __init__(self, color: str = "auto") -> None:
@@ -36,9 +35,48 @@ class Terminal:
         capable = self.is_terminal and os.environ.get("TERM") != "dumb"
         self._choice = color
         self.color = color == "always" or (color == "auto" and capable and not os.environ.get("NO_COLOR"))
-        self.width = _columns() or (_size()[0] if self.is_terminal else None)
+        self.can_redraw = capable
         if isinstance(getattr(sys.stdout, "errors", None), str):
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+    @property
+    def width(self) -> int | None:
+        """The columns to fit into, as they are now; None where nothing limits a line (a pipe or a file, unless `COLUMNS`)."""
+        return _columns() or (_size()[0] if self.is_terminal else None)
+
+    @property
+    def height(self) -> int | None:
+        """The lines of the terminal as it is now; None in a pipe or a file."""
+        return _size()[1] if self.is_terminal else None
+
+    @property
+    def has_unicode(self) -> bool:
+        """Whether standard output takes more than ASCII."""
+        try:
+            "\u2800─│".encode(sys.stdout.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
+
+    def show(self, texts: Iterable[str]) -> None:
+        """Write texts as they come, on a terminal each in the place of the one before.
+
+        Where the terminal has another width by then, or cannot move its cursor, each comes below the one before. No state
+        is left in the terminal, whenever this ends.
+        """
+        lines, width = 0, 0
+        try:
+            for text in texts:
+                now = _size()[0]
+                back = f"\x1b[{lines}A\r" if lines and now == width and self.can_redraw else ""
+                erased = text.replace("\n", "\x1b[K\n") + "\x1b[J" if self.can_redraw else text
+                sys.stdout.write(back + erased)
+                sys.stdout.flush()
+                lines, width = text.count("\n"), now
+        except KeyboardInterrupt:
+            if self.can_redraw:
+                sys.stdout.write("\n")  # behind the ^C that the terminal wrote
+            raise
 
     @property
     def style(self) -> Style:

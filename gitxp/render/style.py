@@ -9,7 +9,14 @@ _INKS = {
     "bad": "31",
     "odd": "33",
     "alive": "36",
+    "curve 1": "32",
+    "curve 2": "35",
+    "curve 3": "36",
+    "curve 4": "33",
+    "curve 5": "34",
+    "curve 6": "31",
 }
+CURVES = tuple(ink for ink in _INKS if ink.startswith("curve"))
 _STATUS = {
     "running": "alive",
     "completed": "good",
@@ -28,7 +35,7 @@ class Style:
         self.color = color
 
     def paint(self, text: str, ink: str) -> str:
-        """The text in an ink: `heading`, `faint`, `good`, `bad`, `odd`, `alive`, or `""` for none."""
+        """The text in an ink: `heading`, `faint`, `good`, `bad`, `odd`, `alive`, one of `CURVES`, or `""` for none."""
         if not self.color or not ink or not text:
             return text
         return f"\x1b[{_INKS[ink]}m{text}\x1b[m"

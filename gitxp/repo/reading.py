@@ -73,7 +73,6 @@ class Reading(Base):
 
         A run without a metric is passed over.
         """
-        from gitxp.series import Series
         from gitxp.store.runs import list_series
 
         for run in runs:
@@ -82,7 +81,7 @@ class Reading(Base):
             there = {*list_series(self._reader(), run.commit), *self._live_points(run)}
             for metric in metrics or sorted(there):
                 if metric in there:
-                    yield run.name, metric, Series(self.series(run, metric))
+                    yield run.name, metric, self.columns(run, metric)
 
     def get(self, text: str) -> Run:
         """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.
@@ -135,12 +134,14 @@ class Reading(Base):
 
         Raises `UsageError` where the run has no series of that name.
         """
+        return list(self.columns(run, metric))
+
+    def columns(self, run: Run, metric: str) -> Series:
+        """The points of `series` as three arrays, `steps`, `times` and `values`: a sixth of the memory. Do not change them."""
         from gitxp.store.runs import read_series
 
         live = self._live_points(run)
-        if metric in live:
-            return list(live[metric])
-        return read_series(self._reader(), run.commit, metric)
+        return live[metric] if metric in live else read_series(self._reader(), run.commit, metric)
 
     def logs(self, run: Run, *, follow: bool = False) -> Iterator[bytes]:
         """What the command printed, in pieces; of a run that is running here, what it printed so far.

@@ -22,7 +22,7 @@ def write_new_file(chunks: Iterable[bytes], target: str, *, force: bool = False)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     except FileExistsError as error:
-        raise UsageError(f"{target} is there already.", hint="--force replaces it; --to gives another name.") from error
+        raise UsageError(f"{target} is there already.", hint="--force replaces it, or give another name.") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"There is no folder {os.path.dirname(target)}.", hint="Make it first: mkdir -p") from error
     try:

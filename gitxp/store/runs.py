@@ -25,11 +25,12 @@ from gitxp.annotations import (
 )
 from gitxp.errors import FormatError, NewerFormat, UsageError
 from gitxp.model import Run
+from gitxp.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from gitxp.format import Oid, Point, RefName
+    from gitxp.format import Oid, RefName
     from gitxp.git.objects import Entry, Objects
     from gitxp.git.refs import RunRef
     from gitxp.names import RunName
@@ -163,8 +164,8 @@ def list_series(objects: Objects, commit: Oid) -> list[str]:
     return sorted(name for name in names if name is not None)
 
 
-def read_series(objects: Objects, commit: Oid, metric: str) -> list[Point]:
-    """All points of a metric: (step, unix time in seconds, value). `UsageError` where there is no such metric."""
+def read_series(objects: Objects, commit: Oid, metric: str) -> Series:
+    """All points of a metric. `UsageError` where there is no such metric."""
     data = objects.read_file(commit, fmt.metric_path(metric), MAX_SERIES)
     if data is None:
         import difflib
@@ -175,7 +176,7 @@ def read_series(objects: Objects, commit: Oid, metric: str) -> list[Point]:
             f"There is no series of a metric {metric!r}.",
             hint=f"There are: {', '.join(_cut(name, 80) for name in near)}" if near else "This run logged no metrics.",
         )
-    return fmt.decode_series(data)
+    return Series.decode(data)
 
 
 def read_output(objects: Objects, commit: Oid) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ import tempfile
 
 import archives
 import calls
+import plots
 import points
 import probe
 import questions
@@ -23,7 +24,7 @@ import rows
 from measure import check, sealed_environment
 from rows import QUICK, THOROUGH, Bench, Result
 
-ROWS = rows.ROWS | points.ROWS | calls.ROWS | probe.ROWS | archives.ROWS | questions.ROWS
+ROWS = rows.ROWS | points.ROWS | calls.ROWS | probe.ROWS | archives.ROWS | questions.ROWS | plots.ROWS
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rows import Bench
 
-_POINTS = 1_000_000
+POINTS = 1_000_000
 _SHAPES = ((1, "1,000,000 points of one metric"), (2_000, "1,000,000 points of 2,000 metrics"))
 _ROUNDS = 5
 _START = 1.7e9
@@ -28,7 +28,7 @@ _TABLE: list[int] = []
 def finish(bench: Bench) -> Iterator[Result]:
     """`gitxp run` of a command that logs 1,000,000 points, whole; against sort and git hash-object of the journal."""
     for metrics, what in _SHAPES:
-        folder, journal = bench.fresh(f"points-{metrics}"), _journal(bench, metrics)
+        folder, journal = bench.fresh(f"points-{metrics}"), make_journal(bench, metrics)
         copy = f'mkdir -p "$GITXP_RUN_DIR/journal" && cp {journal} "$GITXP_RUN_DIR/journal/1-00000000.tsv"'
         ours = Work([bench.gitxp, "run", "--", "sh", "-c", copy], folder)
         theirs = Work(["sh", "-c", f"sort {journal} >/dev/null && git hash-object -w --no-filters {journal}"], folder)
@@ -38,14 +38,14 @@ def finish(bench: Bench) -> Iterator[Result]:
 def read(bench: Bench) -> Iterator[Result]:
     """`gitxp show` of a run with 1,000,000 points, and `Repo.series` of all of one metric."""
     for metrics, what in _SHAPES:
-        folder, journal = bench.fresh(f"read-points-{metrics}"), _journal(bench, metrics)
+        folder, journal = bench.fresh(f"read-points-{metrics}"), make_journal(bench, metrics)
         copy = f'mkdir -p "$GITXP_RUN_DIR/journal" && cp {journal} "$GITXP_RUN_DIR/journal/1-00000000.tsv"'
         check([bench.gitxp, "run", "--name", "a", "--", "sh", "-c", copy], folder, bench.environ)
         theirs = Work(["git", "cat-file", "blob", "experiments/a:.gitxp/metrics/m0.tsv"], folder)
         show = Work([bench.gitxp, "show", "a"], folder)
         yield _result(bench, "read-points", f"gitxp show, {what}", "git cat-file of a series", show, theirs, 1)
         code = "import gitxp; repo = gitxp.Repo(); print(len(repo.series(repo.get('a'), 'm0')))"
-        series = Work([_python(bench), "-P", "-c", code], folder)
+        series = Work([python_of(bench), "-P", "-c", code], folder)
         yield _result(bench, "read-points", f"Repo.series, {what}", "git cat-file of a series", series, theirs, 3)
 
 
@@ -56,8 +56,8 @@ def events(bench: Bench) -> Iterator[Result]:
         _write_events(path, metrics)
         code = "import sys; from gitxp.capture.readers import MetricFile, read_metrics\n"
         code += "found = read_metrics([MetricFile(sys.argv[1], 'events')])\n"
-        code += f"assert sum(map(len, found.points.values())) == {_POINTS} and not found.problems"
-        ours = Work([_python(bench), "-P", "-c", code, path], bench.folder)
+        code += f"assert sum(map(len, found.points.values())) == {POINTS} and not found.problems"
+        ours = Work([python_of(bench), "-P", "-c", code, path], bench.folder)
         theirs = Work(["sh", "-c", f"cat {path} >/dev/null"], bench.folder)
         yield _result(bench, "events", f"event file, {what}", "cat", ours, theirs, 10)
 
@@ -77,16 +77,16 @@ def _result(bench: Bench, row: str, work: str, against: str, ours: Work, theirs:
     )
 
 
-def _python(bench: Bench) -> str:
+def python_of(bench: Bench) -> str:
     return os.path.join(os.path.dirname(bench.gitxp), "python")
 
 
-def _journal(bench: Bench, metrics: int) -> str:
+def make_journal(bench: Bench, metrics: int) -> str:
     """The journal of a process that logged so many metrics in turns."""
     path = bench.path(f"journal-{metrics}.tsv")
     if not os.path.exists(path):
         with open(path, "w") as file:
-            for number in range(_POINTS):
+            for number in range(POINTS):
                 step, at, value = number // metrics, _START + number * 0.0013, number * 0.37
                 file.write(f"m{number % metrics}.tsv\t{step}\t{at!r}\t{value!r}\n")
     return path
@@ -96,7 +96,7 @@ def _write_events(path: str, metrics: int) -> None:
     """The same points as PyTorch's SummaryWriter stores them."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
-        for number in range(_POINTS):
+        for number in range(POINTS):
             tag = f"m{number % metrics}".encode()
             value = b"\x0a" + bytes([len(tag)]) + tag + b"\x15" + struct.pack("<f", number * 0.37)
             summary = b"\x0a" + bytes([len(value)]) + value

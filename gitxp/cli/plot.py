@@ -1,0 +1,204 @@
+"""`gitxp plot`: metrics as curves, runs as points, in the terminal or in a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gitxp.cli.repository import open_repo
+from gitxp.cli.terminal import terminal_options
+from gitxp.errors import GitxpError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from gitxp.cli.terminal import Terminal
+    from gitxp.model import Run
+    from gitxp.plots import Plot
+    from gitxp.repo import Repo
+
+_MOST_RUNS = 50
+_PICTURE_COLUMNS = 1000  # of points in a file
+
+
+@click.command("plot", short_help="Metrics as curves, runs as points.")
+@click.argument("metric", metavar="METRIC,…")
+@click.argument("runs", metavar="[RUN]…", nargs=-1)
+@click.option("--where", metavar="EXPR", help="The runs of which this is true, as in 'gitxp list'.")
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"With --where: so many; 0: all. [default: {_MOST_RUNS}]",
+)
+@click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
+@click.option("--against", metavar="KEY", help="A point for each run: the last METRIC against this value.")
+@click.option("--group-by", metavar="KEY", help="Runs with the same value as one: their mean, least and greatest.")
+@click.option("--x", "x", metavar="X", default="step", show_default=True, help="step, time, or a metric: epoch.")
+@click.option("--smooth", type=float, default=0.0, metavar="WEIGHT", help="A moving average, as in TensorBoard: 0.9.")
+@click.option("--log", is_flag=True, help="A logarithmic y axis.")
+@click.option("--logx", "log_x", is_flag=True, help="A logarithmic x axis.")
+@click.option("-f", "--follow", is_flag=True, help="Draw anew while the runs go on, until they end.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Into a .png, .svg, .pdf or .html, which must not be there. With gitxp[plot].",
+)
+@click.option("--force", is_flag=True, help="Replace FILE.")
+@click.option("--title", metavar="TEXT", help="Another title.")
+@click.option(
+    "--sampling",
+    type=click.Choice(["minmax", "lttb"]),
+    default="minmax",
+    metavar="WAY",
+    help="Of many points, minmax keeps each peak (the default), lttb the shape.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The points that would be drawn, exact, as JSON.")
+@terminal_options
+def plot_command(
+    *,
+    metric: str,
+    runs: Sequence[str],
+    where: str | None,
+    count: int | None,
+    archived: bool,
+    against: str | None,
+    group_by: str | None,
+    follow: bool,
+    output: str | None,
+    force: bool,
+    title: str | None,
+    as_json: bool,
+    terminal: Terminal,
+    **how: Any,
+) -> None:
+    """Draw metrics of runs: those that are named, those of which --where is true, or else the newest one.
+
+    Several curves have letters, as well as colors. Of a running run what it logged so far is drawn; --follow goes on.
+    A series of any length is drawn whole: of each column of the picture the least and the greatest value. With --against,
+    each run is a point (without RUN and --where: all runs), and text parameters are categories.
+
+    \b
+    Examples:
+      gitxp plot loss
+      gitxp plot loss,val/loss calm-otter --smooth 0.9 --log
+      gitxp plot loss --where 'lr < 0.1' --group-by params.model
+      gitxp plot loss @ --x time --follow
+      gitxp plot acc --against lr --logx
+      gitxp plot loss --where 'started > "today"' --output loss.png
+    """  # noqa: D301  (click wants the backspace itself)
+    _check(locals())
+    with open_repo() as repo:
+        chosen = _choose(repo, runs, where, count, archived=archived, every=against is not None)
+        if against is not None:
+            how = {"archived": archived, "log": how["log"], "log_x": how["log_x"], "group_by": group_by}
+            plots = iter([repo.scatter(metric, against, chosen, where=where, **how)])
+        else:
+            assert chosen is not None
+            metrics = _split(metric)
+            how |= {"columns": _columns(terminal, in_terminal=not (output or as_json)), "group_by": group_by}
+            draw = repo.follow_plot if follow else repo.plot
+            found = draw(chosen, metrics, **how)
+            plots = iter(found) if follow else iter([found])  # type: ignore[arg-type, list-item]
+        if title:
+            plots = (plot._replace(title=title) for plot in plots)
+        if output is not None:
+            _write_file(next(plots), output, force=force)
+        elif as_json:
+            from gitxp.render.plot_json import plot_json
+
+            terminal.print_exact([plot_json(next(plots))])
+        else:
+            _show(plots, terminal)
+
+
+def _check(given: dict[str, Any]) -> None:
+    """Raise `UsageError` for words that do not go together."""
+    if given["runs"] and given["where"] is not None:
+        raise UsageError("RUN and --where exclude each other.", hint='--where \'name in ["a", "b"]\' names runs, too.')
+    if given["count"] is not None and given["where"] is None:
+        raise UsageError("-n goes with --where.", hint="gitxp plot --help")
+    if given["archived"] and (given["runs"] or (given["where"] is None and given["against"] is None)):
+        raise UsageError("--all goes with --where or --against; a run that is named need not be asked for.")
+    if given["follow"] and (given["output"] is not None or given["as_json"] or given["against"] is not None):
+        raise UsageError("--follow goes with none of --output, --json and --against.", hint="gitxp plot --help")
+    if given["output"] is not None and given["as_json"]:
+        raise UsageError("--output and --json exclude each other.", hint="gitxp plot --help")
+    if given["against"] is not None and (given["how"]["smooth"] or given["how"]["x"] != "step"):
+        raise UsageError("--against goes with neither --smooth nor --x.", hint="gitxp plot --help")
+
+
+def _choose(
+    repo: Repo, names: Sequence[str], where: str | None, count: int | None, *, archived: bool, every: bool
+) -> Sequence[Run] | None:
+    """The runs that are meant; None where `every` leaves it to the question."""
+    if names:
+        return repo.get_all(names)
+    if every and not count:
+        return None
+    if where is None:
+        return [repo.get("@")]
+    page = repo.page((_MOST_RUNS if count is None else count) or None, archived=archived, where=where)
+    if not page.runs:
+        raise GitxpError("No run answers to that.", hint="gitxp list 'EXPR' shows which do.")
+    if page.total > len(page.runs):
+        sys.stderr.write(f"The newest {len(page.runs):,} of {page.total:,} runs; -n 0 draws all.\n")
+    return page.runs
+
+
+def _split(metric: str) -> list[str]:
+    from gitxp.query.expression import split_list
+
+    names = [_unquoted(part) for part in split_list(metric)]
+    if not names:
+        raise UsageError("METRIC is empty.", hint="gitxp plot loss")
+    return list(dict.fromkeys(names))
+
+
+def _unquoted(text: str) -> str:
+    """The name in quotes, for one with a comma in it."""
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _room(terminal: Terminal) -> Any:
+    from gitxp.render.plot import WIDTH, Room
+
+    height = terminal.height
+    return Room(terminal.width or WIDTH, None if height is None else height - 1, not terminal.has_unicode)
+
+
+def _columns(terminal: Terminal, *, in_terminal: bool) -> int:
+    return int(_room(terminal).dots) if in_terminal else _PICTURE_COLUMNS
+
+
+def _show(plots: Iterator[Plot], terminal: Terminal) -> None:
+    from gitxp.render.plot import render_plot, render_remarks
+
+    last: Plot | None = None
+
+    def texts() -> Iterator[str]:
+        nonlocal last
+        for last in plots:
+            if terminal.can_redraw:
+                yield render_plot(last, _room(terminal), terminal.style)
+        if last is not None and not terminal.can_redraw:
+            yield render_plot(last, _room(terminal), terminal.style)
+
+    terminal.show(texts())
+    if last is not None:
+        sys.stderr.write(render_remarks(last, terminal.width))
+
+
+def _write_file(plot: Plot, path: str, *, force: bool) -> None:
+    from gitxp.render.figure import render_figure
+    from gitxp.render.plot import render_remarks
+    from gitxp.restoring.new_file import write_new_file
+
+    write_new_file([render_figure(plot, os.path.splitext(path)[1].lstrip("."))], path, force=force)
+    sys.stderr.write(render_remarks(plot, None))

@@ -1,0 +1,59 @@
+"""A plot as facts: what `query/` makes of series, and `render/` of it: text, a picture, a page, JSON.
+
+Numbers are those of the runs, already down-sampled; names are as the runs have them, and whoever shows them makes them
+safe.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Axis(NamedTuple):
+    """What an axis is of.
+
+    `is_time`: seconds. `is_whole`: there is nothing between whole numbers. With `categories`, the numbers are positions
+    among these words.
+    """
+
+    title: str
+    is_log: bool = False
+    is_time: bool = False
+    is_whole: bool = False
+    categories: tuple[str, ...] = ()
+
+
+class Curve(NamedTuple):
+    """Points that belong together: `xs` and `ys` of equal length; a y that is nan is a gap, where the line is broken.
+
+    `runs` are the names of the runs that it is of: of a group, the line is their mean, and `lows` and `highs` (of the same
+    length; else empty) are the least and the greatest of them at each x. `total` is how many points there were before the
+    down-sampling, `last` the last value, not smoothed (of a group: the mean of the runs' last ones). `raw` has the `xs` and
+    `ys` from before the smoothing.
+    """
+
+    label: str
+    metric: str
+    runs: tuple[str, ...]
+    xs: Sequence[float]
+    ys: Sequence[float]
+    total: int
+    last: float | None = None
+    lows: Sequence[float] = ()
+    highs: Sequence[float] = ()
+    raw: tuple[Sequence[float], Sequence[float]] | None = None
+
+
+class Plot(NamedTuple):
+    """Curves over one pair of axes; with `is_scatter`, points that no line joins. `remarks` say what is not drawn, and why."""
+
+    title: str
+    x: Axis
+    y: Axis
+    curves: tuple[Curve, ...]
+    remarks: tuple[str, ...] = ()
+    is_scatter: bool = False
