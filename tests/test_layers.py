@@ -53,6 +53,7 @@ FOUNDATION = {
     "growth",
     "leaving",
     "light",
+    "listed",
     "model",
     "names",
     "series",

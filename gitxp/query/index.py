@@ -29,7 +29,7 @@ from gitxp.query import facts
 from gitxp.query.index_file import IndexFile, get_fact, is_damage, open_memory
 from gitxp.query.mirror import Mirror
 from gitxp.query.rows import ROWS, decode_row
-from gitxp.query.search import Question, search
+from gitxp.query.search import Question, count_metrics, search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
     from gitxp.query.fields import Names
     from gitxp.query.search import Found
+    from gitxp.query.tree import Arithmetic, Key
 
 _COUNT = "SELECT count(*) FROM refs"
 _NEWEST = "ORDER BY refs.started DESC, refs.name"
@@ -59,11 +60,12 @@ class Tip(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What is asked of runs: an expression (None: all of them), an order, and whether archived ones count."""
+    """What is asked of runs: an expression (None: all of them), an order, whether archived ones count, among which `names`."""
 
     where: str | None = None
     order: str | None = None
     archived: bool = False
+    names: Sequence[RunName] | None = None
 
 
 class Index:
@@ -181,7 +183,7 @@ class Index:
 
         return self._ask(asked, select)
 
-    def values(self, asked: Asked, wanted: Sequence[str]) -> list[Found]:
+    def values(self, asked: Asked, wanted: Sequence[str | Key | Arithmetic]) -> list[Found]:
         """The runs that are meant, each with the values of these keys or arithmetic with them; `UsageError`."""
 
         def select(database: sqlite3.Connection, question: Question) -> list[Found]:
@@ -204,6 +206,10 @@ class Index:
             raise UnknownRun(f"There is no run {gone!r} any more.", hint="It was removed meanwhile: gitxp trash")
         return found
 
+    def count_metrics(self, asked: Asked) -> dict[str, int]:
+        """The metrics of the runs that are meant, and how many of them have each; `UsageError`."""
+        return self._ask(asked, count_metrics)
+
     def keys(self) -> Names:
         """The names of the parameters and metrics that runs have."""
         return self._query(facts.read_names)
@@ -222,6 +228,10 @@ class Index:
         if isinstance(result, UsageError):
             raise result
         return result
+
+    def now(self) -> float:
+        """Unix time in seconds, from which ages are seen."""
+        return self._clock()
 
     def _latest(self) -> float:
         """The last moment at which a run may say that it began, as unix time."""
