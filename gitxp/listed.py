@@ -72,12 +72,13 @@ class Group(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Groups of runs by `keys` (in full), in order; `total` of them, of `runs` in all.
+    """Groups of runs by `keys` (in full; `typed`: as they were), in order; `total` of them, of `runs` in all.
 
     `more` names the measures that were left out since there are so many. `hidden` more runs were archived.
     """
 
     keys: tuple[str, ...]
+    typed: tuple[str, ...]
     measures: tuple[Measure, ...]
     groups: tuple[Group, ...]
     total: int

@@ -62,6 +62,7 @@ def group_runs(
     groups = grouping.groups([at[number] for number in range(len(wanted))])
     return Groups(
         tuple(title for _, title in keys),
+        tuple(part.text for part in split_list(by)),
         tuple(one.measure for one in wanted),
         _with_times(groups, [operand for operand, _ in keys]),
         total,

@@ -26,7 +26,8 @@ NONE = "(none)"
 _WIDEST = 200
 _WIDEST_HEADING = 24
 _LONGEST = 1000  # characters of a value that are looked at
-_SHORTEST = 8
+_SHORTEST_HEADING = 14
+_SHORTEST = 8  # of the values of a key that are text
 _DIGITS = 2  # of a standard deviation
 
 
@@ -47,7 +48,7 @@ def render_groups(groups: Groups, *, width: int | None, style: Style | None = No
         widths = naturals
     else:
         shortest = [
-            min(natural, _SHORTEST if column.measure is None and not column.right else natural)
+            min(natural, max(_shortest(column), min(width_of(column.title), _SHORTEST_HEADING)))
             for natural, column in zip(naturals, columns, strict=True)
         ]
         ranks = [0 if column.measure is None else column.measure + 1 for column in columns]
@@ -111,7 +112,7 @@ def measure_words(measures: Sequence[Measure]) -> str:
 
 def _columns(groups: Groups) -> list[_Column]:
     columns = []
-    for i, title in enumerate(groups.keys):
+    for i, title in enumerate(groups.typed):
         values = [group.values[i] for group in groups.groups]
         right = all(value is None or is_number(value) for value in values) and any(map(is_number, values))
         columns.append(_Column(_heading(title), _key_cells(values, numbers=right), right))
@@ -163,6 +164,11 @@ def _key_cells(values: Sequence[Any], *, numbers: bool) -> list[Cell]:
         else:
             cells.append(Cell(shorten(text, _WIDEST)))
     return cells
+
+
+def _shortest(column: _Column) -> int:
+    """The least width at which its cells still tell something: numbers are never cut."""
+    return max(map(_width, column.cells), default=0) if column.right else _SHORTEST
 
 
 def _exact_key(value: Any) -> str:

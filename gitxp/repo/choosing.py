@@ -95,7 +95,7 @@ class Choosing(Reading):
         def group(known: Names) -> Groups:
             return group_runs(index, asked, known, by=by, metrics=metrics, sort=sort, limit=limit, most=most)
 
-        return self._among_keys(group, Groups((), (), (), 0, 0, (), 0), asked, by, metrics, sort)
+        return self._among_keys(group, Groups((), (), (), (), 0, 0, (), 0), asked, by, metrics, sort)
 
     def chosen(self, choice: Choice, limit: int | None = None) -> Page:
         """The runs of a choice, at most `limit` of them, as `page` gives them."""
