@@ -43,19 +43,7 @@ class _Column(NamedTuple):
 def render_groups(groups: Groups, *, width: int | None, style: Style | None = None) -> Listing:
     """The groups as a table of `width` columns (None: as wide as it comes); measures that find no place are left out."""
     columns = _columns(groups)
-    naturals = [max(1, width_of(column.title), *map(_width, column.cells)) for column in columns]
-    if width is None:
-        widths = naturals
-    else:
-        shortest = [
-            min(natural, max(_shortest(column), min(width_of(column.title), _SHORTEST_HEADING)))
-            for natural, column in zip(naturals, columns, strict=True)
-        ]
-        ranks = [0 if column.measure is None else column.measure + 1 for column in columns]
-        widths = fit(naturals, shortest, ranks, width, gap=GAP, drop=True)
-        # a measure of which one column went goes with all of them
-        gone = {column.measure for column, w in zip(columns, widths, strict=True) if not w}
-        widths = [0 if column.measure in gone else w for column, w in zip(columns, widths, strict=True)]
+    widths = [_natural(column) for column in columns] if width is None else _fitted(columns, width)
     shown = [i for i, w in enumerate(widths) if w]
     rows = [
         [Cell(shorten(columns[i].cells[row].text, widths[i]), columns[i].cells[row].ink) for i in shown]
@@ -164,6 +152,29 @@ def _key_cells(values: Sequence[Any], *, numbers: bool) -> list[Cell]:
         else:
             cells.append(Cell(shorten(text, _WIDEST)))
     return cells
+
+
+def _natural(column: _Column) -> int:
+    return max(1, width_of(column.title), *map(_width, column.cells))
+
+
+def _fitted(columns: Sequence[_Column], width: int) -> list[int]:
+    """Widths of the columns, 0 for those of measures that find no place; keys stay, however narrow the terminal is."""
+    naturals = [_natural(column) for column in columns]
+    shortest = [
+        min(natural, max(_shortest(column), min(width_of(column.title), _SHORTEST_HEADING)))
+        for natural, column in zip(naturals, columns, strict=True)
+    ]
+    ranks = [0 if column.measure is None else column.measure + 1 for column in columns]
+    widths = fit(naturals, shortest, ranks, width, gap=GAP, drop=True)
+    gone = {column.measure for column, w in zip(columns, widths, strict=True) if not w}
+    if None in gone:
+        fixed = [i for i, column in enumerate(columns) if column.measure is None]
+        kept = fit(
+            [naturals[i] for i in fixed], [shortest[i] for i in fixed], [0] * len(fixed), width, gap=GAP, drop=False
+        )
+        return [*kept, *[0] * (len(columns) - len(fixed))]
+    return [0 if column.measure in gone else w for column, w in zip(columns, widths, strict=True)]
 
 
 def _shortest(column: _Column) -> int:
