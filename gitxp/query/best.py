@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
-from gitxp.query.measures import as_number, is_nan
+from gitxp.query.measures import is_number
 from gitxp.query.pareto import find_front
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def find_best(found: Iterable[Found], *, is_less: bool) -> tuple[list[Found], in
     left_out = 0
     for run in found:
         number, started, *keys = run.values
-        if as_number(number) is None or is_nan(number):
+        if not is_number(number):
             left_out += 1
             continue
         rank = _rank(run, (number if is_less else -number,), started)
@@ -40,13 +41,14 @@ def find_pareto(found: Iterable[Found], are_less: Sequence[bool]) -> tuple[list[
     A run beats another where it is as good in each number and better in one. Then how many runs lack a number, or have nan.
     """
     points: list[tuple[tuple[float, ...], Found]] = []
+    signs = [1 if is_less else -1 for is_less in are_less]
     left_out = 0
     for run in found:
-        numbers = run.values[: len(are_less)]
-        if any(as_number(number) is None or is_nan(number) for number in numbers):
-            left_out += 1
+        numbers = run.values[:-1]
+        if all(map(is_number, numbers)):
+            points.append((tuple(map(operator.mul, numbers, signs)), run))
         else:
-            points.append((tuple(n if less else -n for n, less in zip(numbers, are_less, strict=True)), run))
+            left_out += 1
     front = find_front(point for point, _ in points)
     chosen = [(_rank(run, point, run.values[-1]), run) for point, run in points if point in front]
     return [run for _, run in sorted(chosen, key=lambda item: item[0])], left_out

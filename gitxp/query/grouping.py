@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitxp.format import as_float
 from gitxp.listed import Group, Summary
 from gitxp.query.best import sameness
-from gitxp.query.measures import as_number, is_nan
+from gitxp.query.measures import is_nan, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -70,7 +70,10 @@ class Grouping:
             if number is not None:  # else it came since
                 order = (self._started[run.name], run.name)
                 for sum_, value, is_less in zip(sums[number], run.values, are_less, strict=True):
-                    sum_.add(as_number(value), order, is_less=is_less)
+                    if is_number(value):
+                        sum_.add(value, order, is_less=is_less)
+                    elif is_nan(value):
+                        sum_.nan += 1
         for number, group in enumerate(sums):
             self._summaries[number] += tuple(sum_.summary() for sum_ in group)
 
@@ -125,33 +128,28 @@ def _rank(value: Any) -> tuple[int, Any]:
 class _Sum:
     """Numbers of one group as they come."""
 
-    __slots__ = ("_best", "_first", "_nan", "_numbers")
+    __slots__ = ("_best", "_first", "_numbers", "nan")
 
     def __init__(self) -> None:
         self._numbers = array("d")
-        self._nan = 0
+        self.nan = 0
         self._best: float | None = None
         self._first: tuple[float, RunName] | None = None
 
-    def add(self, value: float | None, order: tuple[float, RunName], *, is_less: bool) -> None:
-        if value is None:
-            return
-        if is_nan(value):
-            self._nan += 1
-            return
+    def add(self, value: float, order: tuple[float, RunName], *, is_less: bool) -> None:
         self._numbers.append(as_float(value))
         best, first = self._best, self._first
         if best is not None and first is not None:
-            is_better = (value < best) if is_less else (value > best)
-            if not is_better and not (value == best and order < first):
+            is_worse = (value > best) if is_less else (value < best)
+            if is_worse or (value == best and order > first):
                 return
         self._best, self._first = value, order
 
     def summary(self) -> Summary:
         if self._first is None:
-            return Summary(nan=self._nan)
+            return Summary(nan=self.nan)
         mean = mean_of(self._numbers)
-        return Summary(self._best, self._first[1], mean, std_of(self._numbers, mean), len(self._numbers), self._nan)
+        return Summary(self._best, self._first[1], mean, std_of(self._numbers, mean), len(self._numbers), self.nan)
 
 
 def mean_of(numbers: Sequence[float]) -> float:

@@ -32,10 +32,11 @@ from gitxp.query.rows import ROWS, decode_row
 from gitxp.query.search import Question, count_metrics, search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
+    from gitxp.git.refs import Listing
     from gitxp.query.fields import Names
     from gitxp.query.search import Found
     from gitxp.query.tree import Arithmetic, Key
@@ -87,6 +88,7 @@ class Index:
         self._git = git
         self._file = None if path is None else IndexFile(path)
         self._clock = clock
+        self._listing: Listing | None = None
         self._mirror = Mirror(open_objects, lambda: clock() + _AHEAD, progress)
 
     def newest(self, limit: int | None = None, skip: int = 0, *, archived: bool = False) -> Page:
@@ -229,6 +231,15 @@ class Index:
             raise result
         return result
 
+    @contextlib.contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """All that is asked within is asked of the runs as they are when it begins."""
+        self._listing = list_refs(self._git)
+        try:
+            yield
+        finally:
+            self._listing = None
+
     def now(self) -> float:
         """Unix time in seconds, from which ages are seen."""
         return self._clock()
@@ -239,7 +250,7 @@ class Index:
 
     def _query(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """What `select` makes of tables that are as the refs are now: of the file's, or of a copy in memory."""
-        listing = list_refs(self._git)
+        listing = self._listing or list_refs(self._git)
         for connect in (self._file.open, self._file.open, self._file.copy) if self._file else ():
             try:
                 with contextlib.closing(connect()) as database:

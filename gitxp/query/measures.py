@@ -72,14 +72,15 @@ def check_grammar(*texts: str | None) -> None:
         read_source(key, lambda _: True)
 
 
-def as_number(value: Any) -> float | None:
-    """A value of a run as a number; None for what is none, nan as it is."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+def is_number(value: Any) -> bool:
+    """Whether a value of a run is a number, and not nan; true and false are none."""
+    kind = type(value)
+    return kind is int or (kind is float and not math.isnan(value))
 
 
-def is_nan(value: float) -> bool:
-    """Whether a number is nan; whole numbers have no bounds, and none of them is."""
-    return isinstance(value, float) and math.isnan(value)
+def is_nan(value: Any) -> bool:
+    """Whether a value of a run is nan."""
+    return type(value) is float and math.isnan(value)
 
 
 def _measure_of(operand: Key | Arithmetic, direction: Direction) -> Measure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import FormatError, UsageError
@@ -21,7 +22,7 @@ from gitxp.query.tree import Key, Type
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from gitxp.git.objects import Objects
     from gitxp.query.fields import Names
@@ -82,11 +83,16 @@ def search(
     _prepare(database, translation)
     rows = database.execute(
         f"SELECT {columns} FROM {translation.tables} WHERE {which} ORDER BY {order}", translation.values
-    )
-    decoders = [_decoder(operand) for operand in operands]
+    ).fetchall()
+    if not rows:
+        return []
+    run_names, hidden, *values = zip(*rows, strict=True)
+    del rows
+    decoded = [_decode(operand, column) for operand, column in zip(operands, values, strict=True)]
+    every = zip(*decoded, strict=True) if decoded else repeat((), len(run_names))
     return [
-        Found(RunName(name), bool(hidden), tuple(decode(value) for decode, value in zip(decoders, values, strict=True)))
-        for name, hidden, *values in rows
+        Found(RunName(name), bool(is_hidden), row)
+        for name, is_hidden, row in zip(run_names, hidden, every, strict=True)
     ]
 
 
@@ -131,16 +137,18 @@ def _check_grammar(question: Question, names: Names) -> None:
         read_source(text.removeprefix("-"), names.has)
 
 
-def _decoder(operand: Key | Arithmetic) -> Callable[[Any], Any]:
-    """What makes a value of a column that of a record: lists, nan, true and false."""
+def _decode(operand: Key | Arithmetic, column: Sequence[Any]) -> Sequence[Any]:
+    """The values of a column as records have them: lists, nan, true and false. Most columns need nothing."""
     type_ = operand.type if isinstance(operand, Key) else Type.NUMBER
     if type_ is Type.FLAG:
-        return lambda value: None if value is None else bool(value)
-    if type_ is Type.NUMBER:
-        return lambda value: math.nan if value == NAN else value
-    if type_ in {Type.ANY, Type.TEXTS}:
-        return lambda value: _decode_json(value) if isinstance(value, bytes) or type_ is Type.TEXTS else value
-    return lambda value: value
+        return [None if value is None else bool(value) for value in column]
+    if type_ is Type.NUMBER and NAN in column:
+        return [math.nan if value == NAN else value for value in column]
+    if type_ is Type.TEXTS:
+        return list(map(_decode_json, column))
+    if type_ is Type.ANY and bytes in set(map(type, column)):
+        return [_decode_json(value) if isinstance(value, bytes) else value for value in column]
+    return column
 
 
 def _decode_json(value: bytes | str | None) -> Any:

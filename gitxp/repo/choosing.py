@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gitxp.model import Page, Run
     from gitxp.names import RunName
     from gitxp.query.fields import Names
-    from gitxp.query.index import Asked
+    from gitxp.query.index import Asked, Index
     from gitxp.query.tree import Arithmetic, Key
 
     T = TypeVar("T")
@@ -42,9 +42,11 @@ class Choosing(Reading):
         from gitxp.query.choosing import choose_best
         from gitxp.query.index import Asked
 
-        index, asked = self._index(), Asked(where, sort, archived, names)
+        asked = Asked(where, sort, archived, names)
         nothing = Choice((), (), (), 0, 0, 0)
-        return self._among_keys(lambda known: choose_best(index, asked, known, key, per), nothing, asked, key, per)
+        return self._among_keys(
+            lambda index, known: choose_best(index, asked, known, key, per), nothing, asked, key, per
+        )
 
     def pareto(
         self,
@@ -64,9 +66,9 @@ class Choosing(Reading):
         from gitxp.query.choosing import choose_pareto
         from gitxp.query.index import Asked
 
-        index, asked = self._index(), Asked(where, sort, archived, names)
+        asked = Asked(where, sort, archived, names)
         nothing = Choice((), (), (), 0, 0, 0)
-        return self._among_keys(lambda known: choose_pareto(index, asked, known, keys), nothing, asked, keys)
+        return self._among_keys(lambda index, known: choose_pareto(index, asked, known, keys), nothing, asked, keys)
 
     def groups(
         self,
@@ -90,9 +92,9 @@ class Choosing(Reading):
         from gitxp.query.group_by import group_runs
         from gitxp.query.index import Asked
 
-        index, asked = self._index(), Asked(where, None, archived, names)
+        asked = Asked(where, None, archived, names)
 
-        def group(known: Names) -> Groups:
+        def group(index: Index, known: Names) -> Groups:
             return group_runs(index, asked, known, by=by, metrics=metrics, sort=sort, limit=limit, most=most)
 
         return self._among_keys(group, Groups((), (), (), (), 0, 0, (), 0), asked, by, metrics, sort)
@@ -138,26 +140,28 @@ class Choosing(Reading):
         if not runs:
             return []
         index = self._index()
-        known = index.keys()
-        names = Names(
-            {*known.params, *(name for run in runs for name in run.params)},
-            {*known.metrics, *(name for run in runs for name in run.record.get("metrics") or ())},
-        )
-        asked = Asked(archived=True, names=[run.name for run in runs])
-        return make_columns(parse(names, index.now()), lambda operands: index.values(asked, operands))
+        with index.at_one_moment():
+            known = index.keys()
+            names = Names(
+                {*known.params, *(name for run in runs for name in run.params)},
+                {*known.metrics, *(name for run in runs for name in run.record.get("metrics") or ())},
+            )
+            asked = Asked(archived=True, names=[run.name for run in runs])
+            return make_columns(parse(names, index.now()), lambda operands: index.values(asked, operands))
 
-    def _among_keys(self, find: Callable[[Names], T], nothing: T, asked: Asked, *texts: str | None) -> T:
+    def _among_keys(self, find: Callable[[Index, Names], T], nothing: T, asked: Asked, *texts: str | None) -> T:
         """What `find` makes of the names that runs have; `nothing` where there are no runs, so that no name means anything."""
         from gitxp.query.measures import check_grammar
         from gitxp.query.source import QueryError
 
         index = self._index()
-        known = index.keys()
-        try:
-            return find(known)
-        except QueryError:
-            if known.params or known.metrics or index.newest(1, archived=True).runs:
-                raise
-            check_grammar(*texts)
-            index.values(asked, ())
-            return nothing
+        with index.at_one_moment():
+            known = index.keys()
+            try:
+                return find(index, known)
+            except QueryError:
+                if known.params or known.metrics or index.newest(1, archived=True).runs:
+                    raise
+                check_grammar(*texts)
+                index.values(asked, ())
+                return nothing
