@@ -253,4 +253,4 @@ def group_rank(value: Any) -> tuple[int, Any]:
     for place, kind in ((1, bool), (2, (int, float)), (3, str)):
         if isinstance(value, kind):
             return place, value
-    return 4, str(value)
+    return 4, [group_rank(item) for item in value]

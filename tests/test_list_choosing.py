@@ -3,11 +3,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gitxp.errors import UsageError
+from gitxp.render.runs import Wish, render_csv
 from gitxp.repo import Repo
 from run_factory import Factory
 
@@ -244,6 +246,17 @@ def test_every_field_is_a_column_and_a_key(gitxp: Gitxp) -> None:
     (newest, *_) = json.loads(gitxp("list", "--json").stdout)
     spoken = {"params", "metrics", "git", "format", "gitxp_version"}
     assert set(newest) - spoken <= set(FIELDS)
+
+
+def test_columns_of_a_run_that_is_running(runs: Factory) -> None:
+    """A metric that only the run itself has so far, and no commit, is a column; of another run it is a mistake."""
+    with Repo(runs.path) as repo:
+        run = repo.get("a")
+        live = replace(run, record={**run.record, "metrics": {"live": summary(3)}})
+        (column,) = repo.columns("live", [live])
+        assert render_csv([live], Wish([column]), now=0, safe=False).text == "live\n3\n"
+        with pytest.raises(UsageError, match="'live'"):
+            repo.columns("live", [run])
 
 
 @pytest.mark.usefixtures("runs")

@@ -121,7 +121,7 @@ def _rank(value: Any) -> tuple[int, Any]:
     if isinstance(value, str):
         return _TEXT, value
     if isinstance(value, list):
-        return _LIST, str(sameness(value))
+        return _LIST, list(map(_rank, value))
     return (_NAN, 0) if is_nan(value) else (_NUMBER, value)
 
 
