@@ -21,7 +21,7 @@ class KeyColumn(NamedTuple):
     title: str
     kind: str
     name: str
-    stat: str = "last"
+    stat: str
     values: Mapping[RunName, Any] | None = None
 
 

@@ -35,7 +35,7 @@ def summary(last: float | str) -> dict[str, Any]:
 def keys(*names: str) -> list[KeyColumn]:
     """Columns by their names in full; a name alone is one of gitxp's own."""
     parts = [(name, *name.partition(".")) for name in names]
-    return [KeyColumn(name, kind if dot else "field", rest or name) for name, kind, dot, rest in parts]
+    return [KeyColumn(name, kind if dot else "field", rest or name, "last") for name, kind, dot, rest in parts]
 
 
 def table(*runs: Run, names: tuple[str, ...] = (), every: bool = False, width: int | None = None) -> list[list[str]]:
@@ -234,7 +234,7 @@ def test_csv_has_what_there_is_and_a_terminal_sees_it() -> None:
     """Into a file goes every character that the record has; for a terminal, what would act on it is written out."""
     text = 'a\rb\n\x1b[2J,"q" \u202e'
     runs = [make_run("one", params={text: text}, command=["sh", "-c", text], tags=[text])]
-    wish = Wish([*keys("command"), KeyColumn(text, "params", text)])
+    wish = Wish([*keys("command"), KeyColumn(text, "params", text, "last")])
     exact = render_csv(runs, wish, now=NOW, safe=False).text
     heading, row = csv.reader(io.StringIO(exact, newline=""))
     assert heading == ["command", text]

@@ -70,7 +70,7 @@ def make_columns(pairs: Sequence[tuple[str, Key | Arithmetic]], ask: Ask) -> lis
 
 def _asked(title: str, operand: Key | Arithmetic, values: dict[Any, Any]) -> KeyColumn:
     kind, name = (operand.kind, operand.name) if isinstance(operand, Key) else ("", title)
-    return KeyColumn(title, kind, name, values=values)
+    return KeyColumn(title, kind, name, "last", values)
 
 
 def _is_recorded(operand: Key | Arithmetic) -> bool:
