@@ -25,8 +25,8 @@ class Pulled:
     """What came of taking in: names of runs here.
 
     `renamed` are new ones whose name was another run's: the name there, and the name here. `left` are refs that were
-    not taken in, `passed` those of runs that were removed here, `gone` what the remote has no more,
-    `archives` those that came or grew, and how many runs each has there.
+    not taken in, `passed` those of runs that were removed here, `gone` what the remote has no more, `folded` what it has
+    in an archive now instead of a ref, `archives` those that came or grew, and how many runs each has there.
     """
 
     created: list[RunName] = field(default_factory=list)
@@ -36,6 +36,7 @@ class Pulled:
     left: list[Left] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    folded: list[str] = field(default_factory=list)
     archives: list[tuple[str, int]] = field(default_factory=list)
 
 

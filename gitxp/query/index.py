@@ -25,14 +25,14 @@ from gitxp.format import Oid, RefName
 from gitxp.git.refs import list_refs
 from gitxp.model import Page, Run
 from gitxp.names import RunName
-from gitxp.query import facts
+from gitxp.query import archived, facts
 from gitxp.query.index_file import IndexFile, get_fact, is_damage, open_memory
 from gitxp.query.mirror import Mirror
 from gitxp.query.rows import ROWS, decode_row
 from gitxp.query.search import Question, count_metrics, search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
@@ -73,8 +73,9 @@ class Index:
     """The runs of one repository, found quickly.
 
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
-    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds. `progress` is
-    told how many records of how many were read.
+    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds, `removed`
+    the ids of runs that were removed here: those that archives have are not among the runs. `progress` is told how many
+    records of how many were read.
     """
 
     def __init__(
@@ -83,13 +84,14 @@ class Index:
         path: str | None,
         open_objects: Callable[[int], Objects],
         clock: Callable[[], float] = time.time,
+        removed: Callable[[], Collection[str]] = frozenset,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._git = git
         self._file = None if path is None else IndexFile(path)
         self._clock = clock
         self._listing: Listing | None = None
-        self._mirror = Mirror(open_objects, lambda: clock() + _AHEAD, progress)
+        self._mirror = Mirror(open_objects, lambda: clock() + _AHEAD, removed, progress)
 
     def newest(self, limit: int | None = None, skip: int = 0, *, archived: bool = False) -> Page:
         """The newest runs (by their start, then by name), at most `limit` of them after the first `skip`.
@@ -171,6 +173,10 @@ class Index:
             return {id_: RunName(name) for id_, name in database.execute(sql, (wanted,))}
 
         return self._query(select)
+
+    def lines(self) -> list[archived.Line]:
+        """All lines of all archives, those too that stand for no run here since it has a ref of its own, or was removed."""
+        return self._query(archived.list_lines)
 
     def search(self, asked: Asked, limit: int | None = None) -> Page:
         """The runs that an expression means, in the order that is asked for, at most `limit` of them; `UsageError`."""

@@ -104,7 +104,9 @@ class Base:
 
     def _index(self) -> Index:
         from gitxp.query.index import Index
+        from gitxp.store.removed import removed_ids
 
         self.recovered += self.recover()
-        path = os.path.join(self.location.common_dir, "gitxp", "index.sqlite")
-        return Index(self.git, path, self._reader, progress=self.indexing)
+        common_dir = self.location.common_dir
+        path = os.path.join(common_dir, "gitxp", "index.sqlite")
+        return Index(self.git, path, self._reader, removed=lambda: removed_ids(common_dir), progress=self.indexing)

@@ -38,7 +38,7 @@ def _no_storing(_address: str, _count: int, _size: int) -> None:
     """Tell nobody."""
 
 
-def _refuse(_address: str) -> bool:
+def refuse_storage(_address: str) -> bool:
     """Allow no storage that was not allowed before."""
     return False
 
@@ -109,15 +109,46 @@ class Sharing(Base):
         wishes = self._wishes(names, everything=runs_removed_here)
         pulled = take_in(self.git, objects, there, self._index().names_of, wishes)
         pulled.archives, pulled.left[:0] = before_runs.archives, before_runs.left
+        self._follow_archives(pulled)
         pulled.left += [Left(name, words) for name, words in refused.items()]
         gone = {name: before[name] for name in before.keys() - after.keys()}
         names_here = self._names_here(gone)
+        archived = self._archived_names()
+        pulled.folded = sorted(archived.intersection(names_here.values()))
+        names_here = {there: here for there, here in names_here.items() if here not in archived}
         pulled.gone = sorted(set(names_here.values()))
         back = list_gone(self.git, remote).keys() & after.keys()
         note_gone(self.git, remote, {name: gone[name] for name in names_here}, back)
         removed = self._wishes(()).removed
-        forget_removed(self.location.common_dir, self._index().names_of(removed) if removed else ())
+        come_back = set(self._index().names_of(removed) if removed else ())
+        if runs_removed_here:
+            come_back |= {line.id for line in self._index().lines() if line.id}
+        forget_removed(self.location.common_dir, come_back)
         return pulled
+
+    def _follow_archives(self, result: Pulled) -> None:
+        """Bring runs that have refs of their own up to what archives have of them."""
+        from gitxp.sharing.archives import find_ahead
+        from gitxp.sharing.pull import take_in
+
+        lines = [(line.id, line.commit) for line in self._index().lines() if line.id]
+        if not lines:
+            return
+        own = {run.id: (run.name, run.commit) for run in self._index().tips() if run.id and not run.is_folded}
+        ahead = find_ahead(self.git, self._reader(), lines, own)
+        if not ahead:
+            return
+        wishes = self._wishes(())._replace(known_only=True)
+        taken = take_in(self.git, self._reader(), ahead, self._index().names_of, wishes)
+        new = {*result.created, *result.updated, *result.merged, *(here for _, here in result.renamed)}
+        result.updated += [name for name in taken.updated if name not in new]
+        result.merged += [name for name in taken.merged if name not in new]
+        result.left += taken.left
+
+    def _archived_names(self) -> set[str]:
+        """The names here of the runs that are in archives, whether they have refs of their own or not."""
+        ids = {line.id for line in self._index().lines()}
+        return {run.name for run in self._index().tips() if run.is_folded or (run.id and run.id in ids)}
 
     def _names_here(self, tips: Mapping[str, Oid]) -> dict[str, str]:
         """What the runs with these tips are called here, by name there; those that are not here are left out."""
@@ -142,7 +173,7 @@ class Sharing(Base):
         verify: bool = True,
         force_secrets: bool = False,
         storing: Callable[[str, int, int], None] = _no_storing,
-        allow_storage: Callable[[str], bool] = _refuse,
+        allow_storage: Callable[[str], bool] = refuse_storage,
     ) -> Pushed:
         """Bring runs to a remote: all of them, or those of these names.
 
@@ -245,50 +276,77 @@ class Sharing(Base):
     def _plan(self, remote: Remote, names: Sequence[str], said: Said, *, dry_run: bool = False) -> Outgoing:
         """What is to go; what went a separate way there is taken in first."""
         from gitxp.exchange import Pulled
-        from gitxp.format import RUN_REFS
-        from gitxp.git.refs import list_refs
-        from gitxp.git.remote import fetch, list_gone, list_there, list_tracked
-        from gitxp.sharing.archives import take_in_archives
-        from gitxp.sharing.pull import take_in
-        from gitxp.sharing.push import local_runs, plan_archives, plan_push
+        from gitxp.git.remote import list_gone, list_there, list_tracked
 
         tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
         there, branches = list_there(self._network(), remote, said)
-        merged: list[str] = []
-        received: list[str] = []
-        reasons: dict[str, str] = {}
+        taken = Pulled()
         asked: set[str] = set()
+        held: dict[str, Oid] = {}
         while True:
-            runs = list(local_runs(self._index().tips(), names))
-            objects = self._reader(sum(run.tip != there.get(run.name, run.tip) for run in runs))
-            outgoing = plan_push(self.git, objects, runs, there, tracked, even_gone=bool(names))
-            if not names:
-                refs = list_refs(self.git).archives().items()
-                archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in refs}
-                plan_archives(self.git, objects, archives, there, outgoing)
+            if not dry_run:
+                self._follow_archives(taken)
+            outgoing = self._plan_by(there, names, tracked, held)
             wanted = [name for name in outgoing.fetch_first if name not in asked]
             if dry_run or not wanted:
-                outgoing.merged, outgoing.received, outgoing.reasons = merged, received, reasons
+                outgoing.merged, outgoing.received = [*taken.merged], [*taken.updated]
+                outgoing.reasons = {left.name: left.reason for left in taken.left}
                 outgoing.there = [*there.values(), *branches]
                 return outgoing
             asked.update(wanted)
-            fetch(self._network(), remote, wanted, said)
-            now = list_tracked(self.git, remote)
-            there |= {name: now[name] for name in wanted if name in now}
-            mine = {name: there[name] for name in wanted if name in there}
-            objects = self._reader(len(mine))
-            take_in_archives(self.git, objects, mine, Pulled())
-            wishes = self._wishes(())._replace(known_only=True)
-            taken = take_in(self.git, objects, mine, self._index().names_of, wishes)
-            merged += taken.merged
-            received += taken.updated
-            reasons |= {left.name: left.reason for left in taken.left}
+            self._take_in_first(remote, wanted, there, said, taken)
+
+    def _plan_by(
+        self, there: Mapping[str, Oid], names: Sequence[str], tracked: Collection[str], held: dict[str, Oid]
+    ) -> Outgoing:
+        """What is to go, by what the remote has; what archives hold, here and there, is added to `held`: tips by id."""
+        from gitxp.format import RUN_REFS
+        from gitxp.git.refs import list_refs
+        from gitxp.sharing.push import find_held, local_runs, plan_archives, plan_push
+
+        runs = list(local_runs(self._index().tips(), names))
+        objects = self._reader(sum(run.tip != there.get(run.name, run.tip) for run in runs))
+        held |= {line.id: line.commit for line in self._index().lines() if line.id}
+        while True:
+            outgoing = plan_push(self.git, objects, runs, there, (tracked, held), is_named=bool(names))
+            if names:
+                return outgoing
+            archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in list_refs(self.git).archives().items()}
+            plan_archives(self.git, objects, archives, there, outgoing)
+            new = {id_: tip for id_, tip in find_held(objects, runs, there, outgoing).items() if id_ not in held}
+            if not new:
+                return outgoing
+            held |= new
+
+    def _take_in_first(
+        self, remote: Remote, wanted: Sequence[str], there: dict[str, Oid], said: Said, result: Pulled
+    ) -> None:
+        """Fetch what has to be known before a push, and take in what of it is known here; `there` becomes what there is."""
+        from gitxp.exchange import Pulled
+        from gitxp.format import RUN_REFS
+        from gitxp.git.refs import list_refs
+        from gitxp.git.remote import fetch, list_tracked
+        from gitxp.sharing.archives import take_in_archives
+        from gitxp.sharing.pull import take_in
+
+        fetch(self._network(), remote, wanted, said)
+        now = list_tracked(self.git, remote)
+        there |= {name: now[name] for name in wanted if name in now}
+        mine = {name: there[name] for name in wanted if name in there}
+        known = {ref.removeprefix(RUN_REFS) for ref in list_refs(self.git).archives()}
+        objects = self._reader(len(mine))
+        take_in_archives(self.git, objects, {name: tip for name, tip in mine.items() if name in known}, Pulled())
+        wishes = self._wishes(())._replace(known_only=True)
+        taken = take_in(self.git, objects, mine, self._index().names_of, wishes)
+        result.merged += taken.merged
+        result.updated += taken.updated
+        result.left += taken.left
 
     def fetch_large(
         self,
         runs: Sequence[Run],
         storing: Callable[[str, int, int], None] = _no_storing,
-        allow_storage: Callable[[str], bool] = _refuse,
+        allow_storage: Callable[[str], bool] = refuse_storage,
     ) -> CopiedLarge | None:
         """Bring the large files of runs here that are not, from the storage that gitxp.yaml names; None where it names none.
 
@@ -380,12 +438,13 @@ class Sharing(Base):
         from gitxp.store.runs import read_runs
 
         tips = [going.tip for going in outgoing.going]
-        reads = read_runs(self._reader(len(tips)), tips)
+        objects = self._reader(len(tips))
+        reads = read_runs(objects, tips)
         runs = [(g.name, g.tip, read.record.get("base")) for g, read in zip(outgoing.going, reads, strict=True)]
         limits = self.config.snapshot
         names = Names(limits.secrets, limits.allow)
         doing(f"Looking at what goes with {len(runs):,} runs")
-        return survey_leaving(self.git, self._reader(), runs, self._tips_there(remote, outgoing), show, names=names)
+        return survey_leaving(self.git, objects, runs, self._tips_there(remote, outgoing), show, names=names)
 
     def _tips_there(self, remote: Remote, outgoing: Outgoing) -> list[Oid]:
         """The commits that a remote has, some of which may not be here."""
