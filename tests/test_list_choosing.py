@@ -248,6 +248,16 @@ def test_every_field_is_a_column_and_a_key(gitxp: Gitxp) -> None:
     assert set(newest) - spoken <= set(FIELDS)
 
 
+def test_columns_without_runs(repo: str, gitxp: Gitxp) -> None:
+    """A file of no runs has the headings that were asked for; what is no key is a mistake all the same."""
+    assert gitxp("list", "--csv", "--columns", "name,acc").stdout == "name,acc\n"
+    answer = gitxp("list", "--csv", "--columns", "name,(acc", check=False)
+    assert (answer.returncode, answer.stderr.splitlines()[1:3]) == (2, ["  name,(acc", "       ^"])
+    Factory(repo).make("a", metrics={"acc": summary(1)})
+    assert gitxp("list", "acc > 5", "--csv", "--columns", "name,acc").stdout == "name,acc\n"
+    assert "acc" in gitxp("list", "acc > 5", "--csv", "--columns", "name,ac", check=False).stderr
+
+
 def test_columns_of_a_run_that_is_running(runs: Factory) -> None:
     """A metric that only the run itself has so far, and no commit, is a column; of another run it is a mistake."""
     with Repo(runs.path) as repo:

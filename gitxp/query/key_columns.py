@@ -40,6 +40,11 @@ def parse_columns(texts: Iterable[str], names: Names, now: float) -> list[tuple[
     return [(part.text, parse_part(part, 0, names, now)) for part in parts]
 
 
+def unknown_columns(texts: Iterable[str]) -> list[KeyColumn]:
+    """The columns that texts name where there are no runs, so that no name means anything: headings only."""
+    return [KeyColumn(part.text, "", part.text, "last", {}) for text in texts for part in split_list(text)]
+
+
 def parse_compared(asked: Compared, names: Names, now: float) -> list[tuple[str, Key | Arithmetic]]:
     """The columns of what runs are sorted and chosen by, each with its name in full. Raises `UsageError`, with the place."""
     measures = [

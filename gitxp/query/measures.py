@@ -9,7 +9,7 @@ from gitxp.direction import Direction, is_less_better, parse_direction
 from gitxp.errors import UsageError
 from gitxp.listed import Measure
 from gitxp.query.expression import parse_part, split_list
-from gitxp.query.source import make_error, read_source
+from gitxp.query.source import QueryError, make_error, read_source
 from gitxp.query.tree import Key, Type
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ def check_grammar(*texts: str | None) -> None:
     """That lists of keys could be understood, where there are no runs and so no names. Raises `QueryError`."""
     for part in _parts(texts):
         key = parse_direction(part.text).key
-        read_source(key, lambda _: True)
+        try:
+            read_source(key, lambda _: True)
+        except QueryError as error:
+            raise error.within(part.whole, part.at + part.text.find(key)) from None
 
 
 def is_number(value: Any) -> bool:

@@ -109,10 +109,10 @@ class Choosing(Reading):
 
     def columns(self, keys: str | Sequence[str], runs: Sequence[Run]) -> list[KeyColumn]:
         """Columns for a table of these runs: keys as in expressions, apart by commas. Raises `UsageError`, with the place."""
-        from gitxp.query.key_columns import parse_columns
+        from gitxp.query.key_columns import parse_columns, unknown_columns
 
         texts = [keys] if isinstance(keys, str) else list(keys)
-        return self._columns(lambda names, now: parse_columns(texts, names, now), runs)
+        return self._columns(lambda names, now: parse_columns(texts, names, now), runs, unknown_columns(texts), *texts)
 
     def compared_columns(
         self,
@@ -127,27 +127,31 @@ class Choosing(Reading):
         from gitxp.query.key_columns import Compared, parse_compared
 
         asked = Compared(sort, best, per, pareto)
-        return self._columns(lambda names, now: parse_compared(asked, names, now), runs) if any(asked) else []
+        if not any(asked):
+            return []
+        return self._columns(lambda names, now: parse_compared(asked, names, now), runs, [], *asked)
 
     def _columns(
-        self, parse: Callable[[Names, float], list[tuple[str, Key | Arithmetic]]], runs: Sequence[Run]
+        self,
+        parse: Callable[[Names, float], list[tuple[str, Key | Arithmetic]]],
+        runs: Sequence[Run],
+        nothing: list[KeyColumn],
+        *texts: str | None,
     ) -> list[KeyColumn]:
         """The columns that `parse` finds among the names that runs have; those of runs that are running are known as well."""
         from gitxp.query.fields import Names
         from gitxp.query.index import Asked
         from gitxp.query.key_columns import make_columns
 
-        if not runs:
-            return []
-        index = self._index()
-        with index.at_one_moment():
-            known = index.keys()
+        def find(index: Index, known: Names) -> list[KeyColumn]:
             names = Names(
                 {*known.params, *(name for run in runs for name in run.params)},
                 {*known.metrics, *(name for run in runs for name in run.record.get("metrics") or ())},
             )
             asked = Asked(archived=True, names=[run.name for run in runs])
             return make_columns(parse(names, index.now()), lambda operands: index.values(asked, operands))
+
+        return self._among_keys(find, nothing, Asked(), *texts)
 
     def _among_keys(self, find: Callable[[Index, Names], T], nothing: T, asked: Asked, *texts: str | None) -> T:
         """What `find` makes of the names that runs have; `nothing` where there are no runs, so that no name means anything."""
