@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from gitxp.cli.terminal import Terminal
     from gitxp.listed import Choice
+    from gitxp.model import Page
+    from gitxp.render.runs import Wish
     from gitxp.repo import Repo
 
 _NEWEST = 20
@@ -95,18 +97,19 @@ def list_command(
     asked.check(all_columns=all_columns, as_json=as_json)
     form = "json" if as_json else "csv" if as_csv else "md" if as_markdown else ""
     limit = (count if count is not None else None if as_json or as_csv else _NEWEST) or None
-    with open_repo() as repo:
-        if group_by is not None:
-            _list_groups(repo, asked, group_by, limit, form, terminal)
-        else:
-            _list_runs(repo, asked, limit, form, terminal, all_columns=all_columns)
+    if group_by is not None:
+        _list_groups(asked, group_by, limit, form, terminal)
+    else:
+        _list_runs(asked, limit, form, terminal, all_columns=all_columns)
 
 
-def _list_groups(repo: Repo, asked: Asked, by: str, limit: int | None, form: str, terminal: Terminal) -> None:
+def _list_groups(asked: Asked, by: str, limit: int | None, form: str, terminal: Terminal) -> None:
     metrics = asked.metric if asked.metric is not None else asked.columns
     width = terminal.width if not form else None
     most = _MOST_MEASURES if width is None else max(1, width // _MEASURE)
-    groups = repo.groups(by, metrics, limit, where=asked.where, sort=asked.sort, archived=asked.archived, most=most)
+    with open_repo() as repo:
+        groups = repo.groups(by, metrics, limit, where=asked.where, sort=asked.sort, archived=asked.archived, most=most)
+        has_runs = bool(groups.groups or groups.hidden) or _has_runs(repo)
     from gitxp.render import groups as rendering
 
     left_out: Sequence[str] = groups.more
@@ -116,7 +119,7 @@ def _list_groups(repo: Repo, asked: Asked, by: str, limit: int | None, form: str
     if form == "csv":
         terminal.print_exact([rendering.render_groups_csv(groups, safe=terminal.is_terminal)])
     elif not groups.groups:
-        tell_nothing(groups.hidden, asked, terminal.width, has_runs=_has_runs(repo))
+        tell_nothing(groups.hidden, asked, terminal.width, has_runs=has_runs)
         return
     elif form == "md":
         text, left_out = rendering.render_groups_markdown(groups)
@@ -127,44 +130,27 @@ def _list_groups(repo: Repo, asked: Asked, by: str, limit: int | None, form: str
     tell_groups(groups, asked, left_out, terminal.width, whole=form == "csv")
 
 
-def _list_runs(
-    repo: Repo, asked: Asked, limit: int | None, form: str, terminal: Terminal, *, all_columns: bool
-) -> None:
-    choice = _choose(repo, asked)
-    if choice is not None:
-        page = repo.chosen(choice, limit)
-    else:
-        page = repo.page(limit, archived=asked.archived, where=asked.where, sort=asked.sort)
+def _list_runs(asked: Asked, limit: int | None, form: str, terminal: Terminal, *, all_columns: bool) -> None:
+    with open_repo() as repo:
+        choice = _choose(repo, asked)
+        if choice is not None:
+            page = repo.chosen(choice, limit)
+        else:
+            page = repo.page(limit, archived=asked.archived, where=asked.where, sort=asked.sort)
+        wish = _wish(repo, asked, page, form, all_columns=all_columns)
+        has_runs = bool(page.runs or page.hidden) or _has_runs(repo)
     tell_strange(page.strange, terminal.width)
     from gitxp.render import runs as rendering
 
     if form == "json":
         terminal.print_exact(rendering.render_json(page.runs))
-    else:
-        names: str | Sequence[str] = () if all_columns or form == "csv" else repo.config.list_columns
-        names = names if asked.columns is None else asked.columns
-        keys = repo.columns(names, page.runs) if names or asked.columns is not None else []
-        is_free = not (keys or all_columns or form == "csv")
-        also = repo.compared_columns(page.runs, **asked.compared) if is_free else []
-        wish, now = rendering.Wish(keys, every=all_columns, also=also), time.time()
-        if form == "csv":
-            listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
-            terminal.print_exact([listing.text])
-        elif not page.runs:
-            if choice is None or not choice.runs:
-                tell_nothing(page.hidden, asked, terminal.width, has_runs=bool(page.hidden) or _has_runs(repo))
-            else:
-                tell_choice(choice, terminal.width)
-            return
-        elif form == "md":
-            listing = rendering.render_markdown(page.runs, wish, now=now)
-            terminal.print_exact([listing.text])
-        else:
-            listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
-            terminal.print(listing.text, chop=bool(keys or all_columns))
+    elif page.runs or form == "csv":
+        left_out = _print_table(page, wish, form, terminal)
         every = "--json" if all_columns or form == "csv" else "--all-columns"
-        tell_more(page, asked, listing.left_out, every, terminal.width, whole=form == "csv")
-    if choice is not None:
+        tell_more(page, asked, left_out, every, terminal.width, whole=form == "csv")
+    elif choice is None or not choice.runs:
+        tell_nothing(page.hidden, asked, terminal.width, has_runs=has_runs)
+    if choice is not None and choice.runs:
         tell_choice(choice, terminal.width)
 
 
@@ -175,6 +161,38 @@ def _choose(repo: Repo, asked: Asked) -> Choice | None:
     if asked.pareto is not None:
         return repo.pareto(asked.pareto, where=where, sort=sort, archived=archived)
     return None
+
+
+def _wish(repo: Repo, asked: Asked, page: Page, form: str, *, all_columns: bool) -> Wish:
+    """The columns that are wanted, by the command line or by gitxp.yaml."""
+    from gitxp.render.runs import Wish
+
+    if form == "json":
+        return Wish()
+    if asked.columns is not None:
+        return Wish(repo.columns(asked.columns, page.runs))
+    if all_columns or form == "csv":
+        return Wish(every=all_columns)
+    if repo.config.list_columns:
+        return Wish(repo.columns(repo.config.list_columns, page.runs))
+    return Wish(also=repo.compared_columns(page.runs, **asked.compared))
+
+
+def _print_table(page: Page, wish: Wish, form: str, terminal: Terminal) -> Sequence[str]:
+    """Print the runs; the headings of the columns that found no place."""
+    from gitxp.render import runs as rendering
+
+    now = time.time()
+    if form == "csv":
+        listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
+        terminal.print_exact([listing.text])
+    elif form == "md":
+        listing = rendering.render_markdown(page.runs, wish, now=now)
+        terminal.print_exact([listing.text])
+    else:
+        listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
+        terminal.print(listing.text, chop=bool(wish.keys or wish.every))
+    return listing.left_out
 
 
 def _has_runs(repo: Repo) -> bool:
