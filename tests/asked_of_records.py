@@ -9,9 +9,14 @@ import datetime
 import math
 import operator
 import re
-from typing import Any
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.query import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OPERATORS = {
     "<": operator.lt,
@@ -44,8 +49,8 @@ def _field(name: str, record: dict[str, Any], now: float) -> Any:
     started = unix(record["started_at"])
     assert started is not None
     made = {
-        "started": started,
-        "finished": unix(record.get("finished_at")),
+        "started_at": started,
+        "finished_at": unix(record.get("finished_at")),
         "age": now - started,
         "duration": max(0, now - started) if record["status"] == "running" else record.get("duration"),
         "command": " ".join(record["command"]),
@@ -151,3 +156,101 @@ def ordered(records: list[dict[str, Any]], orders: tuple[tree.Order, ...], now: 
         classes = (1, 0, 3, 4) if order.descending else (0, 1, 3, 4)
         records = [record for one in classes for record in records if ranks[record["name"]][0] == one]
     return [record["name"] for record in records]
+
+
+class Summed(NamedTuple):
+    """What runs of a group have of a number."""
+
+    best: Any
+    best_run: str | None
+    mean: float | None
+    std: float | None
+    n: int
+    nan: int
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def first_started(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The record of the run that started first; of equals, the first by name."""
+    return min(records, key=lambda record: (unix(record["started_at"]) or 0, record["name"]))
+
+
+def same(one: Any, two: Any) -> bool:
+    """Whether two values make one group: as Python has it, but true is not 1, and nan is nan."""
+    if isinstance(one, float) and math.isnan(one):
+        return isinstance(two, float) and math.isnan(two)
+    return bool(one == two) and isinstance(one, bool) == isinstance(two, bool)
+
+
+def grouped(
+    records: Sequence[dict[str, Any]], keys: Sequence[tree.Operand], now: float
+) -> list[tuple[tuple[Any, ...], list[dict[str, Any]]]]:
+    """The records in groups with the same values, each with these values."""
+    groups: list[tuple[tuple[Any, ...], list[dict[str, Any]]]] = []
+    for record in records:
+        values = tuple(operand_value(key, record, now) for key in keys)
+        for there, members in groups:
+            if all(same(one, two) for one, two in zip(there, values, strict=True)):
+                members.append(record)
+                break
+        else:
+            groups.append((values, [record]))
+    return groups
+
+
+def summed(records: Sequence[dict[str, Any]], operand: tree.Operand, now: float, *, is_less: bool) -> Summed:
+    """What the numbers of these records come to, by fractions."""
+    values = [(value, record) for record in records if is_number(value := operand_value(operand, record, now))]
+    numbers = [(value, record) for value, record in values if not math.isnan(value)]
+    nan = len(values) - len(numbers)
+    if not numbers:
+        return Summed(None, None, None, None, 0, nan)
+    best = (min if is_less else max)(value for value, _ in numbers)
+    name = first_started([record for value, record in numbers if value == best])["name"]
+    floats = [float(value) for value, _ in numbers]
+    if not all(map(math.isfinite, floats)):
+        odd = {value for value in floats if not math.isfinite(value)}
+        return Summed(best, name, odd.pop() if len(odd) == 1 else math.nan, None, len(floats), nan)
+    fractions = [Fraction(value) for value in floats]
+    mean = sum(fractions) / len(fractions)
+    if len(fractions) == 1:
+        return Summed(best, name, float(mean), None, 1, nan)
+    square = sum((value - mean) ** 2 for value in fractions) / (len(fractions) - 1)
+    with localcontext(prec=60):
+        std = float((Decimal(square.numerator) / Decimal(square.denominator)).sqrt())
+    return Summed(best, name, float(mean), std, len(floats), nan)
+
+
+def beats(one: Sequence[Any], two: Sequence[Any]) -> bool:
+    """Whether a point is as good as another in each coordinate and better in one; less is better."""
+    return all(a <= b for a, b in zip(one, two, strict=True)) and any(a < b for a, b in zip(one, two, strict=True))
+
+
+def front(
+    records: Sequence[dict[str, Any]], keys: Sequence[tree.Operand], are_less: Sequence[bool], now: float
+) -> tuple[list[str], int]:
+    """The names of the records that none beats, the best in the first key first, and how many lack a number or have nan."""
+    points = []
+    for record in records:
+        values = [operand_value(key, record, now) for key in keys]
+        if all(is_number(value) and not math.isnan(value) for value in values):
+            point = tuple(v if less else -v for v, less in zip(values, are_less, strict=True))
+            points.append((point, unix(record["started_at"]), record["name"]))
+    kept = [one for one in points if not any(beats(other[0], one[0]) for other in points)]
+    return [name for *_, name in sorted(kept)], len(records) - len(points)
+
+
+def group_rank(value: Any) -> tuple[int, Any]:
+    """Where a value stands among those of other groups: false, true, numbers, text, lists, nan, missing."""
+    if value is None:
+        return 9, 0
+    if isinstance(value, float) and math.isnan(value):
+        return 8, 0
+    for place, kind in ((1, bool), (2, (int, float)), (3, str)):
+        if isinstance(value, kind):
+            return place, value
+    return 4, [group_rank(item) for item in value]

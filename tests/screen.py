@@ -31,6 +31,11 @@ READING = (
     ("why", "bad", "good", "--json"),
     ("logs", "bad"),
     ("logs", "bad", "--json"),
+    ("list", "--group-by", "params.lr,host"),
+    ("list", "--group-by", "params.lr,host", "--csv"),
+    ("list", "--group-by", "host,tags", "--md", "--metric", "metrics.m,duration,params.lr"),
+    ("list", "--best", "metrics.m", "--per", "host,command"),
+    ("list", "--pareto", "metrics.m,-duration,params.lr", "--columns", "name,params.lr,metrics.m.min,notes,host"),
 )
 
 

@@ -248,7 +248,7 @@ def test_folding_reads_no_record_again(here: Repo, factory: Factory, monkeypatch
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("gitxp.query.index.read_runs", refuse)
+    monkeypatch.setattr("gitxp.query.mirror.read_runs", refuse)
     assert {run.ref for run in here.runs()} == {REF}
     here.take_out([run for run in here.runs() if run.name == "one"])
     assert {run.ref for run in here.runs()} == {REF, "refs/experiments/one"}

@@ -125,7 +125,6 @@ def test_list_columns(runs: Factory, gitxp: Gitxp) -> None:
     ("args", "hint"),
     [
         (["list", "--json", "--csv"], "one of them"),
-        (["list", "--columns", "lrr"], "lr"),
         (["list", "-n", "-1"], "gitxp list --help"),
         (["list", "--nope"], "gitxp list --help"),
         (["lst"], "gitxp list"),

@@ -113,7 +113,7 @@ def test_none_asks_whether_there_is_a_value() -> None:
         ("lr == 0.1 && loss < 1", "This cannot be understood.", "&", "'and'"),
         ("loss < 'x'", "metrics.loss is a number, and this is none.", "'x'", ""),
         ("name < 5", "name is text, and this is none.", "5", "quotes"),
-        ("started > 'soon'", "started is a time, and this is none.", "'soon'", "2 days ago"),
+        ("started > 'soon'", "started_at is a time, and this is none.", "'soon'", "2 days ago"),
         ("duration > 'long'", "duration is a duration, and this is none.", "'long'", "1h30m"),
         ("name ~ '('", "This is no regular expression", "'('", ""),
         ("loss ~ '1'", "Only text is matched.", "loss", "name ~"),
@@ -179,10 +179,11 @@ def test_nothing_else_of_python_is_understood(text: str) -> None:
 
 def test_orders_and_lists_are_split_outside_of_quotes_and_brackets() -> None:
     """A comma in the name of a key is part of it."""
-    assert split_list('a, params["b,c"] ,(d,e), ') == ["a", 'params["b,c"]', "(d,e)"]
+    text = 'a, params["b,c"] ,(d,e), '
+    assert [part.text for part in split_list(text)] == ["a", 'params["b,c"]', "(d,e)"]
     by, then = parse_order("-train/loss,started", NAMES, NOW)
     assert (by.operand, by.descending) == (Key("metrics", "train/loss", Type.NUMBER), True)
-    assert (then.operand, then.descending) == (Key("field", "started", Type.TIME), False)
+    assert (then.operand, then.descending) == (Key("field", "started_at", Type.TIME), False)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from gitxp.format import Oid
 from gitxp.git.cat_file import CatFile
 from gitxp.git.libgit2 import Libgit2
 from gitxp.git.program import Git
-from gitxp.query import index as module
 from gitxp.query import index_file
+from gitxp.query import mirror as module
 from gitxp.query.index import Index
 from gitxp.query.index_file import SCHEMA
 from run_factory import START, Factory, encode, make_id, make_record, names
@@ -423,13 +423,13 @@ def test_forgotten_records_are_read_again(repo: str, opened: Any, monkeypatch: p
     """A record that another process forgets between our look and our write is read again, and no run is lost."""
     Factory(repo).make_many(4)
     mine = opened()
-    original = Index._read_missing
+    original = module.Mirror._read_missing
 
-    def forget(self: Index, database: sqlite3.Connection, commits: Any) -> None:
+    def forget(self: module.Mirror, database: sqlite3.Connection, commits: Any) -> None:
         original(self, database, commits)
         database.execute("DELETE FROM records")
 
-    monkeypatch.setattr(Index, "_read_missing", forget)
+    monkeypatch.setattr(module.Mirror, "_read_missing", forget)
     assert len(mine.newest()) == 4
 
 

@@ -54,6 +54,7 @@ FOUNDATION = {
     "growth",
     "leaving",
     "light",
+    "listed",
     "model",
     "names",
     "pointer",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asked_of_records import holds, operand_value, ordered
+from asked_of_records import (
+    first_started,
+    front,
+    group_rank,
+    grouped,
+    holds,
+    operand_value,
+    ordered,
+    same,
+    summed,
+)
+from gitxp.direction import is_less_better
 from gitxp.git.libgit2 import Libgit2
 from gitxp.git.program import Git
+from gitxp.query.choosing import choose_best, choose_pareto
 from gitxp.query.expression import parse_operand, parse_order, parse_where
+from gitxp.query.group_by import group_runs
 from gitxp.query.index import Asked, Index
 from run_factory import START, Factory, make_record, names
 
@@ -153,6 +167,21 @@ def _records(drawn: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[dict[st
     ]
 
 
+def _index_of(folder: Path, records: list[dict[str, Any]]) -> Index:
+    """The index of a repository that has runs of these records."""
+    repo = str(folder / f"{next(_numbers)}")
+    subprocess.run(["git", "init", "-q", repo], check=True)
+    Factory(repo).make_of(records)
+    git = Git(repo)
+
+    def open_objects(_: int) -> Objects:
+        reader = Libgit2.open(git, os.path.join(repo, ".git"))
+        assert reader is not None
+        return reader
+
+    return Index(git, os.path.join(repo, "index.sqlite"), open_objects, clock=lambda: NOW)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the repositories of this module's examples are."""
@@ -168,17 +197,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_index_answers_as_the_records_do(folder: Path, drawn: Any, asked: list[str], by: list[str]) -> None:
     """Any expression in any order finds the runs, and the values, that Python finds in the plain records."""
     records = _records(drawn)
-    repo = str(folder / f"{next(_numbers)}")
-    subprocess.run(["git", "init", "-q", repo], check=True)
-    Factory(repo).make_of(records)
-    git = Git(repo)
-
-    def open_objects(_: int) -> Objects:
-        reader = Libgit2.open(git, os.path.join(repo, ".git"))
-        assert reader is not None
-        return reader
-
-    index = Index(git, os.path.join(repo, "index.sqlite"), open_objects, clock=lambda: NOW)
+    index = _index_of(folder, records)
     known = index.keys()
     for where, order in zip([None, *asked], itertools.cycle(by), strict=False):
         orders = parse_order(order, known, NOW)
@@ -194,3 +213,96 @@ def test_the_index_answers_as_the_records_do(folder: Path, drawn: Any, asked: li
         for found in index.values(Asked(), [text]):
             expected_value = operand_value(operand, by_name[found.name], NOW)
             assert repr(found.values[0]) == repr(expected_value) or found.values[0] == expected_value
+
+
+group_keys = st.sampled_from("lr opt params.both params.model.depth status branch group dirty tags loss.count".split())
+measure_keys = st.sampled_from(
+    [
+        "loss",
+        "-loss",
+        "metrics.acc",
+        "+train/loss",
+        "loss.min",
+        "width",
+        "duration",
+        "loss - acc",
+        "lr:max",
+        "params.both",
+    ]
+)
+
+
+def _way(text: str) -> tuple[str, bool]:
+    """A measure's key, and whether less of it is better."""
+    if text[0] in "-+":
+        return text[1:], text[0] == "-"
+    if text.endswith(":max"):
+        return text.removesuffix(":max"), False
+    return text, is_less_better(text)
+
+
+def _about(one: float | None, two: float | None, scale: float) -> bool:
+    """Whether two floats are the same but for rounding."""
+    if one is None or two is None or not math.isfinite(one) or not math.isfinite(two):
+        return repr(one) == repr(two)
+    return math.isclose(one, two, rel_tol=1e-9, abs_tol=scale * 1e-12)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    drawn=st.lists(st.tuples(endings, fields), max_size=14),
+    where=st.one_of(st.none(), expressions),
+    by=st.lists(group_keys, min_size=1, max_size=2, unique=True),
+    asked=st.lists(measure_keys, min_size=1, max_size=4, unique_by=lambda text: _way(text)[0]),
+    descending=st.booleans(),
+)
+def test_the_best_the_front_and_groups_are_those_of_the_records(
+    folder: Path, drawn: Any, where: str | None, by: list[str], asked: list[str], descending: bool
+) -> None:
+    """What the index chooses and sums up is what Python finds in the plain records, in the same order."""
+    records = _records(drawn)
+    index = _index_of(folder, records)
+    known = index.keys()
+    sound = records
+    if where is not None:
+        condition = parse_where(where, known, NOW)
+        sound = [record for record in records if holds(condition, record, NOW)]
+    keys = [parse_operand(text, known, NOW) for text in by]
+    operands = [parse_operand(_way(text)[0], known, NOW) for text in asked]
+    are_less = [_way(text)[1] for text in asked]
+
+    found = choose_pareto(index, Asked(where), known, ",".join(asked))
+    assert (list(found.names), found.left_out) == front(sound, operands, are_less, NOW)
+    by_age = choose_pareto(index, Asked(where, "started_at,name"), known, ",".join(asked))
+    assert list(by_age.names) == sorted(found.names, key=[record["name"] for record in records].index)
+
+    groups = grouped(sound, keys, NOW)
+    best = {summed(members, operands[0], NOW, is_less=are_less[0]).best_run for _, members in groups} - {None}
+    chosen = choose_best(index, Asked(where), known, asked[0], ",".join(by))
+    assert set(chosen.names) == best
+    assert chosen.left_out == front(sound, operands[:1], are_less[:1], NOW)[1]
+    if chosen.names:
+        (first,) = choose_best(index, Asked(where), known, asked[0], None).names
+        winners = front(sound, operands[:1], are_less[:1], NOW)[0]
+        assert first == first_started([record for record in records if record["name"] in winners])["name"]
+        assert chosen.names[0] == first
+
+    sort = f"{'-' if descending else ''}{_way(asked[0])[0]}.best"
+    told = group_runs(index, Asked(where), known, by=",".join(by), metrics=",".join(asked), sort=sort)
+    assert (told.runs, told.total) == (len(sound), len(groups))
+    expected = sorted(groups, key=lambda group: [group_rank(value) for value in group[0]])
+    tops = [summed(members, operands[0], NOW, is_less=are_less[0]).best for _, members in expected]
+    having = [i for i, top in enumerate(tops) if top is not None]
+    having.sort(key=lambda i: tops[i], reverse=descending)
+    expected = [expected[i] for i in (*having, *(i for i, top in enumerate(tops) if top is None))]
+    for group, (values, members) in zip(told.groups, expected, strict=True):
+        assert group.runs == len(members)
+        assert all(map(same, group.values, values)), (group.values, values)
+        for summary, operand, is_less in zip(group.summaries, operands, are_less, strict=True):
+            wanted = summed(members, operand, NOW, is_less=is_less)
+            assert (summary.best, summary.best_run) == (wanted.best, wanted.best_run)
+            assert (summary.n, summary.nan) == (wanted.n, wanted.nan)
+            numbers = [operand_value(operand, record, NOW) for record in members]
+            scale = max((abs(n) for n in numbers if isinstance(n, (int, float)) and math.isfinite(n)), default=0.0)
+            assert _about(summary.mean, wanted.mean, scale)
+            assert _about(summary.std, wanted.std, scale)

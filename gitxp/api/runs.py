@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gitxp.frames.frame import Frame
+    from gitxp.listed import Groups
     from gitxp.model import Run
     from gitxp.names import RunName
     from gitxp.repo import Repo
@@ -83,6 +84,21 @@ class Runs(Sequence[RecordedRun]):
         more = f", … {len(names) - 3:,} more" if len(names) > 3 else ""
         return f"<{len(names):,} runs: {', '.join(names[:3])}{more}>" if names else "<no runs>"
 
+    def best(self, key: str, per: str | None = None) -> Runs:
+        """The run with the best `key` of these, the only one; with `per`, one for each value of these keys, the best first.
+
+        `metrics.acc`, or `-KEY` where less is better, as for `gitxp list --best`. Raises `UsageError`.
+        """
+        return self._chosen(self._repo.best(key, per, archived=True, names=self._names).names)
+
+    def pareto(self, keys: str) -> Runs:
+        """The runs that no other of these beats in all of the keys, `metrics.acc,-duration`. Raises `UsageError`."""
+        return self._chosen(self._repo.pareto(keys, archived=True, names=self._names).names)
+
+    def group_by(self, keys: str, metrics: str | None = None, *, sort: str | None = None) -> Groups:
+        """These runs in groups with equal values of the keys, `params.model,group`; see `Repo.groups`. Raises `UsageError`."""
+        return self._repo.groups(keys, metrics, sort=sort, archived=True, names=self._names)
+
     def frame(self, *, stats: bool = False) -> Frame:
         """A table with a row for each run, columns as `gitxp export` names them; with `stats`, min, max, count, step too."""
         from gitxp.frames.of_runs import frame_of_runs
@@ -119,6 +135,9 @@ class Runs(Sequence[RecordedRun]):
 
         shown = [recorded.run for recorded in self[:_SHOWN]]
         return html_table(shown, Wish(), now=time.time(), more=len(self) - len(shown))
+
+    def _chosen(self, names: Sequence[RunName]) -> Runs:
+        return Runs(self._repo, lambda: list(names))
 
     @property
     def _names(self) -> list[RunName]:

@@ -1,40 +1,44 @@
-"""`gitxp list`: the runs, newest first."""
+"""`gitxp list`: the runs, newest first; the best of them; groups of them."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.listing import Asked, tell_choice, tell_groups, tell_more, tell_nothing, tell_strange
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
-from gitxp.render.measure import shorten, width_of, wrap
-from gitxp.render.safe import visible
-from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitxp.cli.terminal import Terminal
+    from gitxp.listed import Choice
     from gitxp.model import Page
+    from gitxp.render.runs import Wish
+    from gitxp.repo import Repo
 
 _NEWEST = 20
-_NAMED = 3  # strange refs that are named; the others are counted
-_LONGEST_REF = 80
+_MEASURE = 12  # columns of a terminal that the numbers of one metric take at least
+_MOST_MEASURES = 100
 
 
 @click.command("list", short_help="The runs side by side: all, or those of which something is true.")
 @click.argument("words", metavar="[WHERE]", nargs=-1)
 @click.option("--sort", metavar="KEY,…", help="In this order; -KEY turns it round. [default: the newest first]")
+@click.option("--best", metavar="KEY", help="The run with the best KEY; -KEY: less is better.")
+@click.option("--per", metavar="KEY,…", help="With --best: the best for each value of KEY.")
+@click.option("--pareto", metavar="KEY,…", help="The runs that no other beats in all of these.")
+@click.option("--group-by", metavar="KEY,…", help="A line for each value of KEY: how many runs, best, mean ± std.")
+@click.option("--metric", metavar="KEY,…", help="With --group-by: of these. [default: all metrics]")
 @click.option(
-    "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"So many runs; 0: all. [default: {_NEWEST}]"
+    "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"So many lines; 0: all. [default: {_NEWEST}]"
 )
 @click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
-@click.option("--columns", metavar="C,…", help="These columns: gitxp's own, parameters, metrics.")
+@click.option("--columns", metavar="KEY,…", help="These columns, in this order.")
 @click.option("--all-columns", is_flag=True, help="Every parameter and metric, and branch, base, host, user, …")
 @click.option("--json", "as_json", is_flag=True, help="The records, exact, as a JSON array (all, unless -n is given).")
 @click.option(
@@ -46,6 +50,11 @@ def list_command(
     *,
     words: Sequence[str],
     sort: str | None,
+    best: str | None,
+    per: str | None,
+    pareto: str | None,
+    group_by: str | None,
+    metric: str | None,
     count: int | None,
     archived: bool,
     columns: str | None,
@@ -57,11 +66,14 @@ def list_command(
 ) -> None:
     """List the newest runs: how they ended, the parameters that differ among them, their metrics.
 
-    WHERE takes those of which it is true, and is written as in Python: < <= > >= == != in, and, or, not. Names are
-    metrics.NAME, params.NAME (the name alone, where only one has it), and gitxp's own: name, status, started, finished,
-    duration, age, command, branch, dirty, user, host, group, title, tags, notes, data, outputs, exit_code, python,
-    packages["…"]. `~` looks for a regular expression, has(…) asks whether there is such a value; a comparison with what
-    a run does not have is false. Put it in quotes: < and > are the shell's.
+    WHERE takes those of which it is true, and is written as in Python: < <= > >= == != in, and, or, not. Put it in quotes:
+    < and > are the shell's. `~` looks for a regular expression, has(…) asks whether there is such a value; a comparison with
+    what a run does not have is false.
+
+    A KEY is metrics.NAME, params.NAME (the name alone, where only one has it), metrics.NAME.min, .max, .count, .step,
+    packages["…"], data["…"], or one of gitxp's own: name, id, commit, ref, status, started_at, finished_at, duration,
+    age, exit_code, signal, command, cwd, branch, base, dirty, user, host, group, title, parent_run, starred, archived,
+    tags, notes, data, outputs, python. `started`, `finished`, `parent` and `author` do as well.
 
     A * marks a run that began with uncommitted changes (they are kept with it), a ★ one that has a star. Columns that
     find no place on the terminal are left out; into a pipe goes everything.
@@ -73,91 +85,115 @@ def list_command(
       gitxp list 'started > "2 days ago" and "good" in tags'
       gitxp list 'status == "failed" or duration > "1h"' --sort=-duration
       gitxp list --columns name,lr,accuracy
-      gitxp list --columns name,params.loss,metrics.loss
+      gitxp list --best accuracy --per params.model
+      gitxp list --pareto accuracy,-duration
+      gitxp list --group-by params.model --metric accuracy --sort=-accuracy
       gitxp list --csv > runs.csv
       gitxp list --json | jq -r '.[] | select(.status == "failed") | .name'
-
-    The columns of gitxp itself are name, status, age, started_at, finished_at, duration, command, exit_code, signal,
-    branch, base, dirty, title, group, tags, starred, archived, notes, host, user, cwd, ref, commit, id.
     """  # noqa: D301  (click wants the backspace itself)
     if as_json + as_csv + as_markdown > 1:
         raise UsageError("--json, --csv and --md exclude each other.", hint="Give one of them.")
-    if columns is not None and (all_columns or as_json):
-        raise UsageError(
-            f"--columns and {'--all-columns' if all_columns else '--json'} exclude each other.",
-            hint="--columns is for tables and --csv.",
-        )
+    asked = Asked(" ".join(words) or None, sort, columns, group_by, metric, best, per, pareto, archived)
+    asked.check(all_columns=all_columns, as_json=as_json)
+    form = "json" if as_json else "csv" if as_csv else "md" if as_markdown else ""
+    limit = (count if count is not None else None if as_json or as_csv else _NEWEST) or None
+    if group_by is not None:
+        _list_groups(asked, group_by, limit, form, terminal)
+    else:
+        _list_runs(asked, limit, form, terminal, all_columns=all_columns)
 
-    limit = count if count is not None else None if as_json or as_csv else _NEWEST
+
+def _list_groups(asked: Asked, by: str, limit: int | None, form: str, terminal: Terminal) -> None:
+    metrics = asked.metric if asked.metric is not None else asked.columns
+    width = terminal.width if not form else None
+    most = _MOST_MEASURES if width is None else max(1, width // _MEASURE)
     with open_repo() as repo:
-        page = repo.page(limit or None, archived=archived, where=" ".join(words) or None, sort=sort)
-        again = _again(words, sort=sort, columns=columns, archived=archived)
-        has_runs = bool(page.runs or page.hidden or repo.page(1, archived=True).runs)
-        if columns is None and not (all_columns or as_json or as_csv):
-            columns = ",".join(repo.config.list_columns)
-    _tell_strange(page.strange, terminal.width)
+        groups = repo.groups(by, metrics, limit, where=asked.where, sort=asked.sort, archived=asked.archived, most=most)
+        has_runs = bool(groups.groups or groups.hidden) or _has_runs(repo)
+    from gitxp.render import groups as rendering
+
+    left_out: Sequence[str] = groups.more
+    if form == "json":
+        terminal.print_exact(rendering.render_groups_json(groups))
+        return
+    if form == "csv":
+        terminal.print_exact([rendering.render_groups_csv(groups, safe=terminal.is_terminal)])
+    elif not groups.groups:
+        tell_nothing(groups.hidden, asked, terminal.width, has_runs=has_runs)
+        return
+    elif form == "md":
+        text, left_out = rendering.render_groups_markdown(groups)
+        terminal.print_exact([text])
+    else:
+        text, left_out = rendering.render_groups(groups, width=width, style=terminal.style)
+        terminal.print(text)
+    tell_groups(groups, asked, left_out, terminal.width, whole=form == "csv")
+
+
+def _list_runs(asked: Asked, limit: int | None, form: str, terminal: Terminal, *, all_columns: bool) -> None:
+    with open_repo() as repo:
+        choice = _choose(repo, asked)
+        if choice is not None:
+            page = repo.chosen(choice, limit)
+        else:
+            page = repo.page(limit, archived=asked.archived, where=asked.where, sort=asked.sort)
+        wish = _wish(repo, asked, page, form, all_columns=all_columns)
+        has_runs = bool(page.runs or page.hidden) or _has_runs(repo)
+    tell_strange(page.strange, terminal.width)
     from gitxp.render import runs as rendering
 
-    if as_json:
+    if form == "json":
         terminal.print_exact(rendering.render_json(page.runs))
-        return
-    names = [name for part in (columns or "").split(",") if (name := part.strip())]
-    wish = rendering.Wish(names, every=all_columns)
+    elif page.runs or form == "csv":
+        left_out = _print_table(page, wish, form, terminal)
+        every = "--json" if all_columns or form == "csv" else "--all-columns"
+        tell_more(page, asked, left_out, every, terminal.width, whole=form == "csv")
+    elif choice is None or not choice.runs:
+        tell_nothing(page.hidden, asked, terminal.width, has_runs=has_runs)
+    if choice is not None and choice.runs:
+        tell_choice(choice, terminal.width)
+
+
+def _choose(repo: Repo, asked: Asked) -> Choice | None:
+    where, sort, archived = asked.where, asked.sort, asked.archived
+    if asked.best is not None:
+        return repo.best(asked.best, asked.per, where=where, sort=sort, archived=archived)
+    if asked.pareto is not None:
+        return repo.pareto(asked.pareto, where=where, sort=sort, archived=archived)
+    return None
+
+
+def _wish(repo: Repo, asked: Asked, page: Page, form: str, *, all_columns: bool) -> Wish:
+    """The columns that are wanted, by the command line or by gitxp.yaml."""
+    from gitxp.render.runs import Wish
+
+    if form == "json":
+        return Wish()
+    if asked.columns is not None:
+        return Wish(repo.columns(asked.columns, page.runs))
+    if all_columns or form == "csv":
+        return Wish(every=all_columns)
+    if repo.config.list_columns:
+        return Wish(repo.columns(repo.config.list_columns, page.runs))
+    return Wish(also=repo.compared_columns(page.runs, **asked.compared))
+
+
+def _print_table(page: Page, wish: Wish, form: str, terminal: Terminal) -> Sequence[str]:
+    """Print the runs; the headings of the columns that found no place."""
+    from gitxp.render import runs as rendering
+
     now = time.time()
-    if as_csv:
+    if form == "csv":
         listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
         terminal.print_exact([listing.text])
-    elif not page.runs:
-        _tell_nothing(page, again, terminal.width, is_asked=bool(words), has_runs=has_runs)
-        return
-    elif as_markdown:
+    elif form == "md":
         listing = rendering.render_markdown(page.runs, wish, now=now)
         terminal.print_exact([listing.text])
     else:
         listing = rendering.render_table(page.runs, wish, width=terminal.width, now=now, style=terminal.style)
-        terminal.print(listing.text, chop=bool(names or all_columns))
-    every = "--json" if all_columns or as_csv else "--all-columns"
-    _tell_more(page, again, listing.left_out, every, terminal.width, whole=as_csv)
+        terminal.print(listing.text, chop=bool(wish.keys or wish.every))
+    return listing.left_out
 
 
-def _again(words: Sequence[str], *, sort: str | None, columns: str | None, archived: bool) -> str:
-    """The command with its question, to which an option is added that shows more."""
-    asked = [shlex.quote(" ".join(words))] if words else []
-    options = [f"--{name}={shlex.quote(value)}" for name, value in (("sort", sort), ("columns", columns)) if value]
-    return " ".join(["gitxp list", *asked, *(["--all"] if archived else []), *options])
-
-
-def _tell_nothing(page: Page, again: str, width: int | None, *, is_asked: bool, has_runs: bool) -> None:
-    if page.hidden:
-        _tell("Only archived runs answer to that" if is_asked else "All runs are archived", f"{again} --all", width)
-    elif not has_runs:
-        _tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
-    else:
-        _tell("No run answers to that. What there is", "gitxp list --all-columns", width)
-
-
-def _tell_more(page: Page, again: str, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
-    """Say what the table does not show, and how `again` shows it; the file of values is `whole`."""
-    more = page.total - len(page.runs)
-    if more and not whole:
-        _tell(f"… and {count_text(more, 'more run')}", f"{again} -n 0", width)
-    if page.hidden:
-        _tell(f"… and {count_text(page.hidden, 'archived run')}", f"{again} --all", width)
-    if left_out:
-        _tell(f"… and {count_text(len(left_out), 'more column')}", f"{again} {every}", width)
-
-
-def _tell_strange(refs: Sequence[str], width: int | None) -> None:
-    """Say which refs stand where runs do and are none: somebody made them by hand."""
-    if refs:
-        named = ", ".join(shorten(visible(ref), _LONGEST_REF) for ref in refs[:_NAMED])
-        more = f" and {len(refs) - _NAMED:,} more" if len(refs) > _NAMED else ""
-        text = f"Not listed, since they can be no runs: {named}{more}"
-        sys.stderr.write("".join(f"{line}\n" for line in ([text] if width is None else wrap(text, width))))
-
-
-def _tell(words: str, command: str, width: int | None) -> None:
-    """Say what there is besides, and the command that shows it: on a line of its own where both do not fit."""
-    line = f"{words}: {command}"
-    lines = [line] if width is None or width_of(line) <= width else [*wrap(f"{words}:", width), f"  {command}"]
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
+def _has_runs(repo: Repo) -> bool:
+    return bool(repo.page(1, archived=True).runs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 from gitxp.errors import UsageError
 from gitxp.format import STATUSES, bounded
@@ -76,14 +76,32 @@ def parse_order(text: str, names: Names, now: float) -> tuple[Order, ...]:
     """The order that `metrics.loss,-started` states: each key ascending, with `-` before it descending. Raises `QueryError`."""
     orders = []
     for part in split_list(text):
-        descending = part.startswith("-")
-        orders.append(Order(parse_operand(part[1:] if descending else part, names, now), descending))
+        descending = part.text.startswith("-")
+        orders.append(Order(parse_part(part, int(descending), names, now), descending))
     return tuple(orders)
 
 
-def split_list(text: str) -> list[str]:
+class Part(NamedTuple):
+    """One of several expressions in a text, and where in `whole` it begins."""
+
+    text: str
+    whole: str
+    at: int
+
+
+def parse_part(part: Part, skip: int, names: Names, now: float) -> Key | Arithmetic:
+    """The value that a part names after its first `skip` characters. Raises `QueryError`, with the place in the whole."""
+    text = part.text[skip:].lstrip()
+    try:
+        return parse_operand(text, names, now)
+    except QueryError as error:
+        raise error.within(part.whole, part.at + len(part.text) - len(text)) from None
+
+
+def split_list(text: str) -> list[Part]:
     """The parts of a text between commas that are in no quotes and no brackets, without spaces around them."""
-    parts, depth, quote, begin = [], 0, "", 0
+    depth, quote, begin = 0, "", 0
+    spans: list[tuple[int, str]] = []
     for at, character in enumerate(text):
         if quote:
             quote = "" if character == quote else quote
@@ -94,9 +112,10 @@ def split_list(text: str) -> list[str]:
         elif character in ")]":
             depth -= 1
         elif character == "," and depth <= 0:
-            parts.append(text[begin:at])
+            spans.append((begin, text[begin:at]))
             begin = at + 1
-    return [part for one in (*parts, text[begin:]) if (part := one.strip())]
+    every = (*spans, (begin, text[begin:]))
+    return [Part(part, text, at + len(one) - len(one.lstrip())) for at, one in every if (part := one.strip())]
 
 
 def _guarded(parse: Callable[[], T]) -> T:

@@ -3,7 +3,8 @@
 `params` and `metrics` are clustered by key: all values of one key lie together, in the order of the records, so that a
 condition or an order costs one pass over just these. What belongs to all runs is a narrow table of its own (`fields`),
 since the records themselves fill megabytes. Columns of values have no affinity: a number stays a number, text stays text, and
-`"0.1"` never equals 0.1. Lists are kept as JSON in blobs, which nothing else is.
+`"0.1"` never equals 0.1. Lists are kept as JSON in blobs, which nothing else is. True is 1 in a comparison; `flag` is what
+tells the two apart where values are shown.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 TABLES = """
 CREATE TABLE fields (number INTEGER PRIMARY KEY, id TEXT, status TEXT, started REAL, finished REAL, duration BLOB, exit_code INTEGER, signal INTEGER, command TEXT, cwd TEXT, branch TEXT, base TEXT, dirty INTEGER, user TEXT, host TEXT, "group" TEXT, title TEXT, parent TEXT, starred INTEGER NOT NULL, tags TEXT NOT NULL, notes TEXT NOT NULL, data TEXT NOT NULL, outputs TEXT NOT NULL, environment TEXT);
 CREATE TABLE keys (key INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (kind, name));
-CREATE TABLE params (key INTEGER, number INTEGER, value BLOB, PRIMARY KEY (key, number)) WITHOUT ROWID;
+CREATE TABLE params (key INTEGER, number INTEGER, value BLOB, flag INTEGER, PRIMARY KEY (key, number)) WITHOUT ROWID;
 CREATE TABLE metrics (key INTEGER, number INTEGER, last BLOB, min BLOB, max BLOB, count INTEGER, step INTEGER, PRIMARY KEY (key, number)) WITHOUT ROWID;
 CREATE TABLE packages (environment TEXT, name TEXT, version TEXT NOT NULL, PRIMARY KEY (environment, name)) WITHOUT ROWID;
 """
@@ -39,7 +40,7 @@ class Facts(NamedTuple):
     """What is asked of one record, as the columns of the tables have it."""
 
     fields: tuple[Any, ...]
-    params: list[tuple[str, Any]]
+    params: list[tuple[str, Any, bool | None]]
     metrics: list[tuple[str, tuple[Any, ...]]]
 
 
@@ -71,7 +72,10 @@ def facts_of(run: Run) -> Facts:
         _json(_fingerprints(record.get("outputs"))),
         None,
     )
-    params = [(name, _value(value)) for name, value in sorted(run.params.items())[:MOST_KEYS]]
+    params = [
+        (name, _value(value), value if isinstance(value, bool) else None)
+        for name, value in sorted(run.params.items())[:MOST_KEYS]
+    ]
     metrics = sorted((record.get("metrics") or {}).items())[:MOST_KEYS]
     return Facts(fields, params, [(name, _summary(summary)) for name, summary in metrics])
 
@@ -86,8 +90,8 @@ class Keeper:
     def keep(self, number: int, facts: Facts) -> None:
         """Put the facts of the record of this number into the tables."""
         self._database.execute(_FIELDS, (number, *facts.fields))
-        rows = [(self._key("params", name), number, value) for name, value in facts.params]
-        self._database.executemany("INSERT OR REPLACE INTO params VALUES (?, ?, ?)", rows)
+        rows = [(self._key("params", name), number, value, flag) for name, value, flag in facts.params]
+        self._database.executemany("INSERT OR REPLACE INTO params VALUES (?, ?, ?, ?)", rows)
         summaries = [(self._key("metrics", name), number, *values) for name, values in facts.metrics]
         self._database.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?, ?, ?)", summaries)
 
@@ -106,10 +110,10 @@ class Keeper:
 def forget(database: sqlite3.Connection, number: int, facts: Facts) -> None:
     """Take the facts of the record of this number out of the tables."""
     database.execute("DELETE FROM fields WHERE number = ?", (number,))
-    for kind, names in (("params", facts.params), ("metrics", facts.metrics)):
+    for kind, rows in (("params", facts.params), ("metrics", facts.metrics)):
         key = f"(SELECT key FROM keys WHERE kind = '{kind}' AND name = ?)"
         sql = f"DELETE FROM {kind} WHERE key = {key} AND number = ?"
-        database.executemany(sql, ((_text(name), number) for name, _ in names))
+        database.executemany(sql, ((_text(name), number) for name, *_ in rows))
 
 
 def read_names(database: sqlite3.Connection) -> Names:

@@ -20,9 +20,10 @@ FIELDS = {
     "name": Type.TEXT,
     "id": Type.OID,
     "commit": Type.OID,
+    "ref": Type.TEXT,
     "status": Type.TEXT,
-    "started": Type.TIME,
-    "finished": Type.TIME,
+    "started_at": Type.TIME,
+    "finished_at": Type.TIME,
     "duration": Type.SECONDS,
     "age": Type.SECONDS,
     "exit_code": Type.NUMBER,
@@ -36,7 +37,7 @@ FIELDS = {
     "host": Type.TEXT,
     "group": Type.TEXT,
     "title": Type.TEXT,
-    "parent": Type.OID,
+    "parent_run": Type.OID,
     "starred": Type.FLAG,
     "archived": Type.FLAG,
     "tags": Type.TEXTS,
@@ -45,14 +46,8 @@ FIELDS = {
     "outputs": Type.TEXTS,
     "python": Type.VERSION,
 }
-# Other words for the same: those of the record, of tables, and what people say.
-ALIASES = {
-    "author": "user",
-    "started_at": "started",
-    "finished_at": "finished",
-    "ended": "finished",
-    "parent_run": "parent",
-}
+# What people type for the names that the record, tables and files have.
+ALIASES = {"author": "user", "started": "started_at", "finished": "finished_at", "parent": "parent_run"}
 STATS = ("last", "min", "max", "count", "step")
 # What `prefix.name` and `prefix["name"]` may begin with.
 KINDS = {

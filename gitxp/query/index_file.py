@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 5
+SCHEMA = 6
 _TABLES = """
 CREATE TABLE records (number INTEGER PRIMARY KEY, commit_id TEXT NOT NULL UNIQUE, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
 CREATE INDEX records_by_id ON records (id);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import FormatError, UsageError
@@ -21,20 +22,22 @@ from gitxp.query.tree import Key, Type
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from gitxp.git.objects import Objects
     from gitxp.query.fields import Names
     from gitxp.query.tree import Arithmetic
 
 _MOST_TABLES = 60  # sqlite joins 64 at most
+_MOST_VALUES = 1_000  # it gives rows of 2,000 columns at most
 _MOST_PACKAGES = 10_000  # of one environment
 
 
 class Question(NamedTuple):
     """Which runs (`where`, an expression; None: all), in which `order` (None: the newest first), and from which `now` times are seen.
 
-    Runs that were archived count only with `archived`; `latest` is the last moment at which a run may say that it began.
+    Runs that were archived count only with `archived`, and only those of `names`, where there are any; `latest` is the last
+    moment at which a run may say that it began.
     """
 
     now: float
@@ -42,6 +45,7 @@ class Question(NamedTuple):
     where: str | None = None
     order: str | None = None
     archived: bool = False
+    names: Sequence[RunName] | None = None
 
 
 class Found(NamedTuple):
@@ -56,7 +60,9 @@ class EnvironmentsWanted(Exception):
     """The question is about packages, and the environments of some runs were not read yet."""
 
 
-def search(database: sqlite3.Connection, question: Question, wanted: Sequence[str] = ()) -> list[Found]:
+def search(
+    database: sqlite3.Connection, question: Question, wanted: Sequence[str | Key | Arithmetic] = ()
+) -> list[Found]:
     """The runs that answer, archived ones included, in their order, with the values of the operands that are `wanted`.
 
     Raises `UsageError` for what cannot be understood, and `EnvironmentsWanted`.
@@ -66,51 +72,89 @@ def search(database: sqlite3.Connection, question: Question, wanted: Sequence[st
     if database.execute("SELECT 1 FROM refs LIMIT 1").fetchone() is None:
         _check_grammar(question, names)
         return []
-    which = "1"
-    if question.where is not None:
-        which = translation.condition(parse_where(question.where, names, question.now))
-    operands = [parse_operand(text, names, question.now) for text in wanted]
+    which = _which(translation, question, names)
+    operands = [parse_operand(text, names, question.now) if isinstance(text, str) else text for text in wanted]
     order = NEWEST
     if question.order is not None:
         order = translation.order(parse_order(question.order, names, question.now))
+    if len(operands) > _MOST_VALUES:
+        raise UsageError(f"{len(operands):,} keys are asked for, and {_MOST_VALUES:,} are the most.")
+    columns = ", ".join(["refs.name", "refs.hidden", *map(translation.exact, operands)])
+    _prepare(database, translation)
+    rows = database.execute(
+        f"SELECT {columns} FROM {translation.tables} WHERE {which} ORDER BY {order}", translation.values
+    ).fetchall()
+    if not rows:
+        return []
+    run_names, hidden, *values = zip(*rows, strict=True)
+    del rows
+    decoded = [_decode(operand, column) for operand, column in zip(operands, values, strict=True)]
+    every = zip(*decoded, strict=True) if decoded else repeat((), len(run_names))
+    return [
+        Found(RunName(name), bool(is_hidden), row)
+        for name, is_hidden, row in zip(run_names, hidden, every, strict=True)
+    ]
+
+
+def count_metrics(database: sqlite3.Connection, question: Question) -> dict[str, int]:
+    """The metrics that the runs have that answer, and how many of them have each. Raises as `search`."""
+    translation = Translation(question.now, question.latest)
+    which = _which(translation, question, read_names(database))
+    _prepare(database, translation)
+    if not question.archived:
+        which = f"{which} AND NOT refs.hidden"
+    sql = (
+        "SELECT keys.name, count(*) FROM metrics JOIN keys USING (key) "
+        f"WHERE metrics.number IN (SELECT refs.number FROM {translation.tables} WHERE {which}) GROUP BY keys.key"
+    )
+    return dict(database.execute(sql, translation.values))
+
+
+def _which(translation: Translation, question: Question, names: Names) -> str:
+    """An expression that is true of the runs that answer."""
+    parts = ["1"]
+    if question.where is not None:
+        parts.append(translation.condition(parse_where(question.where, names, question.now)))
+    if question.names is not None:
+        parts.append(translation.among(question.names))
+    return " AND ".join(parts)
+
+
+def _prepare(database: sqlite3.Connection, translation: Translation) -> None:
+    """Make sure that what is asked can be answered."""
     if translation.joined > _MOST_TABLES:
         raise UsageError(
             f"The question names {translation.joined} keys, and {_MOST_TABLES} are the most.", hint="Ask in two steps."
         )
     if translation.needs_packages and _find_unread(database):
         raise EnvironmentsWanted
-    columns = ", ".join(["refs.name", "refs.hidden", *map(translation.operand, operands)])
     prepare(database)
-    rows = database.execute(
-        f"SELECT {columns} FROM {translation.tables} WHERE {which} ORDER BY {order}", translation.values
-    )
-    decoders = [_decoder(operand) for operand in operands]
-    return [
-        Found(RunName(name), bool(hidden), tuple(decode(value) for decode, value in zip(decoders, values, strict=True)))
-        for name, hidden, *values in rows
-    ]
 
 
 def _check_grammar(question: Question, names: Names) -> None:
     """Where there are no runs no name means anything; what is no expression is a mistake all the same."""
-    for text in filter(None, (question.where, *split_list(question.order or ""))):
+    for text in filter(None, (question.where, *(part.text for part in split_list(question.order or "")))):
         read_source(text.removeprefix("-"), names.has)
 
 
-def _decoder(operand: Key | Arithmetic) -> Callable[[Any], Any]:
-    """What makes a value of a column that of a record: lists, nan, true and false."""
+def _decode(operand: Key | Arithmetic, column: Sequence[Any]) -> Sequence[Any]:
+    """The values of a column as records have them: lists, nan, true and false. Most columns need nothing."""
     type_ = operand.type if isinstance(operand, Key) else Type.NUMBER
     if type_ is Type.FLAG:
-        return lambda value: None if value is None else bool(value)
-    if type_ is Type.NUMBER:
-        return lambda value: math.nan if value == NAN else value
-    if type_ in {Type.ANY, Type.TEXTS}:
-        return lambda value: _decode_list(value) if isinstance(value, bytes) or type_ is Type.TEXTS else value
-    return lambda value: value
+        return [None if value is None else bool(value) for value in column]
+    if type_ is Type.NUMBER and NAN in column:
+        return [math.nan if value == NAN else value for value in column]
+    if type_ is Type.TEXTS:
+        return list(map(_decode_json, column))
+    if type_ is Type.ANY and bytes in set(map(type, column)):
+        return [_decode_json(value) if isinstance(value, bytes) else value for value in column]
+    return column
 
 
-def _decode_list(value: bytes | str | None) -> Any:
-    return None if value is None else list(json.loads(value))
+def _decode_json(value: bytes | str | None) -> Any:
+    """A list, or the keys of an object; true and false."""
+    found = None if value is None else json.loads(value)
+    return list(found) if isinstance(found, (list, dict)) else found
 
 
 def read_environments(database: sqlite3.Connection, objects: Objects) -> None:

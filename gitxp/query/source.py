@@ -45,7 +45,18 @@ _FOREIGN = {
 
 
 class QueryError(UsageError):
-    """An expression that cannot be understood; the message shows the place."""
+    """An expression that cannot be understood; the message shows the place, which is a sentence, first and last character."""
+
+    def __init__(self, message: str, *, hint: str | None = None, place: tuple[str, int, int] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self._place = place
+
+    def within(self, text: str, at: int) -> QueryError:
+        """The same error, of an expression that is a part of `text`, from the character `at` on."""
+        if self._place is None:
+            return self
+        sentence, first, last = self._place
+        return make_error(sentence, text, at + first, at + last, self.hint)
 
 
 class Source(NamedTuple):
@@ -72,6 +83,11 @@ class Source(NamedTuple):
 
 def fail(message: str, text: str, first: int, last: int, hint: str | None = None) -> NoReturn:
     """Raise a `QueryError` that points at these characters of a text."""
+    raise make_error(message, text, first, last, hint)
+
+
+def make_error(message: str, text: str, first: int, last: int, hint: str | None = None) -> QueryError:
+    """A `QueryError` that points at these characters of a text."""
     begin, end = max(0, first - _SHOWN), min(len(text), max(last, first + 1) + _SHOWN)
     before, after = "…" * (begin > 0), "…" * (end < len(text))
     line = before + "".join(c if c.isprintable() else " " for c in text[begin:end]) + after
@@ -82,7 +98,8 @@ def fail(message: str, text: str, first: int, last: int, hint: str | None = None
 
     marks = max(1, min(width(text[first : min(last, end)]), _SHOWN))
     gap = len(before) + width(text[begin:first])
-    raise QueryError(f"{message}\n  {line}\n  {' ' * gap}{'^' * marks}", hint=hint or _HELP)
+    words = f"{message}\n  {line}\n  {' ' * gap}{'^' * marks}"
+    return QueryError(words, hint=hint or _HELP, place=(message, first, last))
 
 
 def read_source(text: str, is_key: Callable[[str], bool]) -> Source:

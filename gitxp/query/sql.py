@@ -7,9 +7,11 @@ run to run, `typeof` keeps numbers from being compared with text, which sqlite w
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from gitxp.format import RUN_REFS
 from gitxp.query.facts import NAN, encode_list
 from gitxp.query.tree import (
     And,
@@ -42,6 +44,10 @@ NEWEST = "refs.started > :latest, refs.started DESC, refs.name"
 _COLUMNS = {
     "name": "refs.name",
     "commit": "refs.commit_id",
+    "ref": f"coalesce(refs.archive, '{RUN_REFS}' || refs.name)",
+    "started_at": "fields.started",
+    "finished_at": "fields.finished",
+    "parent_run": "fields.parent",
     "archived": "refs.hidden",
     "age": "(:now - fields.started)",
     "duration": "CASE WHEN fields.status = 'running' THEN max(0, :now - fields.started) ELSE fields.duration END",
@@ -134,19 +140,38 @@ class Translation:
                     return f"(SELECT value FROM json_each(fields.{kind}) WHERE key = {self._value(name)})"
                 return _COLUMNS.get(name, f'fields."{name}"')
 
+    def exact(self, operand: Operand) -> str:
+        """As `operand`, for values that are to be seen: true and false are JSON in blobs, as lists are.
+
+        It joins nothing that was not joined before, so that there may be any number of them.
+        """
+        if not isinstance(operand, Key) or operand.kind not in {"params", "metrics"}:
+            return self.operand(operand)
+        alias = self._joins.get((operand.kind, operand.name))
+        value = operand.stat if operand.kind == "metrics" else _exact(f"{alias}." if alias else "")
+        if alias is not None:
+            return value if operand.kind == "params" else f"{alias}.{value}"
+        key = self._key(operand.kind, operand.name)
+        return f"(SELECT {value} FROM {operand.kind} WHERE key = {key} AND number = refs.number)"
+
+    def among(self, names: Sequence[str]) -> str:
+        """Whether a run is one of these."""
+        return f"refs.name IN (SELECT value FROM json_each({self._value(json.dumps(list(names)))}))"
+
     def _join(self, table: str, name: str) -> str:
         alias = self._joins.get((table, name))
         if alias is None:
             alias = self._joins[table, name] = f"t{len(self._joins)}"
-            text = self._value(name)
             if table == "packages":
                 self.needs_packages = True
-                on = f"{alias}.environment = fields.environment AND {alias}.name = {text}"
+                on = f"{alias}.environment = fields.environment AND {alias}.name = {self._value(name)}"
             else:
-                key = f"(SELECT key FROM keys WHERE kind = '{table}' AND name = {text})"
-                on = f"{alias}.key = {key} AND {alias}.number = refs.number"
+                on = f"{alias}.key = {self._key(table, name)} AND {alias}.number = refs.number"
             self._sql.append(f"LEFT JOIN {table} {alias} ON {on}")
         return alias
+
+    def _key(self, kind: str, name: str) -> str:
+        return f"(SELECT key FROM keys WHERE kind = '{kind}' AND name = {self._value(name)})"
 
     def _value(self, value: object) -> str:
         name = f"v{len(self.values)}"
@@ -251,6 +276,12 @@ def _guard(operator: str, side: Operand, text: str, other: Operand) -> str:
             return f"typeof({text}) = 'text'"
         return f"typeof({text}) = 'blob' AND 0" if isinstance(other.value, tuple) else f"typeof({text}) IN {_NUMBERS}"
     return "" if _is_any(other) or _is_text(other) else f"typeof({text}) IN {_NUMBERS}"
+
+
+def _exact(table: str) -> str:
+    """A parameter's value, with true and false as JSON."""
+    true, false = (f"x'{word.encode().hex()}'" for word in ("true", "false"))
+    return f"CASE {table}flag WHEN 1 THEN {true} WHEN 0 THEN {false} ELSE {table}value END"
 
 
 def _is_any(operand: Operand) -> bool:

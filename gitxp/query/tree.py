@@ -157,5 +157,5 @@ Condition = Compare | Contains | Matches | Has | IsNan | IsTrue | Not | And | Or
 class Order:
     """One key of an order; runs that do not have it come last either way."""
 
-    operand: Operand
+    operand: Key | Arithmetic
     descending: bool = False

@@ -1,19 +1,16 @@
 """The columns that a table of runs can have, and which of them it has.
 
 Without a wish, it shows what tells the runs apart: parameters that differ among them, those that were given before
-defaults and constants, and the metrics that most of them have. `--columns` names columns, `--all-columns` takes whatever any of the runs has.
+defaults and constants, and the metrics that most of them have. `--columns` names keys, `--all-columns` takes whatever any of the runs has.
 """
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gitxp.direction import is_counter
-from gitxp.errors import UsageError
-from gitxp.format import SYSTEM_PREFIX, contradicts
-from gitxp.render.measure import shorten
+from gitxp.format import SYSTEM_PREFIX, contradicts, decode_number
 from gitxp.render.safe import visible
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import Cell
@@ -33,13 +30,24 @@ from gitxp.sources import DEFAULT, source_rank
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from gitxp.listed import KeyColumn
     from gitxp.model import Run
 
+_ASIDE = {
+    "age",
+    "started_at",
+    "finished_at",
+    "ref",
+    "cwd",
+    "data",
+    "outputs",
+    "parent_run",
+}  # of every column: not these
 _LEAST_TEXT = 8  # columns below which a shortened text says nothing any more
 _LONGEST = 1000  # characters of a value that are looked at: a cell is never as wide
 _SHORT_OID = 10
 _LATE = 1_000_000  # a rank behind all others
-_NAMES = 2000  # among which a mistyped one is looked for
+_KEPT = 1  # the rank of what is asked for without being named as a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class Column:
     right: bool = False
     cells: Callable[[Sequence[Any]], list[Cell]] | None = None
     shown: Callable[[Run], Any] | None = None
+    kind: str = "field"  # of its key
     measured: bool = False  # a parameter or a metric: its heading comes from a stranger, and its end says most
 
     def render(self, runs: Sequence[Run]) -> list[Cell]:
@@ -85,40 +94,43 @@ def all_columns(runs: Sequence[Run], now: float, *, exact: bool = False) -> list
     """Whatever any of these runs has; `exact` leaves out what depends on the time of asking."""
     known = _builtin(now)
     first = ["name", "status", "started_at" if exact else "age", "duration", "command"]
-    last = [name for name in known if name not in {*first, "age", "started_at", "finished_at", "ref", "cwd"}]
+    last = [name for name in known if name not in {*first, *_ASIDE}]
     used = [name for name in last if any(known[name].value(run) not in (None, "", [], ()) for run in runs)]
     measured = _both(_by_presence(runs, lambda run: run.params), _common(runs), known)
     return [*(known[name] for name in first), *measured, *(known[name] for name in used)]
 
 
-def named_columns(runs: Sequence[Run], names: Sequence[str], now: float) -> list[Column]:
-    """Columns by name: one of gitxp's own, a parameter or a metric; `params.` or `metrics.` before it decides.
-
-    Raises `UsageError` where no run has such a column, with the nearest that there are.
-    """
+def key_columns(keys: Sequence[KeyColumn], now: float) -> list[Column]:
+    """The columns that were asked for by keys, headed as they were typed."""
     known = _builtin(now)
-    params = {column.title: column for column in _measured("params", _by_presence(runs, lambda run: run.params))}
-    metrics = {column.title: column for column in _measured("metrics", _common(runs))}
-    by_name: dict[str, Column] = {
-        **metrics,
-        **params,
-        **known,
-        **{f"params.{name}": column for name, column in params.items()},
-        **{f"metrics.{name}": column for name, column in metrics.items()},
-    }
-    chosen = []
-    for name in names:
-        if name in params and name in metrics and name not in known:
-            raise UsageError(f"{name!r} is a parameter and a metric.", hint=f"Say params.{name} or metrics.{name}.")
-        if name not in by_name:
-            near = difflib.get_close_matches(name, [*known, *list(by_name)[:_NAMES]], 5, 0.5)
-            names = near or [*known, *list(params)[:10], *list(metrics)[:10]]
-            there = ", ".join(shorten(one, 60, keep_end=True) for one in dict.fromkeys(names))
-            raise UsageError(
-                f"No run here has a column {name!r}.", hint=f"{'Near it' if near else 'There'} are: {there}."
-            )
-        chosen.append(replace(by_name[name], title=name))
-    return chosen
+    return [_key_column(key, known) for key in keys]
+
+
+def with_keys(columns: Sequence[Column], keys: Sequence[KeyColumn], now: float) -> list[Column]:
+    """These columns, with those of the keys, which stay where there is little room: what runs are sorted or chosen by."""
+    known = _builtin(now)
+    result = list(columns)
+    for key in keys:
+        column = _key_column(key, known)
+        titles = {key.name, f"{key.kind}.{key.name}"} if key.stat == "last" else set()
+        if key.name == "started_at":
+            titles.add("age")
+        at = next((i for i, one in enumerate(result) if one.title in titles and one.kind == key.kind), None)
+        if at is None:
+            result.append(replace(column, rank=_KEPT))
+        else:
+            result[at] = replace(result[at], rank=min(result[at].rank, _KEPT))
+    return result
+
+
+def _key_column(key: KeyColumn, known: Mapping[str, Column]) -> Column:
+    if key.values is not None:
+        values = key.values
+        return Column(key.title, lambda run: values.get(run.name), 3, cells=_values, measured=True)
+    if key.kind == "field":
+        return replace(known[key.name], title=key.title)
+    lookup = _lookup(key.kind, key.name, key.stat)
+    return Column(key.title, lookup, 3, cells=_values, measured=True, kind=key.kind)
 
 
 def _builtin(now: float) -> dict[str, Column]:
@@ -159,6 +171,9 @@ def _builtin(now: float) -> dict[str, Column]:
         Column("host", of("host"), 50, _LEAST_TEXT),
         Column("user", of("user"), 50, _LEAST_TEXT),
         Column("cwd", of("cwd"), 50, _LEAST_TEXT),
+        Column("data", _paths("data"), 50, _LEAST_TEXT, cells=_joined),
+        Column("outputs", _paths("outputs"), 50, _LEAST_TEXT, cells=_joined),
+        Column("parent_run", of("parent_run"), 50),
         Column("ref", lambda run: run.ref, 50, _LEAST_TEXT),
         Column("commit", lambda run: run.commit, 50, cells=_short_oids),
         Column("id", lambda run: run.id, 50),
@@ -180,15 +195,21 @@ def _measured(kind: str, names: Sequence[str], taken: Collection[str] = (), late
             _LATE + i if i >= late else step + 2 * i if i else first,
             cells=_values,
             measured=True,
+            kind=kind,
         )
         for i, name in enumerate(names)
     ]
 
 
-def _lookup(kind: str, name: str) -> Callable[[Run], Any]:
+def _lookup(kind: str, name: str, stat: str = "last") -> Callable[[Run], Any]:
     if kind == "params":
         return lambda run: run.params.get(name)
-    return lambda run: run.metric(name)
+    return (lambda run: run.metric(name)) if stat == "last" else (lambda run: _stat(run, name, stat))
+
+
+def _stat(run: Run, name: str, stat: str) -> float | None:
+    value = (run.record.get("metrics") or {}).get(name, {}).get(stat)
+    return decode_number(value) if isinstance(value, str) else value
 
 
 def _both(
@@ -268,6 +289,10 @@ def _mark(run: Run) -> str:
     """`*` for a run with changes that were not committed, `?` for one without a snapshot, `★` for one with a star."""
     changes = "?" if run.record.get("snapshot") is False else "*" if run.record.get("dirty") else ""
     return f"{changes}★" if run.starred else changes
+
+
+def _paths(key: str) -> Callable[[Run], Any]:
+    return lambda run: [entry["path"] for entry in run.record.get(key) or ()] or None
 
 
 def _short_oids(values: Sequence[Any]) -> list[Cell]:

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.render.as_json import json_array
-from gitxp.render.columns import all_columns, default_columns, named_columns
+from gitxp.render.columns import all_columns, default_columns, key_columns, with_keys
 from gitxp.render.measure import fit, shorten, width_of
 from gitxp.render.safe import visible
 from gitxp.render.table import GAP, Cell, csv_table, markdown_table, text_table
@@ -15,6 +15,7 @@ from gitxp.render.words import exact_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from gitxp.listed import KeyColumn
     from gitxp.model import Run
     from gitxp.render.columns import Column
     from gitxp.render.style import Style
@@ -34,23 +35,24 @@ class Listing(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """Which columns are wanted: these, or `every` that there is, or neither: what tells the runs apart."""
+    """Which columns are wanted: of these `keys`, or `every` that there is, or neither: what tells the runs apart, and `also`."""
 
-    names: Sequence[str] = ()
+    keys: Sequence[KeyColumn] = ()
     every: bool = False
+    also: Sequence[KeyColumn] = ()
 
     def columns(self, runs: Sequence[Run], now: float, *, exact: bool = False) -> list[Column]:
         """The columns of these runs; `exact` asks for all of them where nothing else is wished."""
-        if self.names:
-            return named_columns(runs, self.names, now)
+        if self.keys:
+            return key_columns(self.keys, now)
         if self.every or exact:
             return all_columns(runs, now, exact=exact)
-        return default_columns(runs, now)
+        return with_keys(default_columns(runs, now), self.also, now)
 
     def choose(self, runs: Sequence[Run], now: float, *, exact: bool = False) -> tuple[list[Column], list[str]]:
         """As many of `columns` as a table may have, and the headings of the others."""
         columns = self.columns(runs, now, exact=exact)
-        most = len(columns) if self.names else _MOST_WISHED if self.every or exact else _MOST
+        most = len(columns) if self.keys else _MOST_WISHED if self.every or exact else _MOST
         if len(columns) <= most:
             return columns, []
         last = sorted(column.rank for column in columns)[most]
@@ -72,7 +74,7 @@ def render_table(
     if width is None:
         widths = [max(1, width_of(title), *map(_width, column)) for title, column in zip(titles, cells, strict=True)]
     else:
-        widths = _fitted(columns, titles, cells, right, width, drop=not (wish.names or wish.every))
+        widths = _fitted(columns, titles, cells, right, width, drop=not (wish.keys or wish.every))
     shown = [i for i, w in enumerate(widths) if w]
     headings = [shorten(titles[i], widths[i], keep_end=columns[i].measured) for i in shown]
     rows = [[_clip(cells[i][row], widths[i]) for i in shown] for row in range(len(runs))]

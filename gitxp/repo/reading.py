@@ -50,7 +50,11 @@ class Reading(Base):
             return page
         from dataclasses import replace
 
-        return replace(page, runs=tuple(with_points(run, self._live_points(run, _QUICK)) for run in page.runs))
+        return replace(page, runs=tuple(map(self.with_live_metrics, page.runs)))
+
+    def with_live_metrics(self, run: Run) -> Run:
+        """The run, where it is running here with what it logged so far, unless there are hundreds of thousands of points."""
+        return with_points(run, self._live_points(run, _QUICK))
 
     def runs(
         self, limit: int | None = None, *, archived: bool = False, where: str | None = None, sort: str | None = None

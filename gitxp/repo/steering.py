@@ -158,7 +158,7 @@ class Steering(Reading):
         from gitxp.query.index import Asked
 
         index = self._index()
-        fields = ["status", "started", "finished", "duration"]
+        fields = ["status", "started_at", "finished_at", "duration"]
         try:
             parse_operand(plan.metric, index.keys(), 0)
         except UsageError:  # no run has it yet

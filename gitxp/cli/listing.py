@@ -1,0 +1,156 @@
+"""What `gitxp list` says beside its table: what is left out, and the command that shows it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitxp.errors import UsageError
+from gitxp.render.measure import shorten, width_of, wrap
+from gitxp.render.safe import visible
+from gitxp.render.words import count_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitxp.listed import Choice, Groups
+    from gitxp.model import Page
+
+_NAMED = 3  # strange refs that are named; the others are counted
+_LONGEST_REF = 80
+
+
+class Asked(NamedTuple):
+    """What the command line asked for, by the names of its options; None where it says nothing."""
+
+    where: str | None
+    sort: str | None = None
+    columns: str | None = None
+    group_by: str | None = None
+    metric: str | None = None
+    best: str | None = None
+    per: str | None = None
+    pareto: str | None = None
+    archived: bool = False
+
+    def again(self) -> str:
+        """The command, to which an option is added that shows more."""
+        words = [] if self.where is None else [shlex.quote(self.where)]
+        if self.archived:
+            words.append("--all")
+        for name in ("sort", "columns", "group_by", "metric", "best", "per", "pareto"):
+            value = getattr(self, name)
+            if value:
+                words.append(f"--{name.replace('_', '-')}={shlex.quote(value)}")
+        return " ".join(["gitxp list", *words])
+
+    @property
+    def compared(self) -> dict[str, str | None]:
+        """What runs are sorted and chosen by."""
+        return {"sort": self.sort, "best": self.best, "per": self.per, "pareto": self.pareto}
+
+    def check(self, *, all_columns: bool, as_json: bool) -> None:
+        """Raise `UsageError` for options that do not go together."""
+        for first, second, why in (
+            ("group_by", "best", "Groups have their best beside them; --best KEY --per KEY shows the runs."),
+            ("group_by", "pareto", "Give one of them."),
+            ("best", "pareto", "--best is told by one key, --pareto by several."),
+            ("metric", "columns", "Both name the numbers of groups: give one of them."),
+        ):
+            if getattr(self, first) is not None and getattr(self, second) is not None:
+                raise UsageError(f"{_option(first)} and {_option(second)} exclude each other.", hint=why)
+        if self.per is not None and self.best is None:
+            raise UsageError("--per says of which runs the best are shown.", hint="--best metrics.acc --per group")
+        if self.metric is not None and self.group_by is None:
+            raise UsageError(
+                "--metric names the numbers of groups.",
+                hint="--group-by params.model --metric metrics.acc; --columns names those of a table of runs.",
+            )
+        if all_columns and self.group_by is not None:
+            raise UsageError("--all-columns and --group-by exclude each other.", hint="--metric names the numbers.")
+        if self.columns is not None and (all_columns or (as_json and self.group_by is None)):
+            other = "--all-columns" if all_columns else "--json"
+            raise UsageError(f"--columns and {other} exclude each other.", hint="--columns is for tables and --csv.")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def tell_nothing(hidden: int, asked: Asked, width: int | None, *, has_runs: bool) -> None:
+    """Say why there is no table."""
+    if hidden:
+        words = "All runs are archived" if asked.where is None else "Only archived runs answer to that"
+        tell(words, f"{asked.again()} --all", width)
+    elif not has_runs:
+        tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
+    else:
+        tell("No run answers to that. What there is", "gitxp list --all-columns", width)
+
+
+def tell_more(page: Page, asked: Asked, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
+    """Say what the table does not show, and how to see it; the file of values is `whole`."""
+    again = asked.again()
+    more = page.total - len(page.runs)
+    if more and not whole:
+        tell(f"… and {count_text(more, 'more run')}", f"{again} -n 0", width)
+    if page.hidden:
+        tell(f"… and {count_text(page.hidden, 'archived run')}", f"{again} --all", width)
+    if left_out:
+        tell(f"… and {count_text(len(left_out), 'more column')}", f"{again} {every}", width)
+
+
+def tell_choice(choice: Choice, width: int | None) -> None:
+    """Say how the runs were chosen, and how many could not be."""
+    ways = ", ".join(visible(measure.direction.words) for measure in choice.measures)
+    said = {measure.direction.is_said for measure in choice.measures}
+    why = "" if said == {True} else " (by name)" if said == {False} else " (by name, where you did not say)"
+    per = f" for each {', '.join(map(visible, choice.per))}" if choice.per else ""
+    words = f"{ways[:1].upper()}{ways[1:]}{why}{per}, of {count_text(choice.runs - choice.left_out, 'run')}"
+    if choice.left_out:
+        lacking = "it is" if len(choice.measures) == 1 else "one of them is"
+        words += f"; {count_text(choice.left_out, 'run')} left out, where {lacking} missing or nan"
+    _write([words], width)
+
+
+def tell_groups(groups: Groups, asked: Asked, left_out: Sequence[str], width: int | None, *, whole: bool) -> None:
+    """Say which way is better, what is left out, and how to see it."""
+    from gitxp.render.groups import measure_words
+
+    shown = [measure for measure in groups.measures if measure.title not in left_out]
+    if shown:
+        _write([measure_words(shown)], width)
+    nan = sum(summary.nan for group in groups.groups for summary in group.summaries)
+    if nan:
+        _write([f"{count_text(nan, 'value')} left out: nan"], width)
+    again = asked.again()
+    more = groups.total - len(groups.groups)
+    if more and not whole:
+        tell(f"… and {count_text(more, 'more group')}", f"{again} -n 0", width)
+    if groups.hidden:
+        tell(f"… and {count_text(groups.hidden, 'archived run')}", f"{again} --all", width)
+    if left_out:
+        tell(f"… and {count_text(len(left_out), 'more metric')}", f"{again} --json", width)
+
+
+def tell_strange(refs: Sequence[str], width: int | None) -> None:
+    """Say which refs stand where runs do and are none: somebody made them by hand."""
+    if refs:
+        named = ", ".join(shorten(visible(ref), _LONGEST_REF) for ref in refs[:_NAMED])
+        more = f" and {len(refs) - _NAMED:,} more" if len(refs) > _NAMED else ""
+        _write([f"Not listed, since they can be no runs: {named}{more}"], width)
+
+
+def tell(words: str, command: str, width: int | None) -> None:
+    """Say what there is besides, and the command that shows it: on a line of its own where both do not fit."""
+    line = f"{words}: {command}"
+    if width is None or width_of(line) <= width:
+        _write([line], None)
+    else:
+        _write([*wrap(f"{words}:", width), f"  {command}"], None)
+
+
+def _write(lines: Sequence[str], width: int | None) -> None:
+    fitted = lines if width is None else [piece for line in lines for piece in wrap(line, width)]
+    sys.stderr.write("".join(f"{line}\n" for line in fitted))
