@@ -56,6 +56,7 @@ FOUNDATION = {
     "light",
     "model",
     "names",
+    "pointer",
     "series",
     "sources",
 }
