@@ -7,11 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gitxp.capture.params.documents import find_keys
 from gitxp.model import DocumentChange, FileChange
 from gitxp.render.documents import render_documents
 from gitxp.render.measure import width_of
+from gitxp.render.safe import is_safe
 from gitxp.render.style import Style
 from terminal import Terminal
 
@@ -168,6 +171,22 @@ def test_names_and_values_are_safe_and_fit() -> None:
     assert row[1] != row[2]
     assert "  and 22 more" in text
     assert "  no value differs" in text
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+KEYS = st.dictionaries(TEXTS, st.tuples(st.none() | TEXTS | st.floats(), st.none() | TEXTS | st.integers()), max_size=6)
+
+
+@given(st.lists(st.tuples(TEXTS, KEYS), min_size=1, max_size=3), st.integers(24, 120))
+@settings(deadline=None, max_examples=40)
+def test_a_line_each_that_fits(files: list[tuple[str, dict[str, Any]]], width: int) -> None:
+    """Whatever keys and values are: a line for each file and each key below the headings, none wider than the terminal."""
+    from test_render_comparison import compared
+
+    changes = [FileChange(path, "M", document=DocumentChange(keys)) for path, keys in files]
+    lines = render_documents(changes, compared().runs, width=width, style=Style()).split("\n")[:-1]
+    assert len(lines) == 3 + sum(1 + max(1, len(keys)) for _, keys in files)
+    assert all(width_of(line) <= width and all(map(is_safe, line)) for line in lines)
 
 
 def test_find_keys_of_no_document() -> None:
