@@ -57,8 +57,8 @@ FOUNDATION = {
     "listed",
     "model",
     "names",
-    "pointer",
     "plots",
+    "pointer",
     "series",
     "sources",
 }

@@ -269,7 +269,7 @@ def test_a_series_without_points(repo: str) -> None:
     Factory(repo).make("run", metrics={"loss": summary([1])}, files={metric_path("loss"): ""})
     status, out, err = ask("plot", "loss", width=80)
     assert (status, err) == (0, "")
-    assert out.startswith(b"loss of run\n")
+    assert out.startswith(b"loss of run")
 
 
 def test_damaged_series(repo: str) -> None:

@@ -117,6 +117,14 @@ def test_a_small_picture() -> None:
     ]
 
 
+def test_a_long_title_leaves_room_for_what_x_is() -> None:
+    """A title that is too long is cut, and not what is said of the axes behind it."""
+    it = plot(curve([1, 2, 4]), y=Axis("loss", is_log=True))._replace(title="日本語 " * 30)
+    heading = drawn(it, 60)[0]
+    assert heading.endswith("… by step (y logarithmic)")
+    assert 58 <= width_of(heading) <= 60
+
+
 def test_in_ascii() -> None:
     """Where the encoding has no braille, stars and plain lines say the same."""
     lines = render_plot(plot(curve([0, 1, 2, 3, 4])), Room(20, 9, ascii_only=True), PLAIN)

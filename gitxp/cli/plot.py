@@ -103,9 +103,7 @@ def plot_command(
             assert chosen is not None
             metrics = _split(metric)
             how |= {"columns": _columns(terminal, in_terminal=not (output or as_json)), "group_by": group_by}
-            draw = repo.follow_plot if follow else repo.plot
-            found = draw(chosen, metrics, **how)
-            plots = iter(found) if follow else iter([found])  # type: ignore[arg-type, list-item]
+            plots = repo.follow_plot(chosen, metrics, **how) if follow else iter([repo.plot(chosen, metrics, **how)])
         if title:
             plots = (plot._replace(title=title) for plot in plots)
         if output is not None:
@@ -155,7 +153,7 @@ def _choose(
 def _split(metric: str) -> list[str]:
     from gitxp.query.expression import split_list
 
-    names = [_unquoted(part) for part in split_list(metric)]
+    names = [_unquoted(part.text) for part in split_list(metric)]
     if not names:
         raise UsageError("METRIC is empty.", hint="gitxp plot loss")
     return list(dict.fromkeys(names))

@@ -79,7 +79,7 @@ def render_plot(plot: Plot, room: Room, style: Style) -> str:
     lines.append(" " * gutter + corner + "".join(base))
     numbers, tells_x = _numbers_below(below, canvas.columns, plot.x)
     lines.append(" " * (gutter + 1) + numbers)
-    heading = style.paint(shorten(_title(plot, by_x=not tells_x), room.width), "heading")
+    heading = style.paint(_heading(plot, room.width, by_x=not tells_x), "heading")
     return "\n".join([heading, *lines, *legend]) + "\n"
 
 
@@ -92,10 +92,13 @@ def render_remarks(plot: Plot, width: int | None) -> str:
     )
 
 
-def _title(plot: Plot, *, by_x: bool) -> str:
+def _heading(plot: Plot, width: int, *, by_x: bool) -> str:
+    """The title, and behind it, where there is room for both, what x is and which axes are logarithmic."""
     logs = [name for name, axis in (("y", plot.y), ("x", plot.x)) if axis.is_log]
-    by = f" by {plot.x.title}" if by_x and not plot.is_scatter else ""
-    return visible(plot.title + by) + (f" ({' and '.join(logs)} logarithmic)" if logs else "")
+    by = f" by {visible(plot.x.title)}" if by_x and not plot.is_scatter else ""
+    about = by + (f" ({' and '.join(logs)} logarithmic)" if logs else "")
+    about = shorten(about, width // 2)
+    return shorten(visible(plot.title), width - width_of(about)) + about
 
 
 def _ink(number: int) -> str:

@@ -180,10 +180,10 @@ class _Read:
         by = None
         name = metric
         try:
-            series = self._repo.columns(run, metric)
+            series = self._repo.series_columns(run, metric)
             if self._wish.x not in {"step", "time"}:
                 name = self._wish.x.removeprefix("metrics.")
-                by = self._repo.columns(run, name)
+                by = self._repo.series_columns(run, name)
             start = parse_time(run.record["started_at"]) if "started_at" in run.record else 0.0
         except UsageError:
             self._missing.append(_Missing(run.name, name))

@@ -85,7 +85,7 @@ class Reading(Base):
             there = {*list_series(self._reader(), run.commit), *self._live_points(run)}
             for metric in metrics or sorted(there):
                 if metric in there:
-                    yield run.name, metric, self.columns(run, metric)
+                    yield run.name, metric, self.series_columns(run, metric)
 
     def get(self, text: str) -> Run:
         """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.
@@ -138,9 +138,9 @@ class Reading(Base):
 
         Raises `UsageError` where the run has no series of that name.
         """
-        return list(self.columns(run, metric))
+        return list(self.series_columns(run, metric))
 
-    def columns(self, run: Run, metric: str) -> Series:
+    def series_columns(self, run: Run, metric: str) -> Series:
         """The points of `series` as three arrays, `steps`, `times` and `values`: a sixth of the memory. Do not change them."""
         from gitxp.store.runs import read_series
 
