@@ -92,7 +92,7 @@ class Choosing(Reading):
         from gitxp.query.group_by import group_runs
         from gitxp.query.index import Asked
 
-        asked = Asked(where, None, archived, names)
+        asked = Asked(where, "", archived, names)
 
         def group(index: Index, known: Names) -> Groups:
             return group_runs(index, asked, known, by=by, metrics=metrics, sort=sort, limit=limit, most=most)
