@@ -41,7 +41,7 @@ class Pulled:
 
 
 class CopiedLarge(NamedTuple):
-    """Large files between this repository and the storage at `address`: how many were copied and were there already.
+    """Large files between this repository and a storage or remote, `address`: how many were copied and were there already.
 
     `failed` are those that could not be copied: the sha256 of each, and why.
     """
@@ -88,8 +88,10 @@ class Outgoing:
 class Pushed:
     """What came of a push: runs by their names here; `refused` with the words of the other side.
 
-    `large` is what came of their large files, where gitxp.yaml names a storage for them. `to` is what the other side is
-    called; where there are several, `others` are those after the first, and `error` is why one of them got nothing.
+    `large` is what came of their large files, where gitxp.yaml names a storage for them; `lacks_lfs` says that they are
+    there alone, since the remote has no LFS. Without a storage, `unsent` counts those that stayed here, since git-lfs
+    was not asked to upload them. `to` is what the other side is called; where there are several, `others` are those
+    after the first, and `error` is why one of them got nothing.
     """
 
     outgoing: Outgoing
@@ -97,6 +99,8 @@ class Pushed:
     moved: list[Going] = field(default_factory=list)
     refused: list[tuple[Going, str]] = field(default_factory=list)
     large: CopiedLarge | None = None
+    lacks_lfs: bool = False
+    unsent: int = 0
     to: str = ""
     others: list[Pushed] = field(default_factory=list)
     error: GitxpError | None = None

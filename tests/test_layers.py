@@ -56,6 +56,7 @@ FOUNDATION = {
     "listed",
     "model",
     "names",
+    "pointer",
     "series",
 }
 # What stands lower and is none of their business all the same.

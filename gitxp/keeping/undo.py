@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun
 from gitxp.format import RUN_REFS, Oid, RefName, format_time
 from gitxp.git.contents import check_objects
+from gitxp.git.lfs import find_store
 from gitxp.git.refs import Change, change_refs, list_refs
 from gitxp.keeping.lfs_trash import TakenOut, list_taken_out, put_back
-from gitxp.keeping.pointers import lfs_folder
 from gitxp.names import MAX_LENGTH, RunName
 from gitxp.store.archives import LIST_PATH, find_unheld
 from gitxp.store.removed import forget_removed
@@ -97,7 +97,7 @@ def find_taken_out(git: Git, common_dir: str) -> list[Undoable]:
     """The large files that `gitxp gc` took out and that are still in their trash, newest first."""
 
     def undo(taken: TakenOut) -> Undone:
-        put_back(common_dir, lfs_folder(git, common_dir), taken)
+        put_back(common_dir, find_store(git, common_dir), taken)
         return Undone(TAKEN_OUT, taken.at, large_files=len(taken.objects))
 
     return [Undoable(TAKEN_OUT, taken.at, (), partial(undo, taken)) for taken in list_taken_out(common_dir)]

@@ -53,9 +53,10 @@ def _stayed_lines(pulled: Pulled, where: str) -> Iterator[str]:
             yield f"{count_text(len(names), 'run')} that {before}: {_some(names)}{after}"
 
 
-def pulled_json(pulled: Pulled) -> dict[str, Any]:
-    """The same for programs."""
+def pulled_json(pulled: Pulled, large: Sequence[CopiedLarge] | None = None) -> dict[str, Any]:
+    """The same for programs; with what came of large files, where they were asked for."""
     return {
+        **({} if large is None else {"large": [large_json(one) for one in large]}),
         "created": pulled.created,
         "updated": pulled.updated,
         "merged": pulled.merged,
@@ -76,7 +77,15 @@ def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: b
         return
     if not quiet:
         yield from _sent_lines(pushed, visible(remote), dry_run=dry_run)
-    yield from large_lines(pushed.large, quiet=quiet)
+    if pushed.large is not None:
+        yield from large_lines(pushed.large, quiet=quiet)
+    if pushed.lacks_lfs and pushed.large is not None and not quiet:
+        yield f"{visible(remote)} has no LFS: large files are in {visible(pushed.large.address)} alone"
+    if pushed.unsent:
+        yield (
+            f"{count_text(pushed.unsent, 'large file')} stayed here, of which {visible(remote)} has pointers: let git-lfs "
+            "upload them (git lfs install), or name a storage in gitxp.yaml"
+        )
     yield from _kept_lines(pushed, visible(remote), dry_run=dry_run)
     told = (
         *(pushed.made, pushed.moved, pushed.refused),
@@ -156,6 +165,8 @@ def _pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:
         "newer": plan.newer,
         "gone": plan.gone,
         "large": pushed.large and large_json(pushed.large),
+        "lacks_lfs": pushed.lacks_lfs,
+        "unsent": pushed.unsent,
         "unrelated": plan.fetch_first,
         "same": plan.same,
     }
@@ -167,10 +178,8 @@ def large_json(large: CopiedLarge) -> dict[str, Any]:
     return {"address": large.address, "copied": large.copied, "there": large.there, "failed": failed}
 
 
-def large_lines(large: CopiedLarge | None, *, quiet: bool = False) -> Iterator[str]:
+def large_lines(large: CopiedLarge, *, quiet: bool = False) -> Iterator[str]:
     """What came of large files."""
-    if large is None:
-        return
     if large.copied and not quiet:
         yield f"{count_text(large.copied, 'large file')} copied, with {visible(large.address)}"
     for oid, reason in large.failed[:_NAMED]:

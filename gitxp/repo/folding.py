@@ -67,13 +67,15 @@ class Folding(Sharing):
     ) -> FoldedThere:
         """Do what was planned: archives go, and the refs that they cover are deleted there, each if it is what it was.
 
-        Nothing is deleted unless the archives are there. For `allow_storage`, see `push`. Raises `SecretsFound` where something of what would go looks like a
-        secret, `GitFailed` where the remote cannot be reached; then nothing was done.
+        Nothing is deleted unless the archives are there. For large files, `allow_storage` and `NoLfs`, see `push`. Raises
+        `SecretsFound` where something of what would go looks like a secret, `GitFailed` where the remote cannot be reached;
+        then nothing was done.
         """
-        from gitxp.errors import SecretsFound
+        from gitxp.errors import NoLfs, SecretsFound
         from gitxp.exchange import Going, Outgoing
         from gitxp.sharing.folded_there import fold_there
 
+        stored = None
         if plan.going:
             outgoing = Outgoing([Going(name, name, plan.archives[name]) for name in plan.going])
             outgoing.there = list(plan.tips_there)
@@ -82,8 +84,13 @@ class Folding(Sharing):
                     "Nothing was pushed: something in these archives looks like a secret.",
                     hint=f"See what, and send it if you want: gitxp push {plan.remote.label} --force-secrets",
                 )
-            self._store_large(plan.remote, outgoing, lambda *_: None, allow_storage)
-        return fold_there(self._network(), plan, said)
+            stored = self._store_large(plan.remote, outgoing, lambda *_: None, allow_storage)
+        try:
+            return fold_there(self._network(), plan, said)
+        except NoLfs:  # nothing was done: archives go first, and they alone bring anything
+            if stored is None:
+                raise
+            return fold_there(self._connected().without_upload(), plan, said)
 
     def _lines_of(self, runs: Sequence[Run]) -> list[Line]:
         ids = {run.id for run in runs}

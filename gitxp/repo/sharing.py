@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
@@ -13,11 +11,10 @@ if TYPE_CHECKING:
     from gitxp.errors import SecretsFound
     from gitxp.exchange import CopiedLarge, Outgoing, Pulled, Pushed, RemoteOutline
     from gitxp.format import Oid
-    from gitxp.git.lfs import Pointer
-    from gitxp.git.program import Git
     from gitxp.git.remote import Remote
     from gitxp.leaving import Leaving
     from gitxp.model import Run
+    from gitxp.pointer import Pointer
     from gitxp.sharing.pull import Wishes
     from gitxp.sharing.store import Copied
 
@@ -181,11 +178,13 @@ class Sharing(Base):
         is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
         there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
         an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
-        remembered. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and merges
-        nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would push to
-        several addresses, each is asked and told by itself, the result has what came of the `others`, and an `error` in
-        place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
-        `force_secrets`; `GitFailed` where the remote cannot be asked. Then nothing went.
+        remembered. Where git-lfs has its hook in this clone, it uploads them to the remote as well; if that has no LFS, the
+        storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
+        merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would
+        push to several addresses, each is asked and told by itself, the result has what came of the `others`, and an
+        `error` in place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
+        `force_secrets`; `NoLfs` where git-lfs is to upload large files to a remote without LFS, and no storage is named;
+        `GitFailed` where the remote cannot be asked. Then nothing went.
         """
         from gitxp.errors import GitxpError
         from gitxp.exchange import Outgoing, Pushed
@@ -241,20 +240,32 @@ class Sharing(Base):
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
         result.large = self._store_large(remote, result.outgoing, storing, allow_storage)
+        if result.large is None:
+            result.unsent = self._count_unsent(remote, result.outgoing, verify=verify)
         doing(f"Preparing {len(result.outgoing.going):,} refs")
         self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
     def _send(self, remote: Remote, outgoing: Outgoing, result: Pushed, said: Said, *, verify: bool) -> None:
         """Send what is to go; where somebody else pushed meanwhile, what that changes is found out and sent again."""
+        from gitxp.errors import NoLfs
         from gitxp.format import RUN_REFS
         from gitxp.git.remote import push
         from gitxp.sharing.push import sort_pushed
 
         options = () if verify else ("--no-verify",)
+        git = self._network()
         for attempt in range(_ATTEMPTS):
             tips = {going.there: going.tip for going in outgoing.going}
-            told = sort_pushed(outgoing, push(self._network(), remote, tips, said, options), RUN_REFS)
+            try:
+                refs = push(git, remote, tips, said, options)
+            except NoLfs:
+                if result.large is None or result.lacks_lfs:
+                    raise
+                result.lacks_lfs = True
+                git = self._connected().without_upload()
+                refs = push(git, remote, tips, said, options)
+            told = sort_pushed(outgoing, refs, RUN_REFS)
             result.made += told.made
             result.moved += told.moved
             late = [going.name for going, words in told.refused if _is_late(words) and attempt + 1 < _ATTEMPTS]
@@ -347,18 +358,51 @@ class Sharing(Base):
         runs: Sequence[Run],
         storing: Callable[[str, int, int], None] = _no_storing,
         allow_storage: Callable[[str], bool] = refuse_storage,
-    ) -> CopiedLarge | None:
-        """Bring the large files of runs here that are not, from the storage that gitxp.yaml names; None where it names none.
+        *,
+        remote: Remote | None = None,
+        said: Said = _nothing,
+    ) -> list[CopiedLarge]:
+        """Bring the large files of runs here that are not: from the storage that gitxp.yaml names, the rest from a remote.
 
-        For `storing` and `allow_storage`, see `push`. Raises `ConfigError` for an address that gitxp.yaml may not name,
-        `UsageError` for one that is not allowed, `GitxpError` where the storage cannot be opened.
+        What came of each place that was asked; empty where there is neither a storage nor git-lfs, which asks the remote.
+        `storing` is told the place, how many they are, and their bytes; for `allow_storage`, see `push`. Raises
+        `ConfigError` for an address that gitxp.yaml may not name, `UsageError` for one that is not allowed, `GitxpError`
+        where the storage cannot be opened.
         """
         from gitxp.git.large_files import find_pointers
+        from gitxp.git.lfs_remote import has_program
         from gitxp.sharing.store import download
 
         store = self._large_store()
-        found = {pointer for run in runs for pointer in find_pointers(self.git, run.commit).values()}
-        return self._exchange_large(download, [p for p in found if store.find(p) is None], storing, allow_storage)
+        found = {run.commit: find_pointers(self.git, run.commit).values() for run in runs}
+        missing = {pointer for pointers in found.values() for pointer in pointers if store.find(pointer) is None}
+        stored = self._exchange_large(download, missing, storing, allow_storage)
+        left = {pointer for pointer in missing if store.find(pointer) is None}
+        if remote is None or not has_program(self.git) or (stored and not left):
+            return [stored] if stored else []
+        wanted = [(commit, [p for p in pointers if p in left]) for commit, pointers in found.items()]
+        fetched = self._fetch_from_remote(remote, [item for item in wanted if item[1]], storing, said)
+        # of what neither has, the one that was asked last tells why
+        return [stored._replace(failed=()), fetched] if stored else [fetched]
+
+    def _fetch_from_remote(
+        self,
+        remote: Remote,
+        wanted: Sequence[tuple[str, Sequence[Pointer]]],
+        storing: Callable[[str, int, int], None],
+        said: Said,
+    ) -> CopiedLarge:
+        from gitxp.exchange import CopiedLarge
+        from gitxp.git.addresses import hide_credentials
+        from gitxp.git.lfs_remote import fetch_objects
+
+        pointers = {pointer for _, some in wanted for pointer in some}
+        if not pointers:
+            return CopiedLarge(remote.label, 0, 0)
+        storing(remote.label, len(pointers), sum(pointer.size for pointer in pointers))
+        failed = fetch_objects(self._network(), self._large_store(), remote, wanted, said)
+        reasons = tuple((pointer.oid, hide_credentials(reason)) for pointer, reason in failed)
+        return CopiedLarge(remote.label, len(pointers) - len(reasons), 0, reasons)
 
     def _store_large(
         self,
@@ -367,14 +411,26 @@ class Sharing(Base):
         storing: Callable[[str, int, int], None],
         allow_storage: Callable[[str], bool],
     ) -> CopiedLarge | None:
-        from gitxp.git.large_files import reachable_pointers
         from gitxp.sharing.store import upload
 
         if not self.config.storage:
             return None
+        return self._exchange_large(upload, self._outgoing_pointers(remote, outgoing), storing, allow_storage)
+
+    def _count_unsent(self, remote: Remote, outgoing: Outgoing, *, verify: bool) -> int:
+        """How many large files stay here, since git-lfs has no hook in this clone, or is passed over."""
+        from gitxp.git.lfs_remote import SKIP_UPLOAD, has_hook
+
+        git, store = self._network(), self._large_store()
+        if not store.is_begun() or (verify and has_hook(git) and not git.environ.keys() & SKIP_UPLOAD.keys()):
+            return 0
+        return sum(store.find(pointer) is not None for pointer in self._outgoing_pointers(remote, outgoing))
+
+    def _outgoing_pointers(self, remote: Remote, outgoing: Outgoing) -> set[Pointer]:
+        from gitxp.git.large_files import reachable_pointers
+
         tips = [going.tip for going in outgoing.going]
-        pointers = reachable_pointers(self.git, tips, self._tips_there(remote, outgoing))
-        return self._exchange_large(upload, pointers, storing, allow_storage)
+        return reachable_pointers(self.git, tips, self._tips_there(remote, outgoing))
 
     def _exchange_large(
         self,
@@ -459,9 +515,6 @@ class Sharing(Base):
         removed = () if everything else read_removed(self.location.common_dir)
         folded = {run.name: run.commit for run in self._index().tips() if run.is_folded}
         return Wishes(frozenset(line.id for line in removed), frozenset(wanted), folded=folded)
-
-    def _network(self) -> Git:
-        return self._git_here().networked(interactive=sys.stderr is not None and sys.stderr.isatty())
 
 
 # What git and hosts say of a ref that somebody else moved or made meanwhile.
