@@ -127,6 +127,8 @@ def test_which_way_is_better_is_said() -> None:
     """A sign is what somebody said, and a name alone decides by itself."""
     measures = [Measure(f"metrics.{text}", parse_direction(text)) for text in ("loss", "acc", "-f1")]
     assert measure_words(measures) == "Better: less loss, more acc (by name); less f1 (as you said)"
+    many = [Measure(f"metrics.m{i}", parse_direction(f"m{i}")) for i in range(1500)]
+    assert measure_words(many).endswith("more m7 and 1,492 more (by name)")
 
 
 @pytest.mark.parametrize(

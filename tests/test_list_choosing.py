@@ -296,3 +296,15 @@ def test_the_same_from_python(runs: Factory) -> None:
         assert repo.groups("lr", sort="-runs").groups[0].runs == 6
         with pytest.raises(UsageError, match="one key"):
             repo.best("acc,duration")
+
+
+@pytest.mark.usefixtures("runs")
+def test_groups_of_runs_with_thousands_of_metrics(gitxp: Gitxp, runs: Factory) -> None:
+    """JSON has them all; a table has a hundred at most, and says how many there are besides."""
+    runs.make("many", params={"model": "many"}, metrics={f"m{i}": summary(i) for i in range(2500)})
+    groups = json.loads(gitxp("list", "--group-by", "model", "--json").stdout)
+    (many,) = [group for group in groups if group["keys"]["params.model"] == "many"]
+    assert {key: value["best"] for key, value in many["values"].items()} == {f"metrics.m{i}": i for i in range(2500)}
+    answer = gitxp("list", "--group-by", "model", "--csv")
+    assert answer.stdout.split("\n")[0].count(".mean") == 100
+    assert "… and 2,402 more metrics" in answer.stderr

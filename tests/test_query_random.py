@@ -288,7 +288,7 @@ def test_the_best_the_front_and_groups_are_those_of_the_records(
         assert chosen.names[0] == first
 
     sort = f"{'-' if descending else ''}{_way(asked[0])[0]}.best"
-    told = group_runs(index, Asked(where), known, by=",".join(by), metrics=",".join(asked), sort=sort)
+    told = group_runs(index, Asked(where, ""), known, by=",".join(by), metrics=",".join(asked), sort=sort)
     assert (told.runs, told.total) == (len(sound), len(groups))
     expected = sorted(groups, key=lambda group: [group_rank(value) for value in group[0]])
     tops = [summed(members, operands[0], NOW, is_less=are_less[0]).best for _, members in expected]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NEWEST = 20
 _MEASURE = 12  # columns of a terminal that the numbers of one metric take at least
-_MOST_MEASURES = 100
+_MOST_MEASURES = 100  # in a table; JSON has all
 
 
 @click.command("list", short_help="The runs side by side: all, or those of which something is true.")
@@ -106,7 +106,7 @@ def list_command(
 def _list_groups(asked: Asked, by: str, limit: int | None, form: str, terminal: Terminal) -> None:
     metrics = asked.metric if asked.metric is not None else asked.columns
     width = terminal.width if not form else None
-    most = _MOST_MEASURES if width is None else max(1, width // _MEASURE)
+    most = None if form == "json" else _MOST_MEASURES if width is None else max(1, width // _MEASURE)
     with open_repo() as repo:
         groups = repo.groups(by, metrics, limit, where=asked.where, sort=asked.sort, archived=asked.archived, most=most)
         has_runs = bool(groups.groups or groups.hidden) or _has_runs(repo)

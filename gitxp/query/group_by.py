@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitxp.query.tree import Arithmetic
 
 _AT_ONCE = 200_000  # values that are in memory together
+_MOST_COLUMNS = 200  # of one question: sqlite gives rows of 2,000
 _RUNS = "runs"
 
 
@@ -130,7 +131,7 @@ def _parse_measure(part: Part, skip: int, name: str | None, known: Names, now: f
 
 def _add(index: Index, asked: Asked, grouping: Grouping, wanted: Sequence[Wanted], runs: int) -> None:
     """Sum up these measures, as many at a time as memory should hold."""
-    size = max(1, _AT_ONCE // max(runs, 1))
+    size = min(_MOST_COLUMNS, max(1, _AT_ONCE // max(runs, 1)))
     for begin in range(0, len(wanted), size):
         batch = wanted[begin : begin + size]
         values = index.values(asked, [one.operand for one in batch])

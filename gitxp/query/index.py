@@ -61,7 +61,7 @@ class Tip(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What is asked of runs: an expression (None: all of them), an order, whether archived ones count, among which `names`."""
+    """What is asked of runs: an expression (None: all of them), an order (None: the newest first, "": any), whether archived ones count, among which `names`."""
 
     where: str | None = None
     order: str | None = None

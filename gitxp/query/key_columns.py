@@ -8,6 +8,7 @@ from gitxp.errors import UsageError
 from gitxp.listed import KeyColumn
 from gitxp.query.expression import parse_order, parse_part, split_list
 from gitxp.query.measures import parse_keys, parse_measures
+from gitxp.query.source import QueryError
 from gitxp.query.tree import Key
 
 if TYPE_CHECKING:
@@ -57,6 +58,17 @@ def parse_compared(asked: Compared, names: Names, now: float) -> list[tuple[str,
         operand = order.operand
         pairs.append((operand.title if isinstance(operand, Key) else part.text.removeprefix("-"), operand))
     return list({repr(operand): (title, operand) for title, operand in pairs}.values())
+
+
+def find_compared(asked: Compared, names: Names) -> list[KeyColumn] | None:
+    """The columns of `parse_compared` where these names and the records say all of it; None where the index is needed."""
+    try:
+        pairs = parse_compared(asked, names, 0.0)
+    except QueryError:
+        return None
+    if not all(_is_recorded(operand) for _, operand in pairs):
+        return None
+    return make_columns(pairs, lambda _: ())
 
 
 def make_columns(pairs: Sequence[tuple[str, Key | Arithmetic]], ask: Ask) -> list[KeyColumn]:

@@ -34,7 +34,7 @@ _MOST_PACKAGES = 10_000  # of one environment
 
 
 class Question(NamedTuple):
-    """Which runs (`where`, an expression; None: all), in which `order` (None: the newest first), and from which `now` times are seen.
+    """Which runs (`where`, an expression; None: all), in which `order` (None: the newest first, "": any), and from which `now` times are seen.
 
     Runs that were archived count only with `archived`, and only those of `names`, where there are any; `latest` is the last
     moment at which a run may say that it began.
@@ -74,15 +74,16 @@ def search(
         return []
     which = _which(translation, question, names)
     operands = [parse_operand(text, names, question.now) if isinstance(text, str) else text for text in wanted]
-    order = NEWEST
+    order = f"ORDER BY {NEWEST}"
     if question.order is not None:
-        order = translation.order(parse_order(question.order, names, question.now))
+        orders = parse_order(question.order, names, question.now)
+        order = f"ORDER BY {translation.order(orders)}" if orders else ""
     if len(operands) > _MOST_VALUES:
         raise UsageError(f"{len(operands):,} keys are asked for, and {_MOST_VALUES:,} are the most.")
     columns = ", ".join(["refs.name", "refs.hidden", *map(translation.exact, operands)])
     _prepare(database, translation)
     rows = database.execute(
-        f"SELECT {columns} FROM {translation.tables} WHERE {which} ORDER BY {order}", translation.values
+        f"SELECT {columns} FROM {translation.tables} WHERE {which} {order}", translation.values
     ).fetchall()
     if not rows:
         return []

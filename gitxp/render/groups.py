@@ -28,6 +28,7 @@ _WIDEST_HEADING = 24
 _LONGEST = 1000  # characters of a value that are looked at
 _SHORTEST_HEADING = 14
 _SHORTEST = 8  # of the values of a key that are text
+_MOST_NAMED = 8  # measures of which is told which way is better
 _DIGITS = 2  # of a standard deviation
 
 
@@ -94,7 +95,8 @@ def measure_words(measures: Sequence[Measure]) -> str:
         of = [measure.direction for measure in measures if measure.direction.is_said is is_said]
         ways = [f"{'less' if one.is_less else 'more'} {_heading(one.key)}" for one in of]
         if ways:
-            parts.append(f"{', '.join(ways)} ({why})")
+            more = f" and {len(ways) - _MOST_NAMED:,} more" if len(ways) > _MOST_NAMED else ""
+            parts.append(f"{', '.join(ways[:_MOST_NAMED])}{more} ({why})")
     return f"Better: {'; '.join(parts)}"
 
 

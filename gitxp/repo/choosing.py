@@ -92,7 +92,7 @@ class Choosing(Reading):
         from gitxp.query.group_by import group_runs
         from gitxp.query.index import Asked
 
-        asked = Asked(where, None, archived, names)
+        asked = Asked(where, "", archived, names)
 
         def group(index: Index, known: Names) -> Groups:
             return group_runs(index, asked, known, by=by, metrics=metrics, sort=sort, limit=limit, most=most)
@@ -124,11 +124,14 @@ class Choosing(Reading):
         pareto: str | None = None,
     ) -> list[KeyColumn]:
         """Columns for a table of these runs: of the keys that they are sorted and chosen by."""
-        from gitxp.query.key_columns import Compared, parse_compared
+        from gitxp.query.key_columns import Compared, find_compared, parse_compared
 
         asked = Compared(sort, best, per, pareto)
         if not any(asked):
             return []
+        found = find_compared(asked, _names_of(runs))
+        if found is not None:
+            return found
         return self._columns(lambda names, now: parse_compared(asked, names, now), runs, [], *asked)
 
     def _columns(
@@ -143,11 +146,10 @@ class Choosing(Reading):
         from gitxp.query.index import Asked
         from gitxp.query.key_columns import make_columns
 
+        here = _names_of(runs)
+
         def find(index: Index, known: Names) -> list[KeyColumn]:
-            names = Names(
-                {*known.params, *(name for run in runs for name in run.params)},
-                {*known.metrics, *(name for run in runs for name in run.record.get("metrics") or ())},
-            )
+            names = Names({*known.params, *here.params}, {*known.metrics, *here.metrics})
             asked = Asked(archived=True, names=[run.name for run in runs])
             return make_columns(parse(names, index.now()), lambda operands: index.values(asked, operands))
 
@@ -169,3 +171,13 @@ class Choosing(Reading):
                 check_grammar(*texts)
                 index.values(asked, ())
                 return nothing
+
+
+def _names_of(runs: Sequence[Run]) -> Names:
+    """The names of the parameters and metrics that these runs have."""
+    from gitxp.query.fields import Names
+
+    return Names(
+        {name for run in runs for name in run.params},
+        {name for run in runs for name in run.record.get("metrics") or ()},
+    )

@@ -40,12 +40,12 @@ class Reading(Base):
         A run that is running here has the metrics that it logged so far, unless there are hundreds of thousands of
         points; an expression sees those that were committed.
         """
-        if where is None and sort is None:
+        if where is None and not sort:
             page = self._index().newest(limit, archived=archived)
         else:
             from gitxp.query.index import Asked
 
-            page = self._index().search(Asked(where, sort, archived), limit)
+            page = self._index().search(Asked(where, sort or None, archived), limit)
         if not any(run.status == RUNNING for run in page.runs):
             return page
         from dataclasses import replace
@@ -66,7 +66,7 @@ class Reading(Base):
         """The names of the runs of `runs`, without reading their records. Raises `UsageError`."""
         from gitxp.query.index import Asked
 
-        return [found.name for found in self._index().values(Asked(where, sort, archived), ())]
+        return [found.name for found in self._index().values(Asked(where, sort or None, archived), ())]
 
     def read(self, names: Sequence[RunName]) -> list[Run]:
         """The runs of exactly these names, in their order, as the index knows them. `UnknownRun` where one is gone."""
