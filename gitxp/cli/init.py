@@ -26,6 +26,7 @@ def init_command(*, terminal: Terminal) -> int:
     \b
     Examples:
       gitxp init
+      gitxp init && git add gitxp.yaml
     """  # noqa: D301  (click wants the backspace itself)
     with open_repo() as repo:
         path = repo.init()

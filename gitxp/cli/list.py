@@ -27,7 +27,7 @@ _NAMED = 3  # strange refs that are named; the others are counted
 _LONGEST_REF = 80
 
 
-@click.command("list", short_help="The runs side by side: all, or those of which something is true.")
+@click.command("list", short_help="The runs side by side, or those that a question means.")
 @click.argument("words", metavar="[WHERE]", nargs=-1)
 @click.option("--sort", metavar="KEY,…", help="In this order; -KEY turns it round. [default: the newest first]")
 @click.option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from gitxp.cli.annotating import annotate
 from gitxp.cli.repository import open_repo
@@ -27,6 +28,13 @@ class _Signs(click.Command):
             is_change = word[:1] == "-" and word[:2] != "--" and len(word) > 1 and word not in options
             words.append(f"{_MINUS}{word[1:]}" if is_change else word)
         return super().parse_args(ctx, words)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The options, and the tags to take away."""
+        from gitxp.cli.completed import find_tags
+
+        items = super().shell_complete(ctx, incomplete)
+        return items if incomplete.startswith("--") else [*(CompletionItem(f"-{tag}") for tag in find_tags()), *items]
 
 
 _MINUS = "\0"  # stands for the sign while click looks at the words: no argument has it

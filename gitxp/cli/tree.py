@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NEWEST = 50
 
 
-@click.command("tree", short_help="Runs as they grew out of one another, with what changed and what it gained.")
+@click.command("tree", short_help="Runs as they grew out of one another, and what each gained.")
 @click.argument("runs", metavar="[RUN]…", nargs=-1)
 @click.option("--where", metavar="EXPR", help="Only runs of which this is true, as in 'gitxp list'.")
 @click.option(
