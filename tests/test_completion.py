@@ -15,11 +15,12 @@ from gitxp.cli.app import cli
 from gitxp.cli.completed import FILES, FINDERS, FREE
 from gitxp.cli.completing import complete
 from gitxp.cli.shell_words import quote_rest, split_line
-from run_fixtures import factory  # noqa: F401
 from screen import ask
 
 if TYPE_CHECKING:
     from run_factory import Factory
+
+pytest_plugins = ("run_fixtures",)
 
 HOSTILE = (
     "$(touch PWNED)",
@@ -53,7 +54,7 @@ def in_question(text: str) -> list[str]:
 
 
 @pytest.fixture
-def runs(factory: Factory) -> Factory:  # noqa: F811
+def runs(factory: Factory) -> Factory:
     """Three runs, the newest first: calm-otter, calm-fox, bold-elk."""
     factory.make("bold-elk", params={"opt": "adam", "lr": 0.1}, metrics={"loss": {"last": 0.5}}, group="sweep one")
     factory.make("calm-fox", params={"opt": "sgd", "lr": 0.2}, metrics={"loss": {"last": 0.4}}, status="failed")
@@ -181,7 +182,7 @@ def test_another_folder_is_looked_into(runs: Factory, tmp_path: Path, monkeypatc
     assert offered(f"gitxp -C {runs.path} show bo") == ["bold-elk"]
 
 
-def test_an_index_is_never_built_for_long(factory: Factory) -> None:  # noqa: F811
+def test_an_index_is_never_built_for_long(factory: Factory) -> None:
     """Names come from the refs where the index would have to read more than a few runs, and then it is not made."""
     factory.make_many(300)
     index = Path(factory.path) / ".git" / "gitxp" / "index.sqlite"
@@ -194,7 +195,7 @@ def test_an_index_is_never_built_for_long(factory: Factory) -> None:  # noqa: F8
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database at all", b"SQLite format 3\0" + b"\xff" * 4000])
-def test_a_damaged_index_is_no_error(factory: Factory, damage: bytes) -> None:  # noqa: F811
+def test_a_damaged_index_is_no_error(factory: Factory, damage: bytes) -> None:
     """Names are offered, and nothing is said, whatever lies where the index should be."""
     factory.make_many(300)
     index = Path(factory.path) / ".git" / "gitxp" / "index.sqlite"
@@ -207,7 +208,7 @@ def test_a_damaged_index_is_no_error(factory: Factory, damage: bytes) -> None:  
     assert ask("completion", "bash", "gitxp list 'lo", "lo").err == ""
 
 
-def test_a_run_that_has_not_ended_is_left_alone(factory: Factory) -> None:  # noqa: F811
+def test_a_run_that_has_not_ended_is_left_alone(factory: Factory) -> None:
     """No run is recovered by a key: that writes commits."""
     factory.make("gone", status="running")
     live = Path(factory.path) / ".git" / "gitxp" / "live" / "gone"
@@ -217,7 +218,7 @@ def test_a_run_that_has_not_ended_is_left_alone(factory: Factory) -> None:  # no
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_bash_reads_what_was_offered_and_no_more(factory: Factory, text: str) -> None:  # noqa: F811
+def test_bash_reads_what_was_offered_and_no_more(factory: Factory, text: str) -> None:
     """A word that completion puts on the line is, for bash, exactly that text, in each kind of quotes."""
     factory.make("a-run", group=text)
     for opened, closed in (("", ""), ("'", "'"), ('"', '"')):
@@ -236,7 +237,7 @@ def test_bash_reads_what_was_offered_and_no_more(factory: Factory, text: str) ->
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize("text", UNSAFE)
-def test_what_no_terminal_may_see_is_not_offered(factory: Factory, text: str, shell: str) -> None:  # noqa: F811
+def test_what_no_terminal_may_see_is_not_offered(factory: Factory, text: str, shell: str) -> None:
     """Names with control, bidi or invisible characters are left out, and descriptions have them escaped."""
     command = ["python", text]
     factory.make("a-run", group=text, params={f"{text}x": 1, "sound": 2}, files={f"{text}.py": "1"}, command=command)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from run_fixtures import factory  # noqa: F401
 from terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from run_factory import Factory
+
+pytest_plugins = ("run_fixtures",)
 
 SHELLS = ("bash", "zsh", "fish")
 COMMANDS = {
@@ -65,7 +66,7 @@ class Shell:
 
 
 @pytest.fixture(params=SHELLS)
-def shell(request: pytest.FixtureRequest, factory: Factory, tmp_path: Path, seal: Path) -> Iterator[Shell]:  # noqa: F811
+def shell(request: pytest.FixtureRequest, factory: Factory, tmp_path: Path, seal: Path) -> Iterator[Shell]:
     """Each shell that is installed, in the test's repository."""
     name = request.param
     if shutil.which(name) is None:
@@ -81,7 +82,7 @@ def shell(request: pytest.FixtureRequest, factory: Factory, tmp_path: Path, seal
         yield Shell(name, terminal)
 
 
-def test_tab_completes(shell: Shell, factory: Factory) -> None:  # noqa: F811
+def test_tab_completes(shell: Shell, factory: Factory) -> None:
     """Commands, runs, questions, orders, paths with spaces and groups are completed, and reach the command as they are."""
     factory.make("bold-elk", params={"opt": "adam"}, metrics={"loss": {"last": 0.5}}, group="my group")
     factory.make("calm-otter", files={"src/a b.py": "1", "train.py": "2"}, params={"opt": "adam"})
@@ -97,7 +98,7 @@ def test_tab_completes(shell: Shell, factory: Factory) -> None:  # noqa: F811
     shell.offers("gitxp show ", "calm-otter", "bold-elk")
 
 
-def test_the_users_command_is_completed_as_without_gitxp(shell: Shell, factory: Factory) -> None:  # noqa: F811
+def test_the_users_command_is_completed_as_without_gitxp(shell: Shell, factory: Factory) -> None:
     """Behind `gitxp run COMMAND`, files are the shell's."""
     del factory
     assert shell.complete("gitxp run cat trai") == "train.py"
@@ -106,7 +107,7 @@ def test_the_users_command_is_completed_as_without_gitxp(shell: Shell, factory: 
 HOSTILE = ("a$(touch PWNED)", "b`touch PWNED`", "c; touch PWNED;", "d' y", 'e" y', "f* [a] ~ #", "g&& touch PWNED")
 
 
-def test_hostile_names_are_only_text(shell: Shell, factory: Factory) -> None:  # noqa: F811
+def test_hostile_names_are_only_text(shell: Shell, factory: Factory) -> None:
     """What comes from a run is not executed, neither by Tab nor by Return, and reaches the command as it is."""
     for number, text in enumerate(HOSTILE):
         command = ["python", text, "%F{red}", "\x1b[31m"]
@@ -117,5 +118,5 @@ def test_hostile_names_are_only_text(shell: Shell, factory: Factory) -> None:  #
     assert shell.complete("gitxp group @ 'a") == HOSTILE[0]
     assert shell.complete('gitxp group @ "b') == HOSTILE[1]
     shell.offers("gitxp show run-", "run-1")
-    shell.offers("gitxp list --sort ", "touch PWNED")
+    shell.offers("gitxp list --sort ", "PWNED")
     assert not (Path(factory.path) / "PWNED").exists()

@@ -162,7 +162,11 @@ def cli(context: click.Context, folders: Sequence[str]) -> None:
                 f"Cannot go to {folder!r}: {error.strerror}.", hint="-C wants a folder that is there."
             ) from error
     if context.invoked_subcommand is None:
-        click.echo(context.get_help(), err=True)
+        from gitxp.cli.first_use import tell_beginner
+        from gitxp.cli.terminal import Terminal
+
+        if not tell_beginner(Terminal().width):
+            click.echo(context.get_help(), err=True)
         context.exit(UsageError.exit_code)
 
 

@@ -18,7 +18,7 @@ from gitxp.cli.completed_keys import key_items
 from gitxp.cli.completed_question import complete_question
 from gitxp.errors import GitxpError
 from gitxp.format import ARTIFACTS_FOLDER
-from gitxp.query.fields import FIELDS, Names
+from gitxp.query.fields import FIELDS
 from gitxp.render.words import age_text
 
 if TYPE_CHECKING:
@@ -192,21 +192,6 @@ def _listed(finder: Callable[[Place], Iterable[Item]]) -> Callable[[Place], Iter
     return find
 
 
-def _columns(place: Place) -> Iterator[Item]:
-    """Columns, whose names are not read as expressions are."""
-    from gitxp.render.columns import own_columns
-
-    with open_glance() as opened:
-        names = opened[1].keys() if opened else Names()
-    own = own_columns()
-    is_full = place.text.startswith(("params.", "metrics."))
-    for kind, those, others in (("metrics", names.metrics, names.params), ("params", names.params, names.metrics)):
-        for name in sorted(those):
-            is_clear = not is_full and name not in others and name not in own
-            yield CompletionItem(name if is_clear else f"{kind}.{name}", help=kind.removesuffix("s"))
-    yield from (CompletionItem(name, help="of gitxp") for name in own)
-
-
 def _metrics(place: Place) -> Iterator[Item]:
     del place
     with open_glance() as opened:
@@ -255,9 +240,8 @@ FILES = frozenset({"DEST", "DIR", "FILE", "PATH", "[-- CHANGED ARGUMENTS…]"})
 FINDERS: dict[str, Callable[[Place], Iterable[Item]]] = {
     **dict.fromkeys(("A", "B", "RUN", "[RUN]", "[RUN]…", "RUN…", "[RUN…]", "RUN… [TEXT]"), _runs),
     **dict.fromkeys(("EXPR", "[WHERE]"), _where),
-    "KEY,…": _listed(_key),
+    **dict.fromkeys(("C,…", "KEY,…"), _listed(_key)),
     **dict.fromkeys(("PATH", "[-- PATH…]"), _paths),
-    "C,…": _listed(_columns),
     "GROUP": _groups,
     "KEY": _key,
     "METRIC[:max|:min]": _best,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.first_use import tell_first
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -108,7 +109,10 @@ def list_command(
         listing = rendering.render_csv(page.runs, wish, now=now, safe=terminal.is_terminal)
         terminal.print_exact([listing.text])
     elif not page.runs:
-        _tell_nothing(page, again, terminal.width, is_asked=bool(words), has_runs=has_runs)
+        if has_runs:
+            _tell_nothing(page, again, terminal.width, is_asked=bool(words))
+        else:
+            tell_first(repo, terminal.width)
         return
     elif as_markdown:
         listing = rendering.render_markdown(page.runs, wish, now=now)
@@ -127,11 +131,9 @@ def _again(words: Sequence[str], *, sort: str | None, columns: str | None, archi
     return " ".join(["gitxp list", *asked, *(["--all"] if archived else []), *options])
 
 
-def _tell_nothing(page: Page, again: str, width: int | None, *, is_asked: bool, has_runs: bool) -> None:
+def _tell_nothing(page: Page, again: str, width: int | None, *, is_asked: bool) -> None:
     if page.hidden:
         _tell("Only archived runs answer to that" if is_asked else "All runs are archived", f"{again} --all", width)
-    elif not has_runs:
-        _tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
     else:
         _tell("No run answers to that. What there is", "gitxp list --all-columns", width)
 

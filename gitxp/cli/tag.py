@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from gitxp.cli.annotating import annotate
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
+from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +87,11 @@ def _list_tags(texts: Sequence[str], terminal: Terminal, *, as_json: bool) -> No
         from gitxp.render.as_json import json_text
 
         terminal.print_exact([json_text(runs_by_tag)])
+        return
+    if not runs_by_tag:
+        sys.stderr.write(
+            f"{'It has no tag' if texts else 'No run has a tag'} yet: gitxp tag {visible((*texts, '@')[0])} +good\n"
+        )
         return
     from gitxp.render.tags import render_tags
 

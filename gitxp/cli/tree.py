@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.first_use import tell_first
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.render.words import count_text
@@ -63,7 +64,10 @@ def tree_command(
         terminal.print_exact(render_json(lineage))
         return
     if not lineage.runs:
-        sys.stderr.write("No run answers to that.\n" if where else "There are no runs to show: gitxp run COMMAND\n")
+        if where or repo.page(1, archived=True).runs:
+            sys.stderr.write("No run answers to that.\n" if where else "All runs are archived: gitxp tree --all\n")
+        else:
+            tell_first(repo, terminal.width)
         return
     terminal.print(render_tree(lineage, width=terminal.width, style=terminal.style))
     if lineage.metric is not None:

@@ -91,11 +91,6 @@ def all_columns(runs: Sequence[Run], now: float, *, exact: bool = False) -> list
     return [*(known[name] for name in first), *measured, *(known[name] for name in used)]
 
 
-def own_columns() -> list[str]:
-    """The names of the columns of gitxp's own."""
-    return list(_builtin(0.0))
-
-
 def named_columns(runs: Sequence[Run], names: Sequence[str], now: float) -> list[Column]:
     """Columns by name: one of gitxp's own, a parameter or a metric; `params.` or `metrics.` before it decides.
 
