@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -61,7 +62,8 @@ def archive_refs_command(
     from gitxp.keeping.rules import parse_age
 
     age = parse_age(older_than or "90d")
-    with open_repo() as repo:
+    with open_repo() as repo, show_progress() as progress:
+        progress("the refs of runs")
         chosen = [repo.get(text) for text in runs]
         if take_out:
             out = sorted({run.name for run in chosen if run.is_folded}) if dry_run else sorted(repo.take_out(chosen))
