@@ -80,11 +80,12 @@ class Glance:
         """The newest runs whose names begin with this, at most `most`; archived ones after the others."""
         within = " AND refs.name >= ? AND refs.name < ?" if prefix else ""
         values = (prefix, prefix + _END) if prefix else ()
-        sql = f"{_KNOWN} WHERE refs.hidden = ? AND refs.started <= ?{within} {_NEWEST}"
         found = [Known(name) for name in self._new if name.startswith(prefix)][:most]
         for hidden in (0, 1):
+            # the number itself: sqlite has an index of those that are shown, and a bound value does not lead to it
+            sql = f"{_KNOWN} WHERE refs.hidden = {hidden} AND refs.started <= ?{within} {_NEWEST}"
             room = most - len(found)
-            rows = self._ask(sql, (hidden, self._latest, *values, room)) if room > 0 else []
+            rows = self._ask(sql, (self._latest, *values, room)) if room > 0 else []
             found += [Known(*row) for row in rows if row[0] not in self._new]
         return found
 
