@@ -194,6 +194,17 @@ def test_an_index_is_never_built_for_long(factory: Factory) -> None:
     assert offered("gitxp show @")[0] == "@"
 
 
+def test_where_no_runs_are_nothing_is_made_and_nothing_offered(factory: Factory) -> None:
+    """A key makes no index in a repository without runs, and offers none that were removed."""
+    folder = Path(factory.path) / ".git" / "gitxp"
+    assert offered("gitxp show ") == []
+    assert not folder.exists()
+    factory.make("a-run")
+    ask("list")
+    subprocess.run(["git", "update-ref", "-d", "refs/experiments/a-run"], check=True)
+    assert offered("gitxp show ") == []
+
+
 @pytest.mark.parametrize("damage", [b"", b"no database at all", b"SQLite format 3\0" + b"\xff" * 4000])
 def test_a_damaged_index_is_no_error(factory: Factory, damage: bytes) -> None:
     """Names are offered, and nothing is said, whatever lies where the index should be."""

@@ -58,7 +58,9 @@ class Glance:
         self._new: dict[str, Oid] = {}
         self._latest = time.time() + _AHEAD
         self._database = _open(path)
-        if self._is_current():
+        if not self._listing.raw:
+            self.close()  # whatever is known is of runs that are gone
+        if not self._listing.raw or self._is_current():
             return
         before = dict(self._ask("SELECT name, commit_id FROM refs WHERE archive IS NULL"))
         changed = {str(name): oid for name, oid in self._listing.names(before).items() if before.get(name) != oid}
@@ -75,6 +77,7 @@ class Glance:
         """Close the file."""
         if self._database is not None:
             self._database.close()
+            self._database = None
 
     def runs(self, prefix: str, most: int) -> list[Known]:
         """The newest runs whose names begin with this, at most `most`; archived ones after the others."""
