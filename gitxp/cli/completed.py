@@ -238,8 +238,8 @@ def _paths(place: Place) -> Iterator[Item]:
 # What `--help` calls the values of options and arguments.
 FILES = frozenset({"DEST", "DIR", "FILE", "PATH", "[-- CHANGED ARGUMENTS…]"})
 FINDERS: dict[str, Callable[[Place], Iterable[Item]]] = {
-    **dict.fromkeys(("A", "B", "RUN", "[RUN]", "[RUN]…", "RUN…", "[RUN…]", "RUN… [TEXT]"), _runs),
-    **dict.fromkeys(("EXPR", "[WHERE]"), _where),
+    **dict.fromkeys(("A", "A B | [WHERE]", "B", "RUN", "[RUN]", "[RUN]…", "RUN…", "[RUN…]", "RUN… [TEXT]"), _runs),
+    **dict.fromkeys(("EXPR", "WHERE", "[WHERE]"), _where),
     **dict.fromkeys(("C,…", "KEY,…"), _listed(_key)),
     **dict.fromkeys(("PATH", "[-- PATH…]"), _paths),
     "GROUP": _groups,
@@ -256,5 +256,20 @@ FINDERS: dict[str, Callable[[Place], Iterable[Item]]] = {
 }
 # Values that only the user knows.
 FREE = frozenset(
-    {"AGE", "COMMAND …", "DAY", "DAYS", "GLOB", "K=V", "N", "NAME", "REL", "TEXT", "TIME", "[--] COMMAND…", "[TEXT]"}
+    {
+        "AGE",
+        "COMMAND …",
+        "DAY",
+        "DAYS",
+        "GLOB",
+        "K=V",
+        "N",
+        "NAME",
+        "REL",
+        "TEXT",
+        "TIME",
+        "WEIGHT",
+        "[--] COMMAND…",
+        "[TEXT]",
+    }
 )
