@@ -14,6 +14,7 @@ says what to do, and the exit status that `docs/scripting.md` documents. Only th
     ├── FormatError 9           a record that does not hold to docs/format.md
     │   └── NewerFormat 9       … because a newer gitxp wrote it
     ├── GitFailed 10            git, the program, said no; `stderr` has its words
+    │   └── NoLfs 10            … because git-lfs was to upload large files to a remote without LFS
     ├── SnapshotFailed 11       the working tree could not be captured; the command was not started
     ├── SecretsFound 12         what is to be pushed looks like it holds secrets; nothing was pushed
     └── CommandNotFound 127     the command to run is not there (126: it is there and cannot be executed)
@@ -126,6 +127,19 @@ class GitFailed(GitxpError):
         )
         self.command = list(args)
         self.status = status
+        self.stderr = stderr
+
+
+class NoLfs(GitFailed):
+    """git-lfs was to upload large files, and the remote called `label` has no LFS; nothing was pushed."""
+
+    def __init__(self, label: str, status: int, stderr: str, words: str) -> None:
+        super().__init__(
+            ("push",),
+            status,
+            f"{label} has no LFS, and these runs have large files ({words})",
+            hint="Name a storage in gitxp.yaml (docs/howto/large-files.md), or leave them here: GIT_LFS_SKIP_PUSH=1 gitxp push",
+        )
         self.stderr = stderr
 
 

@@ -25,8 +25,8 @@ class Pulled:
     """What came of taking in: names of runs here.
 
     `renamed` are new ones whose name was another run's: the name there, and the name here. `left` are refs that were
-    not taken in, `passed` those of runs that were removed here, `gone` what the remote has no more,
-    `archives` those that came or grew, and how many runs each has there.
+    not taken in, `passed` those of runs that were removed here, `gone` what the remote has no more, `folded` what it has
+    in an archive now instead of a ref, `archives` those that came or grew, and how many runs each has there.
     """
 
     created: list[RunName] = field(default_factory=list)
@@ -36,11 +36,12 @@ class Pulled:
     left: list[Left] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    folded: list[str] = field(default_factory=list)
     archives: list[tuple[str, int]] = field(default_factory=list)
 
 
 class CopiedLarge(NamedTuple):
-    """Large files between this repository and the storage at `address`: how many were copied and were there already.
+    """Large files between this repository and a storage or remote, `address`: how many were copied and were there already.
 
     `failed` are those that could not be copied: the sha256 of each, and why.
     """
@@ -87,8 +88,10 @@ class Outgoing:
 class Pushed:
     """What came of a push: runs by their names here; `refused` with the words of the other side.
 
-    `large` is what came of their large files, where gitxp.yaml names a storage for them. `to` is what the other side is
-    called; where there are several, `others` are those after the first, and `error` is why one of them got nothing.
+    `large` is what came of their large files, where gitxp.yaml names a storage for them; `lacks_lfs` says that they are
+    there alone, since the remote has no LFS. Without a storage, `unsent` counts those that stayed here, since git-lfs
+    was not asked to upload them. `to` is what the other side is called; where there are several, `others` are those
+    after the first, and `error` is why one of them got nothing.
     """
 
     outgoing: Outgoing
@@ -96,6 +99,8 @@ class Pushed:
     moved: list[Going] = field(default_factory=list)
     refused: list[tuple[Going, str]] = field(default_factory=list)
     large: CopiedLarge | None = None
+    lacks_lfs: bool = False
+    unsent: int = 0
     to: str = ""
     others: list[Pushed] = field(default_factory=list)
     error: GitxpError | None = None

@@ -37,7 +37,7 @@ class LikelySecret:
 class Leaving:
     """What a push of some runs would send to a remote.
 
-    `objects` are git's, and `size` the bytes that they take on this disk, compressed. `files` are those that leave the
+    `archives` are refs that hold many runs. `objects` are git's, and `size` the bytes that they take on this disk, compressed. `files` are those that leave the
     machine for the first time, each content once; `modified` counts contents of tracked files that nobody committed.
     Of the files that only runs bring, `scanned` were looked at for secrets, and `unscanned`, which have
     `unscanned_size` bytes, were not: they are too large, too many, or damaged.
@@ -52,3 +52,4 @@ class Leaving:
     scanned: int = 0
     unscanned: int = 0
     unscanned_size: int = 0
+    archives: int = 0

@@ -1,4 +1,4 @@
-"""Git servers on loopback, for one test each: smart HTTP by git's own `http-backend`, and what stands in for ssh."""
+"""A git server on loopback, for one test each: smart HTTP by git's own `http-backend`, and LFS beside it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lfs_server import LfsSide
+
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
 
 class HttpServer:
-    """Repositories below a folder by smart HTTP; with a `password`, only for who has it. `asked` are the requests."""
+    """Repositories below a folder by smart HTTP; with a `password`, only for who has it. `asked` are the requests.
+
+    `lfs` is its LFS side, which is not there before `lfs.is_here` is set.
+    """
 
     def __init__(self, root: str, *, user: str = "ada", password: str | None = None) -> None:
         self.root = root
         self.allowed = None if password is None else base64.b64encode(f"{user}:{password}".encode()).decode()
         self.asked: list[tuple[str, str]] = []
+        self.lfs = LfsSide()
         outer = self
 
         class Handler(_Handler):
@@ -66,6 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer."""
         self._serve(self._read())
 
+    def do_PUT(self) -> None:
+        """Answer."""
+        self._serve(self._read())
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (what http.server calls it)
         """Say nothing."""
 
@@ -88,6 +98,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="runs"')
             self.send_header("Content-Length", "0")
             self.end_headers()
+            return
+        base = f"http://{self.headers['Host']}"
+        reply = test.lfs.reply(self.command, address.path, data, base)
+        if reply is not None:
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.kind)
+            self.send_header("Content-Length", str(len(reply.data)))
+            self.end_headers()
+            self.wfile.write(reply.data)
             return
         environ = {
             **os.environ,

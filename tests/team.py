@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # What `gitxp pull --json` answers where nothing came.
 NOTHING: dict[str, list[Any]] = {
     "archives": [],
+    "folded": [],
     "created": [],
     "gone": [],
     "left": [],

@@ -130,10 +130,12 @@ def test_a_damaged_archive_hides_no_run(here: Repo, factory: Factory, content: b
 
 
 def test_the_newer_month_counts(here: Repo, factory: Factory) -> None:
-    """Of two archives that list one name the newer one is believed, whichever was read first."""
+    """Of two archives that list one name the newer one has it, whichever was read first; the other run is beside it."""
     tips = [factory.make(name) for name in ("a", "b")]
     for month, tip in zip(("2024-01", "2024-02"), tips, strict=True):
         factory.commit(f"refs/experiments/@archive-{month}", {"runs.tsv": f"x\t{tip}\n"}, parent=tip)
+        factory._git("update-ref", "-d", f"refs/experiments/{'ab'[tip == tips[1]]}")
+    assert {run.name: run.commit for run in here.runs()} == {"x": tips[1], "x-01900001": tips[0]}
     assert here.get("x").commit == tips[1]
     factory._git("update-ref", "-d", "refs/experiments/@archive-2024-02")
     assert here.get("x").commit == tips[0]
@@ -250,3 +252,82 @@ def test_folding_reads_no_record_again(here: Repo, factory: Factory, monkeypatch
     assert {run.ref for run in here.runs()} == {REF}
     here.take_out([run for run in here.runs() if run.name == "one"])
     assert {run.ref for run in here.runs()} == {REF, "refs/experiments/one"}
+
+
+def fold_away(factory: Factory, here: Repo, name: str, **keys: Any) -> str:
+    """A run that only an archive has: its tip."""
+    tip = factory.make(name, **keys)
+    here.archive_refs([here.get(name)])
+    return tip
+
+
+def test_runs_of_one_name_are_both_there(here: Repo, factory: Factory, git: Any) -> None:
+    """A run with a ref of its own has its name; another one in an archive stands beside it with the beginning of its id.
+
+    Both are found, by name and id; the name returns when the other run goes, and the run may be annotated and taken out.
+    """
+    old = fold_away(factory, here, "tuned")
+    new = factory.make("tuned")
+    for repo in (here, Repo(here.path)):
+        assert {run.name: run.commit for run in repo.runs()} == {"tuned": new, "tuned-01900001": old}
+    beside = here.get("tuned-01900001")
+    assert (beside.commit, beside.ref, here.get(beside.id or "").name) == (old, REF, "tuned-01900001")
+    assert here.get("tuned").commit == new
+    git("update-ref", "-d", "refs/experiments/tuned")
+    assert {run.name: run.commit for run in here.runs()} == {"tuned": old}
+    git("update-ref", "refs/experiments/Tuned", new)
+    assert {run.name: run.commit for run in here.runs()} == {"Tuned": new, "tuned-01900001": old}
+    here.annotate([here.get("tuned-01900001")], add_tags=["good"])
+    assert here.get("tuned-01900001").ref == "refs/experiments/tuned-01900001"
+    assert {run.name: run.tags for run in here.runs()} == {"Tuned": (), "tuned-01900001": ("good",)}
+
+
+def test_a_name_beside_that_is_given_to_another_run(here: Repo, factory: Factory) -> None:
+    """Even the name with the id can be another run's: nobody is hidden, whatever came first."""
+    old = fold_away(factory, here, "tuned")
+    tips = {"tuned": factory.make("tuned"), "tuned-01900001": factory.make("tuned-01900001")}
+    for repo in (here, Repo(here.path)):
+        found = {run.name: run.commit for run in repo.runs()}
+        assert set(found.values()) == {old, *tips.values()}
+        assert tips.items() <= found.items()
+
+
+def test_a_run_is_one_whatever_its_names(here: Repo, factory: Factory, git: Any) -> None:
+    """A run that has a ref of its own under another name than in the archive is listed once, as its ref has it."""
+    fold_away(factory, here, "tuned")
+    here.take_out([here.get("tuned")])
+    git("update-ref", "refs/experiments/other", "refs/experiments/tuned")
+    git("update-ref", "-d", "refs/experiments/tuned")
+    assert names(here.runs()) == ["other"]
+    git("update-ref", "-d", "refs/experiments/other")
+    assert names(here.runs()) == ["tuned"]
+
+
+def test_commands_take_archived_runs_by_name(repo: str, gitxp: Any, here: Repo) -> None:
+    """A run in an archive is shown, restored, branched, read, compared, annotated, run again and measured like any other."""
+    with open("data.txt", "w") as file:
+        file.write("1\n")
+    gitxp("run", "--name", "one", "--out", "out.txt", "--", "sh", "-c", "cp data.txt out.txt; echo said")
+    with open("data.txt", "w") as file:
+        file.write("2\n")
+    gitxp("run", "--name", "two", "--", "true")
+    gitxp("archive-refs", "one", "two")
+    assert all(run.is_folded for run in here.runs())
+    assert gitxp("logs", "one").stdout == "said\n"
+    assert gitxp("cat", "one", "data.txt").stdout == "1\n"
+    assert "out.txt" in gitxp("artifacts", "one").stdout
+    assert "data.txt" in gitxp("diff", "one", "two").stdout
+    gitxp("restore", "one", "--to", f"{repo}-restored")
+    with open(f"{repo}-restored/data.txt") as file:
+        assert file.read() == "1\n"
+    gitxp("branch", "one", "from-one")
+    assert "one" in gitxp("du").stdout
+    assert ".gitxp/run.json" in gitxp("du", "one").stdout
+    assert gitxp("doctor", check=False).returncode in {0, 1}
+    gitxp("gc")
+    gitxp("rerun", "one", "--name", "again")
+    assert here.get("again").record["parent_run"] == here.get("one").id
+    gitxp("reproduce", "one", check=False)
+    gitxp("tag", "two", "+good")
+    assert here.get("two").tags == ("good",)
+    assert {run.name: run.is_folded for run in here.runs()}["one"] is True

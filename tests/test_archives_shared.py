@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clones import Clone, Clones
-from gitxp.errors import GitxpError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,15 +125,83 @@ def test_a_hostile_archive_is_left(clones: Clones) -> None:
     assert set(bob.refs()) == {"a"}
 
 
-def test_a_run_of_an_archive_is_not_removed(clones: Clones) -> None:
-    """An archive only grows: a run in it can be hidden, and not removed, by name or by rule."""
-    ada = clones.clone("ada")
+def fold_for_all(clone: Clone, *names: str) -> None:
+    """Fold runs here, push the archive, and delete their own refs in the hub."""
+    fold(clone, *names)
+    clone.push()
+    clone.git("push", "--quiet", "origin", *(f":refs/experiments/{name}" for name in names))
+
+
+def test_a_ref_of_its_own_follows_the_archive(clones: Clones) -> None:
+    """Who has a run that was annotated elsewhere, folded and pushed, sees what was said after the next pull or push."""
+    ada, bob, eve = (clones.clone(name) for name in ("ada", "bob", "eve"))
     ada.factory.make("a")
-    ada.factory.make("b")
-    fold(ada, "a")
-    before = ada.refs()
-    with pytest.raises(GitxpError, match="is in an archive"):
-        ada.repo.plan_removal(["a"])
-    assert ada.refs() == before
-    ada.annotate("a", archive=True)
-    assert [run.name for run in ada.repo.runs()] == ["b"]
+    ada.push()
+    bob.pull()
+    eve.pull()
+    ada.annotate("a", add_tags=["late"])
+    fold_for_all(ada, "a")
+    assert set(clones.refs) == {ARCHIVE}
+    pulled = bob.pull()
+    assert (pulled.updated, pulled.folded, pulled.gone, pulled.left) == (["a"], ["a"], [], [])
+    assert bob.said("a")[0] == ("late",)
+    bob.git("fetch", "--quiet", "--no-prune", "origin", "refs/experiments/*:refs/experiments/*")
+    eve.git("fetch", "--quiet", "--no-prune", "origin", "refs/experiments/*:refs/experiments/*")
+    assert eve.said("a")[0] == ()
+    assert eve.push().outgoing.received == ["a"]
+    assert eve.said("a")[0] == ("late",)
+    assert set(clones.refs) == {ARCHIVE}
+
+
+def test_an_edit_made_beside_the_archive_is_merged(clones: Clones) -> None:
+    """Where a run was annotated here and, folded, there, the list shows ours until a pull, and then all that was said.
+
+    What was said here goes to the remote again, in a ref of its own, since the archive there does not have it.
+    """
+    ada, bob = clones.clone("ada"), clones.clone("bob")
+    ada.factory.make("a")
+    ada.push()
+    bob.pull()
+    ada.annotate("a", add_tags=["ada"])
+    fold_for_all(ada, "a")
+    bob.annotate("a", add_tags=["bob"])
+    bob.git("fetch", "--quiet", "--no-prune", "origin", f"+refs/experiments/{ARCHIVE}:refs/experiments/{ARCHIVE}")
+    assert bob.said("a")[0] == ("bob",)
+    assert bob.pull().merged == ["a"]
+    assert set(bob.said("a")[0]) == {"ada", "bob"}
+    assert [going.there for going in bob.push().made] == ["a"]
+    ada.pull()
+    assert set(ada.said("a")[0]) == {"ada", "bob"}
+    assert ada.said("a") == bob.said("a")
+
+
+def test_what_an_archive_holds_is_not_pushed_again(clones: Clones) -> None:
+    """A run that the archive has needs no ref of its own in the remote: it goes if it is named, or went on."""
+    ada, bob = clones.clone("ada"), clones.clone("bob")
+    for name in ("a", "b"):
+        ada.factory.make(name)
+    ada.push()
+    bob.pull()
+    fold_for_all(ada, "a", "b")
+    assert bob.push().made == []
+    assert set(clones.refs) == {ARCHIVE}
+    bob.annotate("b", star=True)
+    assert [going.there for going in bob.push().made] == ["b"]
+    assert [going.there for going in bob.push("a").made] == ["a"]
+
+
+def test_names_that_two_gave_stay_two_runs(clones: Clones) -> None:
+    """A run here, and one of its name that comes in an archive, are both listed, shown and annotated."""
+    ada, bob = clones.clone("ada"), clones.clone("bob")
+    ada.factory.make("tuned", params={"lr": 1})
+    bob.factory.make("tuned", params={"lr": 2})
+    fold_for_all(ada, "tuned")
+    bob.pull()
+    beside = next(name for name in listed(bob) if name != "tuned")
+    assert {bob.repo.get(name).params["lr"] for name in ("tuned", beside)} == {1, 2}
+    assert bob.repo.get("tuned").params["lr"] == 2
+    bob.annotate(beside, add_tags=["seen"])
+    bob.push()
+    ada.pull()
+    assert ada.said("tuned")[0] == ("seen",)
+    assert len(listed(ada)) == 2

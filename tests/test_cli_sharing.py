@@ -93,9 +93,11 @@ def test_json(hub: Member, ada: Member, bob: Member) -> None:
     pushed = ada.push()
     going = {"commit": tip, "name": "a", "there": "a"}
     kinds = ("broken", "gone", "going", "merged", "newer", "others", "received", "refused", "unrelated", "updated")
-    said = {"created": [going], "dry_run": False, "error": None, "large": None, "same": 0, "to": "origin"}
+    said = {"created": [going], "dry_run": False, "error": None, "large": None, "lacks_lfs": False, "same": 0}
+    said |= {"to": "origin", "unsent": 0}
     assert pushed == {**{kind: [] for kind in kinds}, **said}
-    assert bob.pull().keys() == {"archives", "created", "gone", "left", "merged", "passed", "renamed", "updated"}
+    kinds = ("archives", "created", "folded", "gone", "left", "merged", "passed", "renamed", "updated")
+    assert bob.pull().keys() == set(kinds)
     assert bob.ask("remotes") == [{"name": "origin", "runs": 1, "unpushed": 0, "url": f"file://{hub.top}"}]
     assert ada.push("--dry-run")["dry_run"] is True
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitxp.git.large_files import find_pointers, smudge
-from gitxp.git.lfs import Pointer, find_store
+from gitxp.git.lfs import find_store
 from gitxp.git.program import Git as SealedGit
+from gitxp.pointer import Pointer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,12 +44,12 @@ def pair(clones: Clones, gitxp: Gitxp) -> tuple[Clone, Clone]:
     gitxp("run", "--name", "run", "--", "sh", "-c", "wc -c <data/big.bin", cwd=ada.path)
     refused = gitxp("push", cwd=ada.path, check=False)
     assert refused.returncode == 2
-    assert "1 large file (10.0 KiB), with the storage ../storage" in refused.stderr
+    assert "1 large file (10.0 KiB), with ../storage" in refused.stderr
     assert "--trust-storage" in refused.stderr
     assert "run" not in ada.refs("refs/gitxp/remotes/origin/")
     assert stored(clones) == []
     pushed = gitxp("push", "--trust-storage", cwd=ada.path)
-    assert "1 large file (10.0 KiB), with the storage ../storage" in pushed.stderr
+    assert "1 large file (10.0 KiB), with ../storage" in pushed.stderr
     return ada, clones.clone("bob")
 
 
@@ -116,12 +117,16 @@ def test_what_cannot_be_copied_is_told(clones: Clones, pair: tuple[Clone, Clone]
     assert "second" in clones.refs
 
 
-def test_without_a_storage(clones: Clones, gitxp: Gitxp) -> None:
-    """Pull --large says that gitxp.yaml names none."""
+def test_without_a_storage_and_git_lfs(clones: Clones, gitxp: Gitxp, tmp_path: Path) -> None:
+    """Pull --large brings the runs, and says that there is nothing that large files could come from."""
     ada = clones.clone("ada")
-    answer = gitxp("pull", "--large", cwd=ada.path, check=False)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(shutil.which("git") or "")
+    answer = gitxp("pull", "--large", cwd=ada.path, check=False, env={"PATH": str(tmp_path / "bin")})
     assert answer.returncode == 2
-    assert "names no storage" in answer.stderr
+    assert answer.stderr.startswith(
+        "Nothing new in origin.\nError: Large files did not come: gitxp.yaml names no storage"
+    )
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])

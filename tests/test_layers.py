@@ -55,6 +55,7 @@ FOUNDATION = {
     "light",
     "model",
     "names",
+    "pointer",
     "series",
 }
 # What stands lower and is none of their business all the same.

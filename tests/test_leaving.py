@@ -314,3 +314,30 @@ def test_findings_say_which_run(place: Place) -> None:
     place.run("a")
     (secret,) = place.survey("a").secrets
     assert secret == LikelySecret("a", "new.py", 1, "GitHub token", "x = '<redacted>", 1)
+
+
+def test_an_archive_is_told_as_one_and_its_list_is_no_file_of_the_user_s(place: Place) -> None:
+    """Runs that go with their archive are surveyed like others; a file called as its list is a file like any."""
+    place.write("runs.tsv", "mine\n")
+    place.run("a")
+    place.write("new.py", LINE)
+    place.run("b")
+    place.gitxp("archive-refs", "a", "b", "--yes")
+    (name,) = place.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/experiments/").split()
+    leaving = place.survey(name)
+    assert (leaving.runs, leaving.archives) == (0, 1)
+    assert sorted((file.path, file.size) for file in leaving.files) == [("new.py", len(LINE)), ("runs.tsv", 5)]
+    assert told(leaving) == [(name, "new.py", 1, "GitHub token")]
+
+
+def test_words_of_a_push_of_archives(place: Place, tmp_path: Path) -> None:
+    """An archive is not called a run."""
+    place.run("a")
+    place.run("b")
+    place.gitxp("archive-refs", "a")
+    remote = str(tmp_path / "remote.git")
+    place.git("init", "--quiet", "--bare", remote)
+    planned = place.gitxp("push", "--dry-run", remote).stderr.splitlines()
+    assert planned[0].startswith("1 run and 1 archive, ")
+    assert planned[1].startswith("1 run and 1 archive would go to ")
+    assert len(planned) == 2

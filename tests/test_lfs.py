@@ -14,13 +14,14 @@ from gitxp.errors import FormatError
 from gitxp.git import lfs
 from gitxp.git.cat_file import CatFile
 from gitxp.git.large_files import find_pointers, open_artifact, reachable_pointers, smudge
-from gitxp.git.lfs import DamagedContent, MissingContent, Pointer, Store, decode_pointer, encode_pointer, find_store
+from gitxp.git.lfs import DamagedContent, MissingContent, Store, find_store
 from gitxp.git.program import Git as SealedGit
+from gitxp.pointer import Pointer, encode_pointer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Git
+    from conftest import Git, Gitxp
 
 needs_lfs = pytest.mark.skipif(not shutil.which("git-lfs"), reason="git-lfs is not installed")
 DATA = bytes(range(256)) * 20_000
@@ -47,38 +48,6 @@ def commit_pointer(git: Git, path: str, pointer: Pointer = POINTER) -> str:
     git("add", path)
     git("commit", "-qm", path)
     return git("rev-parse", "HEAD")
-
-
-def test_the_text_of_a_pointer() -> None:
-    """A pointer is three lines, and reads back as what it was."""
-    assert encode_pointer(POINTER) == TEXT.encode()
-    for size in (0, 7, 10**17):
-        assert decode_pointer(encode_pointer(Pointer(OID, size))) == Pointer(OID, size)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        TEXT[:-1],
-        TEXT + "\n",
-        TEXT.replace("\n", "\r\n"),
-        TEXT.replace(OID, OID.upper()),
-        TEXT.replace("v1", "v2"),
-        TEXT.replace("size ", "size 0"),
-        TEXT.replace("size ", "size +"),
-        TEXT.replace("size ", "size -"),
-        TEXT.replace(str(len(DATA)), "9" * 19),
-        TEXT.replace(str(len(DATA)), "٣"),
-        TEXT.replace("oid sha256:", "ext-0-x sha256:" + "b" * 64 + "\noid sha256:"),
-        TEXT.replace("sha256:", "sha512:"),
-        TEXT.replace(OID, OID[:-1]),
-        TEXT + "x" * 1024,
-    ],
-)
-def test_what_is_no_pointer(text: str) -> None:
-    """Anything but exactly such a text is a file like others."""
-    assert decode_pointer(text.encode()) is None
 
 
 @needs_lfs
@@ -129,6 +98,53 @@ def test_put(tmp_path: Path) -> None:
     assert b"".join(store.stream(POINTER)) == DATA
     assert os.stat(path).st_ino != os.stat(tmp_path / "big").st_ino
     assert os.listdir(tmp_path / "lfs" / "tmp") == []
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+@pytest.mark.parametrize(
+    "value", ["", "false", "umask", "group", "true", "yes", "1", "0660", "all", "world", "2", "0640", "0600", "0666"]
+)
+def test_who_may_read_objects(repo: str, git: Git, tmp_path: Path, value: str, mask: int) -> None:
+    """Objects and new folders have the modes that git gives to its own files and folders, by core.sharedRepository."""
+    if value:
+        git("config", "core.sharedRepository", value)
+    before = os.umask(mask)
+    try:
+        git("update-ref", "refs/new/folder/file", "HEAD")
+        store = find_store(SealedGit(repo), os.path.join(repo, ".git"))
+        put(store, tmp_path / "big")
+    finally:
+        os.umask(before)
+    refs = os.path.join(repo, ".git", "refs", "new")
+    folder_mode, file_mode = (oct(os.stat(os.path.join(refs, path)).st_mode) for path in ("folder", "folder/file"))
+    assert oct(os.stat(store.path(OID)).st_mode) == file_mode
+    place = os.path.dirname(store.path(OID))
+    while place != os.path.join(repo, ".git"):
+        assert oct(os.stat(place).st_mode) == folder_mode
+        place = os.path.dirname(place)
+    assert oct(os.stat(os.path.join(store.root, "tmp")).st_mode) == folder_mode
+
+
+MAKE = "open('f.bin', 'wb').truncate(51 << 20)"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [((), "pass"), (("--out", "f.bin"), MAKE), ((), f"{MAKE}; import gitxp; gitxp.log_artifact('f.bin')")],
+)
+def test_a_run_in_a_shared_repository(repo: str, git: Git, gitxp: Gitxp, options: tuple[str, ...], code: str) -> None:
+    """What a run puts into the store, untracked, named, or handed in, is for the group where the repository is."""
+    del repo
+    git("config", "core.sharedRepository", "group")
+    with open("gitxp.yaml", "w") as file:
+        file.write("snapshot: {max_file_size: 1 KiB}\nlarge: {artifacts: true, untracked: true}\n")
+    if code == "pass":
+        with open("f.bin", "wb") as file:
+            file.write(DATA)
+    gitxp("run", *options, "--", "python", "-c", code)
+    (found,) = (os.path.join(folder, name) for folder, _, names in os.walk(".git/lfs/objects") for name in names)
+    assert oct(os.stat(found).st_mode & 0o777) == "0o664"
+    assert oct(os.stat(os.path.dirname(found)).st_mode & 0o7777) == "0o2775"
 
 
 def test_put_through_a_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,6 +237,7 @@ def test_pointers_in_trees(repo: str, git: Git) -> None:
     assert reachable_pointers(sealed, ["HEAD"]) == {POINTER, other}
     assert reachable_pointers(sealed, ["HEAD"], [f"{first}~1"]) == {other}
     assert reachable_pointers(sealed, ["HEAD"], ["HEAD"]) == set()
+    assert reachable_pointers(sealed, ["HEAD"], ["4" * 40, f"{first}~1"]) == {other}
 
 
 def test_open_artifact(repo: str, git: Git, tmp_path: Path) -> None:

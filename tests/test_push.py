@@ -302,6 +302,19 @@ def test_an_interrupted_push_is_repeated(hub: Member, ada: Member) -> None:
     assert ada.push()["same"] == 3
 
 
+def test_a_killed_push_takes_git_along(hub: Member, ada: Member) -> None:
+    """Whoever ends the group of processes, as CI does it, ends git in it and the other side of a local push, too."""
+    ada.new("a")
+    os.mkfifo(ada.path("../fifo"))
+    hook(hub, "pre-receive", f"exec 3>{ada.path('../fifo')}; echo there >&3; sleep 60; echo ended >&3")
+    process = ada.start("push")
+    with open(ada.path("../fifo"), "rb") as file:
+        assert file.readline() == b"there\n"
+        os.killpg(process.pid, signal.SIGKILL)
+        assert file.read() == b""  # nobody is left to write
+    process.communicate(timeout=60)
+
+
 def test_a_connection_that_breaks(hub: Member, ada: Member) -> None:
     """A side that goes away while it receives is an error of git's, status 10; what arrived is found by the next push."""
     ada.new("a")

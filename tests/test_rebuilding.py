@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from gitxp.restoring.rebuilding import rebuild
 from gitxp.restoring.requirements import Recipe, find_own_folders, find_own_packages, find_recipe
 from run_factory import Factory
 from states import Lab, make
+from team import script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,10 +54,35 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels, which is all that pip and uv know."""
     folder = tmp_path / "wheels"
     folder.mkdir()
+    for name in ("PIP_NO_INDEX", "UV_OFFLINE"):
+        monkeypatch.setenv(name, "1")
     for tool in ("PIP", "UV"):
-        monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
         monkeypatch.setenv(f"{tool}_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
     return folder
+
+
+@pytest.fixture(params=["pip", "uv"])
+def tool(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The one that gitxp finds: uv first on the PATH, in a folder that notes that it was called; or none of it there."""
+    kept = [folder for folder in os.environ["PATH"].split(os.pathsep) if not os.path.exists(os.path.join(folder, "uv"))]
+    found = shutil.which("uv")
+    own = tmp_path / "bin"
+    own.mkdir()
+    git = shutil.which("git")
+    assert git is not None
+    (own / "git").symlink_to(git)
+    if request.param == "uv":
+        assert found is not None, "uv is in the extra dev"
+        script(str(own / "uv"), f'echo "$1 $2" >>"{tmp_path}/called"; exec "{found}" "$@"')
+    monkeypatch.setenv("PATH", os.pathsep.join([str(own), *kept]))
+    return str(request.param)
+
+
+def calls(tmp_path: Path) -> list[str]:
+    """What uv was called for."""
+    called = tmp_path / "called"
+    return called.read_text().splitlines() if called.exists() else []
 
 
 def test_all_that_was_installed() -> None:
@@ -136,8 +164,8 @@ def test_own_packages(tmp_path: Path) -> None:
     assert find_own_folders({"sources": 7}, ["/w/repo"]) == []
 
 
-def test_an_environment_is_made_once(offline: Path, tmp_path: Path) -> None:
-    """The packages are in it, version by version; the next time it is there; one that was not completed is made anew."""
+def test_an_environment_is_made_once(offline: Path, tool: str, tmp_path: Path) -> None:
+    """With pip or uv, the packages are in it, version by version; the next time it is there; one that was not completed is made anew."""
     wheel(offline, "thing", "1.0", "value = 1\n")
     wheel(offline, "thing", "2.0", "value = 2\n")
     recipe = Recipe("packages", VERSION, ("thing==1.0",))
@@ -146,6 +174,7 @@ def test_an_environment_is_made_once(offline: Path, tmp_path: Path) -> None:
     module = os.path.join(place, "lib", f"python{VERSION}", "site-packages", "thing.py")
     with open(module) as file:
         assert file.read() == "value = 1\n"
+    assert calls(tmp_path) == (["venv --quiet", "pip install"] if tool == "uv" else [])
     made = os.stat(place).st_ino
     assert rebuild(recipe, envs, str(tmp_path)) == place
     assert os.stat(place).st_ino == made
@@ -153,11 +182,12 @@ def test_an_environment_is_made_once(offline: Path, tmp_path: Path) -> None:
     os.unlink(module)
     assert rebuild(recipe, envs, str(tmp_path)) == place
     assert os.path.exists(module)
+    assert len(calls(tmp_path)) == (4 if tool == "uv" else 0)
 
 
-def test_what_cannot_be_installed_leaves_nothing(offline: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_installed_leaves_nothing(offline: Path, tool: str, tmp_path: Path) -> None:
     """Where a package is not to be had, or the Python is not here, that is an error, and no half environment stays."""
-    del offline
+    del offline, tool
     envs = str(tmp_path / "envs")
     for recipe in (Recipe("packages", VERSION, ("thing==1.0",)), Recipe("packages", "1.5")):
         with pytest.raises(GitxpError) as caught:
@@ -166,7 +196,7 @@ def test_what_cannot_be_installed_leaves_nothing(offline: Path, tmp_path: Path) 
         assert not os.path.exists(os.path.join(envs, recipe.digest))
 
 
-def test_a_rerun_in_its_environment(offline: Path, tmp_path: Path) -> None:
+def test_a_rerun_in_its_environment(offline: Path, tool: str, tmp_path: Path) -> None:
     """Rerun --env runs `python`, however the run named it, with the versions that the run had."""
     wheel(offline, "thing", "1.0", "value = 'the version of then'\n")
     lab: Lab = make(str(tmp_path / "repo"))
@@ -189,6 +219,41 @@ def test_a_rerun_in_its_environment(offline: Path, tmp_path: Path) -> None:
     assert f"environment: Python {VERSION}, 1 packages, in a virtual environment" in shown
     recorded = json.loads(lab.git("show", "refs/experiments/s:.gitxp/environment.json"))
     assert recorded["packages"]["thing"] == "1.0"
+    assert len(calls(tmp_path)) == (2 if tool == "uv" else 0)
+
+
+@pytest.mark.parametrize("folder", [".", "sub"])
+def test_a_rerun_by_uv_lock(offline: Path, tmp_path: Path, folder: str) -> None:
+    """Of a run without a list of packages, uv.lock of the snapshot says what to install, and the project itself stays out."""
+    for version in ("1.0", "2.0"):
+        wheel(offline, "thing", version, f"value = {version}\n")
+    lab = make(str(tmp_path / "repo"))
+    project = f"[project]\nname = 'p'\nversion = '0'\nrequires-python = '>={VERSION}'\ndependencies = ['thing'%s]\n"
+    lab.write(f"{folder}/pyproject.toml", project % ", 'thing<2'")
+    subprocess.run(["uv", "lock", "--quiet", "--project", lab.path(folder)], check=True)
+    lab.commit()
+    files = {f"{folder}/{name}": lab.read(f"{folder}/{name}").decode() for name in ("pyproject.toml", "uv.lock")}
+    Factory(lab.top).make(
+        "r",
+        cwd=folder,
+        command=["python", "-c", "import thing; print(thing.value)"],
+        files={os.path.normpath(path): text for path, text in files.items()},
+    )
+    done = lab.run("rerun", "r", "--name", "s", "--env", "--trust")
+    assert done.status == 0, done.stderr
+    assert done.stdout == b"1.0\n"
+    assert "uv.lock" in lab.run("rerun", "r", "--env", "--dry-run").stderr
+    assert [path for path in lab.tree(lab.say("rev-parse", "experiments/s")) if "gitxp-" in path] == []
+
+
+def test_uv_lock_without_uv(offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only uv reads uv.lock: where it is not there, that is said, and no environment is made."""
+    del offline
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(GitxpError, match="which only uv reads") as caught:
+        rebuild(Recipe("uv.lock", VERSION, path="uv.lock", content=b""), str(tmp_path / "envs"), str(tmp_path))
+    assert caught.value.hint
+    assert [name for name in os.listdir(tmp_path / "envs") if not name.endswith(".lock")] == []
 
 
 def test_nothing_that_tells(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import xxhash
 
 from gitxp.capture.changes import find_changes
 from gitxp.capture.config import Config, Opened, Written
-from gitxp.capture.data.pointers import lfs_oid, read_dvc_md5
+from gitxp.capture.data.pointers import read_dvc_md5
 from gitxp.capture.folding_paths import Folded, fold_paths
 from gitxp.capture.inputs import Where, find_inputs
 from gitxp.capture.passed_over import PassedOver
@@ -347,14 +347,6 @@ def test_dvc_files_beside_data(repo: str) -> None:
     assert read_dvc_md5(f"{repo}/odd") is None
     (entry,) = find_inputs({f"{repo}/data.csv": False}, _where(repo, "HEAD"), Opened(), lambda: False).entries
     assert entry["dvc_md5"] == "def"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "version https://git-lfs.github.com/spec/v1\n", POINTER.replace("a", "g"), POINTER * 10]
-)
-def test_what_is_no_lfs_pointer(text: str) -> None:
-    """Only the exact form is one."""
-    assert lfs_oid(text.encode()) is None
 
 
 def test_links_are_followed_to_what_they_mean(repo: str, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import DataObject, data, from_regex, sampled_from
 
 from gitxp.capture.secrets import plugins
 from gitxp.capture.secrets.scan import scan
@@ -53,3 +55,14 @@ def test_what_detect_secrets_takes_for_one_too_easily_is_left() -> None:
         "sha = 'd41d8cd98f00b204e9800998ecf8427e'\nsecret = 'some words'\nhost = '8.8.8.8'\nhttps://user:pass@host/\n"
     )
     assert list(scan(text.encode(), "a.py")) == []
+
+
+@given(data())
+def test_a_plugin_is_passed_over_only_where_it_finds_nothing(data: DataObject) -> None:
+    """Of texts made by each plugin's own expressions, none lacks the words without which that plugin is not asked."""
+    pytest.importorskip("detect_secrets", reason="the extra gitxp[secrets] is not installed")
+    known = {type(plugin).__name__: plugin for plugin in plugins._plugins()}
+    assert known.keys() >= plugins._WORDS.keys()
+    plugin = known[data.draw(sampled_from(sorted(plugins._WORDS)))]
+    text = data.draw(from_regex(data.draw(sampled_from(list(plugin.denylist)))))
+    assert plugins._may_find(plugin, text.casefold())

@@ -6,19 +6,22 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pytest
 
 from gitxp.errors import ConfigError
-from gitxp.git.lfs import Pointer, Store
+from gitxp.git.lfs import Store
+from gitxp.pointer import Pointer
 from gitxp.sharing import places
 from gitxp.sharing.places import Folder, open_place, parse_address
-from gitxp.sharing.store import Progress, download, name_of, upload
+from gitxp.sharing.store import Progress, _Workers, download, name_of, upload
+from ssh_server import SshServer, needs_sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from gitxp.sharing.places import Place
@@ -107,11 +110,21 @@ def test_an_unknown_ssh_host_is_refused(ssh_server: int, tmp_path: Path, seal: P
         assert place.size("a") is None
 
 
-@pytest.fixture(params=["folder", "s3", "ssh"])
+@pytest.fixture(params=["folder", "s3", "ssh", pytest.param("sshd", marks=needs_sshd)])
 def place(
     request: pytest.FixtureRequest, tmp_path: Path, seal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Place]:
     """An empty place of each kind."""
+    if request.param == "sshd":
+        with SshServer(str(tmp_path / "sshd")) as server:
+            (seal / ".ssh").mkdir(mode=0o700)
+            shutil.copy(server.path("user"), seal / ".ssh" / "id_ed25519")
+            (seal / ".ssh" / "known_hosts").write_text(server.host_line())
+            opened = open_place(server.url(str(tmp_path / "storage")), str(tmp_path))
+            assert isinstance(opened, places.Remote)
+            yield opened
+            opened._system._finalize(opened._system.loop, opened._system._pool, opened._system._stack)
+        return
     if request.param == "ssh":
         with open_ssh(request.getfixturevalue("ssh_server"), tmp_path, seal) as opened:
             yield opened
@@ -191,8 +204,8 @@ def test_what_a_place_damages_is_not_there(tmp_path: Path) -> None:
     """A place that stores other bytes is found out by reading back; nothing is left under the object's name or another."""
 
     class Damaging(Folder):
-        def put(self, source: str, name: str) -> None:
-            super().put(source, name)
+        def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
+            super().put(source, name, check)
             os.truncate(self._full(name), 1)
 
     here = Store(str(tmp_path / "here"))
@@ -200,6 +213,59 @@ def test_what_a_place_damages_is_not_there(tmp_path: Path) -> None:
     done = upload(here, Damaging(str(tmp_path / "storage")), pointers)
     assert [failure.pointer for failure in done.failed] == pointers
     assert [files for _, _, files in os.walk(tmp_path / "storage") if files] == []
+
+
+def test_what_is_whole_stays(tmp_path: Path) -> None:
+    """Where an object cannot be read back for a reason of the network, it stays: it is whole, and may be another's, too."""
+
+    class Silent(Folder):
+        is_atomic = True
+
+        def read(self, name: str) -> BinaryIO:
+            raise TimeoutError(name)
+
+    here = Store(str(tmp_path / "here"))
+    (pointer,) = fill(here, tmp_path, b"some bytes")
+    place = Silent(str(tmp_path / "storage"))
+    assert [failure.pointer for failure in upload(here, place, [pointer]).failed] == [pointer]
+    assert place.size(name_of(pointer.oid)) == pointer.size
+
+
+def test_an_interrupted_upload(tmp_path: Path) -> None:
+    """Ctrl-C ends copying in the midst of an object, nothing is left of it, and no thread goes on."""
+
+    class Slow(Folder):
+        def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
+            def checked() -> None:
+                if started.is_set():
+                    stopping.wait(30)
+                check()
+
+            super().put(source, name, checked)
+
+    def interrupt(_: Progress) -> None:
+        started.set()
+        raise KeyboardInterrupt
+
+    started, stopping = threading.Event(), threading.Event()
+    here = Store(str(tmp_path / "here"))
+    pointers = fill(here, tmp_path, *(bytes([number]) * (9 << 20) for number in range(8)))
+    stop = _Workers.stop
+
+    def stop_and_go(self: _Workers) -> None:
+        self._is_stopped.set()
+        stopping.set()
+        stop(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Workers, "stop", stop_and_go)
+        with pytest.raises(KeyboardInterrupt):
+            upload(here, Slow(str(tmp_path / "storage")), pointers, interrupt)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gitxp-large")]
+    found = {name for _, _, files in os.walk(tmp_path / "storage") for name in files}
+    assert len(found) < len(pointers)
+    assert found <= {pointer.oid for pointer in pointers}
+    assert len(upload(here, Folder(str(tmp_path / "storage")), pointers).copied) == len(pointers) - len(found)
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,13 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.capture.data.fingerprints import fingerprint, fingerprint_files
-from gitxp.capture.data.pointers import LFS_SIZE, lfs_oid, read_dvc_md5, read_lfs_oid
+from gitxp.capture.data.pointers import read_dvc_md5, read_lfs_oid
 from gitxp.capture.file_names import FileNames
 from gitxp.capture.folding_paths import Folded, fold_paths
 from gitxp.capture.passed_over import PassedOver
 from gitxp.format import format_time
 from gitxp.git.snapshot_files import find_blobs, read_blobs
+from gitxp.pointer import MAX_POINTER, read_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,15 +153,15 @@ class _Finder:
             about = self._inside.get(full)
             if full in self._linked:  # the snapshot has the link, and not what is behind it
                 continue
-            if about and blob.size <= LFS_SIZE and about.st_size != blob.size:
+            if about and blob.size <= MAX_POINTER and about.st_size != blob.size:
                 small[full] = (blob.oid, about.st_size)
             self._inside.pop(full, None)
         self._overwritten = [path for path in self._overwritten if path[len(self._top) :] not in blobs]
         texts = read_blobs(git, list(dict.fromkeys(oid for oid, _ in small.values())))
         for full, (oid, size) in small.items():
-            digest = lfs_oid(texts.get(oid, b""))
-            if digest:
-                self._pointers[full] = (digest, size)
+            pointer = read_pointer(texts.get(oid, b""))
+            if pointer:
+                self._pointers[full] = (pointer.lfs_oid, size)
 
     def pointers(self) -> Iterator[dict[str, Any]]:
         """Files of which the snapshot has a git-lfs pointer: that says what they are."""
@@ -236,7 +237,7 @@ class _Finder:
         digest = read_dvc_md5(path)
         if digest:
             entry["dvc_md5"] = digest
-        if entry["kind"] == "file" and "xxh3_128" in entry and entry["size"] <= LFS_SIZE:
+        if entry["kind"] == "file" and "xxh3_128" in entry and entry["size"] <= MAX_POINTER:
             digest = read_lfs_oid(path)
             if digest:
                 entry["lfs_oid"] = digest

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitxp.capture.data.hashing import facts_of
 from gitxp.capture.data.stat_cache import is_trusted
 from gitxp.capture.outputs import size_words
-from gitxp.git.lfs import Pointer, encode_pointer
+from gitxp.pointer import Pointer, encode_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

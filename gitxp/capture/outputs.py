@@ -23,7 +23,7 @@ import xxhash
 
 from gitxp.capture.data.hash_threads import Cancelled
 from gitxp.capture.data.hashing import Facts, facts_of, hash_file, make_buffer
-from gitxp.git.lfs import encode_pointer
+from gitxp.pointer import encode_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

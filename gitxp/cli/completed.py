@@ -246,7 +246,7 @@ FINDERS: dict[str, Callable[[Place], Iterable[Item]]] = {
     "KEY": _key,
     "METRIC[:max|:min]": _best,
     "METRIC,…": _listed(_metrics),
-    "REMOTE": _remotes,
+    **dict.fromkeys(("REMOTE", "[REMOTE]"), _remotes),
     "RUN… GROUP": _runs_then_group,
     "SOURCE": _sources,
     "TAG": _tags,

@@ -16,10 +16,11 @@ from gitxp.render.safe import visible
 _PROGRESS = re.compile(
     r"(remote: )?[A-Z][a-z]+ (objects|deltas|data|references|refs|LFS objects|LFS)\b.*:|remote: Total \d"
 )
-_WORTH = ("remote: ", "warning: ", "hint: ", "Locking support", "Unable to", "batch ")
-# What git itself says beside progress, of refs and of what went wrong: the command's own lines and its error tell it.
+_WORTH = ("remote: ", "warning: ", "hint: ", "Locking support", "Unable to")
+# What git itself and git-lfs say beside progress, of refs and of what went wrong: the command's own lines and its error tell it.
 _OF_GIT = re.compile(
-    r"To |From |Everything up-to-date|Pushing to |Delta compression |Total \d|fatal: |error: |(   | [*+=!t-] )[\[0-9a-f]"
+    r"To |From |Everything up-to-date|Pushing to |Delta compression |Total \d|fatal: |error: |"
+    r"batch (?:request|response): |Check that it exists and that you have proper |(   | [*+=!t-] )[\[0-9a-f]"
 )
 _LONGEST = 2000
 _SLUGGISH = "\033[K"  # to the end of the line: what a longer one left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -43,7 +44,7 @@ def _run_name(word: str) -> str:
 @click.command("pull", short_help="Bring the runs of others here.")
 @click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
 @click.option("--removed", is_flag=True, help="Runs that you removed here as well.")
-@click.option("--large", is_flag=True, help="Their large files as well, from the storage that gitxp.yaml names.")
+@click.option("--large", is_flag=True, help="Their large files as well: from the storage of gitxp.yaml, or by git-lfs.")
 @storage_option
 @click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
 @click.option("--json", "as_json", is_flag=True, help="What came, by name, as JSON.")
@@ -78,23 +79,28 @@ def pull_command(
         ask = storage_asker(trust=trust_storage)
         if large:
             repo.check_storage(ask)
+        copied = None
         try:
             pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
+            if large:
+                came = [*pulled.created, *pulled.updated, *pulled.merged, *(here for _, here in pulled.renamed)]
+                wanted = repo.get_all(list(dict.fromkeys([*came, *runs])))
+                copied = repo.fetch_large(wanted, partial(tell_storing, listener), ask, remote=remote, said=listener)
         finally:
             listener.close()
-        copied = None
-        if large:
-            came = [*pulled.created, *pulled.updated, *pulled.merged, *(here for _, here in pulled.renamed)]
-            wanted = repo.get_all(list(dict.fromkeys([*came, *runs])))
-            copied = repo.fetch_large(wanted, tell_storing, ask)
-            if copied is None:
-                raise UsageError("gitxp.yaml names no storage.", hint="Large files that the remote has: git lfs fetch")
     from gitxp.render.sharing import large_lines, pulled_json, pulled_lines
 
     if as_json:
         from gitxp.render.as_json import json_text
 
-        terminal.print_exact([json_text(pulled_json(pulled))])
-    lines = [*pulled_lines(pulled, remote.label, quiet=quiet or as_json), *large_lines(copied, quiet=quiet or as_json)]
+        terminal.print_exact([json_text(pulled_json(pulled, copied))])
+    lines = list(pulled_lines(pulled, remote.label, quiet=quiet or as_json))
+    for one in copied or ():
+        lines += large_lines(one, quiet=quiet or as_json)
     sys.stderr.write("".join(f"{line}\n" for line in lines))
-    return 1 if copied and copied.failed else 0
+    if copied == []:
+        raise UsageError(
+            "Large files did not come: gitxp.yaml names no storage, and git-lfs is not here to ask the remote.",
+            hint="Install git-lfs, if the remote has LFS: https://git-lfs.com",
+        )
+    return 1 if any(one.failed for one in copied or ()) else 0

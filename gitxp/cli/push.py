@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -75,7 +76,7 @@ def push_command(
                 dry_run=dry_run,
                 verify=not no_verify,
                 force_secrets=force_secrets,
-                storing=tell_storing,
+                storing=partial(tell_storing, listener),
                 allow_storage=storage_asker(trust=trust_storage),
             )
         finally:

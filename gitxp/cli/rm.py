@@ -39,7 +39,8 @@ def rm_command(
 
     A run that is running is not removed. Nothing is deleted at a remote, and 'gitxp pull' does not bring removed runs
     back by itself. With --remote, the runs are deleted there as well, in one connection and only as far as they are what
-    is known here; a run in the trash can be named, too. Clones of other people may hold copies all the same.
+    is known here; a run in the trash can be named, too. Clones of other people may hold copies all the same. An archive
+    (of 'gitxp archive-refs') only grows: a run in one is left out of it here, and its objects stay.
 
     \b
     Examples:
@@ -90,7 +91,7 @@ def _show_plan(plan: RemovalPlan, terminal: Terminal, *, as_json: bool) -> None:
 
         terminal.print_exact([json_text(plan.to_json())])
         return
-    here = [target.name for target in plan.targets if target.ref and not plan.keep]
+    here = [target.name for target in plan.targets if target.is_here and not plan.keep]
     lines = [f"Would remove {name}\n" for name in here]
     if plan.remote is not None:
         lines += [f"Would delete {target.name} at {plan.remote.name}\n" for target in plan.targets]
@@ -104,4 +105,14 @@ def _tell(done: Removal) -> None:
     if done.runs:
         names = [run.name if run.name == run.run else f"{run.run} (as {run.name})" for run in done.runs]
         lines.append(f"In the trash now: {_named(names)}. To bring back: gitxp undo")
+    if done.archives:
+        lines.append(
+            f"The objects of what is in {' and '.join(done.archives)} stay as long as that does; other clones that have it "
+            "list the runs as before."
+        )
+    lines += [
+        f"{done.remote} has {ref}, which keeps its runs for everybody. Only deleting it there, with all of them, changes that: "
+        f"git push {done.remote} :{ref}"
+        for ref in done.archives_there
+    ]
     sys.stderr.write("".join(f"{visible(line)}\n" for line in lines))

@@ -13,6 +13,8 @@ from gitxp.render.words import count_text, size_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gitxp.cli.network import Listener
+
 
 def storage_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--trust-storage`."""
@@ -36,8 +38,8 @@ def storage_asker(*, trust: bool) -> Callable[[str], bool]:
     return ask
 
 
-def tell_storing(address: str, count: int, size: int) -> None:
-    """Say, before it is done, that large files go to a storage or come from it."""
-    what = f"{count_text(count, 'large file')} ({size_text(size)})"
-    sys.stderr.write(f"{what}, with the storage {visible(address)}\n")
+def tell_storing(listener: Listener, address: str, count: int, size: int) -> None:
+    """Say, before it is done, that large files go to a storage, or come from one or a remote."""
+    listener.clear()
+    sys.stderr.write(f"{count_text(count, 'large file')} ({size_text(size)}), with {visible(address)}\n")
     sys.stderr.flush()

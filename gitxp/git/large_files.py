@@ -9,15 +9,17 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.git.lfs import MAX_POINTER, MIN_POINTER, DamagedContent, MissingContent, clone, decode_pointer, write_all
+from gitxp.git.lfs import DamagedContent, MissingContent, clone, write_all
 from gitxp.git.snapshot_files import read_blobs
+from gitxp.pointer import MAX_POINTER, MIN_POINTER, decode_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gitxp.git.lfs import Pointer, Store
+    from gitxp.git.lfs import Store
     from gitxp.git.objects import Entry, Objects
     from gitxp.git.program import Git
+    from gitxp.pointer import Pointer
 
 _LINK_MODE = "120000"
 _AT_ONCE = 2_000  # blobs, of at most 1 KB each
@@ -76,12 +78,12 @@ def find_pointers(git: Git, commit: str, folder: str = "") -> dict[str, Pointer]
 def reachable_pointers(git: Git, commits: Iterable[str], known: Iterable[str] = ()) -> set[Pointer]:
     """All pointers in the histories of these commits, without what the histories of the `known` ones have.
 
-    That is what a push of these commits has to bring where the others are. Raises `GitFailed`.
+    That is what a push of these commits has to bring where the others are, some of which may not be here. Raises `GitFailed`.
     """
     data = "".join([*(f"{commit}\n" for commit in commits), *(f"^{commit}\n" for commit in known)]).encode("ascii")
     # what is not here of a partial clone is nothing that could be pushed
     words = ("rev-list", "--objects", "--no-object-names", "--filter=object:type=blob", "--missing=allow-any")
-    listed = git.run(*words, "--stdin", data=data)
+    listed = git.run(*words, "--ignore-missing", "--stdin", data=data)
     if not listed:
         return set()
     answers = git.run("cat-file", "--batch-check=%(objecttype) %(objectsize) %(objectname)", data=listed)

@@ -1,8 +1,8 @@
-"""git-lfs's own files, read and written without its program: pointers, and the store of objects of a repository.
+"""git-lfs's store of large objects of a repository, read and written without its program.
 
-A pointer is a small text in git that names a large object by its sha256; the objects lie below git's common folder, or
-where `lfs.storage` says, under their digests (git-lfs's docs/spec.md). What is put there by the same rules is git-lfs's: a
-plain `git push` with its hook uploads it, `git lfs fetch` brings it, `git lfs fsck` checks it.
+The objects lie below git's common folder, or where `lfs.storage` says, under their digests (git-lfs's docs/spec.md); what
+names them are pointers (gitxp/pointer.py). What is put there by the same rules is git-lfs's: a plain `git push` with its
+hook uploads it, `git lfs fetch` brings it, `git lfs fsck` checks it.
 
 An object is never a second name (a hard link) of the user's file: whoever writes that anew would change the object. It
 is a clone where the file system can, else a copy, and what is hashed is what was written.
@@ -15,39 +15,24 @@ import os
 import stat
 
 from gitxp.errors import FormatError, GitxpError
+from gitxp.git.shared import make_folders, parse_shared, share
+from gitxp.pointer import Pointer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, BinaryIO, NamedTuple, Self
 
     from gitxp.git.program import Git
 else:
     from gitxp.light import NamedTuple
 
-MAX_POINTER = 1024  # bytes; a larger file is none, whatever it says
-MIN_POINTER = 126  # bytes: that of an object with a size of one digit
-VERSION_LINE = b"version https://git-lfs.github.com/spec/v1\n"
-_OID_START, _SIZE_START = b"oid sha256:", b"size "
-_HEX = frozenset(b"0123456789abcdef")
-_MAX_DIGITS = 18  # of a size: git-lfs keeps it in 64 bits
 _CHUNK = 1 << 20
+_STORAGE, _SHARED = "lfs.storage", "core.sharedrepository"
 _FICLONE = 0x40049409  # linux/fs.h
 _NO_CLONES = frozenset(
     (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EBADF, errno.ETXTBSY)
 )
-
-
-class Pointer(NamedTuple):
-    """A large object: its sha256 as 64 hexadecimal digits, and its size in bytes."""
-
-    oid: str
-    size: int
-
-    @property
-    def lfs_oid(self) -> str:
-        """As records have it: `sha256:<64 hexadecimal digits>`."""
-        return f"sha256:{self.oid}"
 
 
 class MissingContent(GitxpError):
@@ -56,7 +41,7 @@ class MissingContent(GitxpError):
     def __init__(self, what: str, pointer: Pointer) -> None:
         super().__init__(
             f"The content of {what} is not here: it is the large object {pointer.oid[:12]}, {pointer.size:,} bytes.",
-            hint="Fetch it from where its run came from: gitxp pull --large RUN, or git lfs fetch.",
+            hint="Bring it from the storage or the remote: gitxp pull --large RUN",
         )
         self.pointer = pointer
 
@@ -80,61 +65,52 @@ class Stored(NamedTuple):
     changed: bool = False
 
 
-def encode_pointer(pointer: Pointer) -> bytes:
-    """The text that git has in place of the object, to the byte what git-lfs writes."""
-    return b"%soid sha256:%s\nsize %d\n" % (VERSION_LINE, pointer.oid.encode("ascii"), pointer.size)
-
-
-def decode_pointer(data: bytes) -> Pointer | None:
-    """The pointer that these bytes are, or None.
-
-    Only what `encode_pointer` writes is one: no other order of lines, spaces, line ends or versions, and no extensions,
-    whose content would take the extension's program to read.
-    """
-    if not MIN_POINTER <= len(data) <= MAX_POINTER or not data.startswith(VERSION_LINE):
-        return None
-    start = len(VERSION_LINE) + len(_OID_START)
-    digits = data[start : start + 64]
-    size = data[start + 65 + len(_SIZE_START) : -1]
-    if len(digits) < 64 or not _HEX.issuperset(digits) or not size.isdigit() or len(size) > _MAX_DIGITS:
-        return None
-    pointer = Pointer(digits.decode("ascii"), int(size))
-    return pointer if encode_pointer(pointer) == data else None
-
-
-def parse_oid(text: str) -> str | None:
-    """The 64 digits of `sha256:<64 hexadecimal digits>`, or None."""
-    kind, _, digits = text.partition(":")
-    is_one = kind == "sha256" and len(digits) == 64 and digits.isascii() and _HEX.issuperset(digits.encode())
-    return digits if is_one else None
-
-
 def find_store(git: Git, common_dir: str) -> Store:
     """The store of the repository with this common folder (docs/format.md: shared by all linked worktrees)."""
-    answer = git.ask("config", "--get", "lfs.storage")
-    return Store.of(common_dir, os.fsdecode(answer.stdout.rstrip(b"\n")))
+    data = git.ask("config", "-z", "--get-regexp", rf"^({_STORAGE}|{_SHARED})$".replace(".", r"\.")).stdout
+    found = dict(os.fsdecode(item).partition("\n")[::2] for item in data.split(b"\0") if item)
+    return Store.of(common_dir, found)
 
 
 class Store:
     """The large objects of a repository.
 
     `root` is git-lfs's folder; `others` are the folders of objects of repositories that this one borrows from
-    (`git clone --reference`), in which objects are found and never put.
+    (`git clone --reference`), in which objects are found and never put. `shared` is what `parse_shared` gives.
     """
 
-    def __init__(self, root: str, others: Iterable[str] = ()) -> None:
+    def __init__(self, root: str, others: Iterable[str] = (), shared: int = 0) -> None:
         self.root = root
+        self.shared = shared
         self.folder = os.path.join(root, "objects")
         self.others = tuple(others)
 
     @classmethod
-    def of(cls, common_dir: str, storage: str = "") -> Store:
-        """As git-lfs finds it; `storage` is the setting `lfs.storage`, relative to the common folder."""
-        return cls(os.path.join(common_dir, storage or "lfs"), _borrowed(common_dir))
+    def of(cls, common_dir: str, settings: Mapping[str, str]) -> Store:
+        """As git-lfs finds it, by what git's configuration says."""
+        root = os.path.join(common_dir, settings.get(_STORAGE) or "lfs")
+        return cls(root, _borrowed(common_dir), parse_shared(settings.get(_SHARED, "")))
+
+    def is_begun(self) -> bool:
+        """Whether an object was ever put here, or into a repository that this one borrows from."""
+        return any(map(os.path.isdir, (self.folder, *self.others)))
 
     def path(self, oid: str) -> str:
         """Where the object of this digest is or would be."""
         return os.path.join(self.folder, oid[:2], oid[2:4], oid)
+
+    def size(self, oid: str) -> int | None:
+        """The bytes of an object in this store itself, whatever they are; None where it is not there."""
+        try:
+            return os.stat(self.path(oid)).st_size
+        except OSError:
+            return None
+
+    def make_place(self, oid: str) -> str:
+        """Where an object is to be; the folders on the way are there then. Raises `OSError`."""
+        path = self.path(oid)
+        make_folders(os.path.dirname(path), self.shared)
+        return path
 
     def find(self, pointer: Pointer) -> str | None:
         """The object's file, if there is one of its size; its bytes are not looked at."""
@@ -209,7 +185,7 @@ class Incoming:
         self._store = store
         # git-lfs clears this folder of what is older than an hour: of what a kill left
         folder = os.path.join(store.root, "tmp")
-        os.makedirs(folder, exist_ok=True)
+        make_folders(folder, store.shared)
         self.path = os.path.join(folder, f"gitxp-{os.getpid()}-{os.urandom(8).hex()}")
         self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
@@ -246,10 +222,10 @@ class Incoming:
 
     def publish(self, pointer: Pointer) -> None:
         """Give it the name by which it is found; what has that name is replaced, whatever it was."""
+        share(self.fd, self._store.shared)
         os.fsync(self.fd)
-        target = self._store.path(pointer.oid)
+        target = self._store.make_place(pointer.oid)
         folder = os.path.dirname(target)
-        os.makedirs(folder, exist_ok=True)
         os.rename(self.path, target)
         for place in (folder, os.path.dirname(folder), self._store.folder, self._store.root):
             _sync_folder(place)

@@ -57,8 +57,6 @@ SETTINGS = (
     "gc.auto=0",
     "maintenance.auto=false",
 )
-# Objects from elsewhere are looked at before they are kept.
-_DISTRUST = ("transfer.fsckObjects=true", "fetch.fsckObjects=true")
 # git 2.34 and 2.35 know only this name for it; newer ones warn about it on stderr, which nobody sees.
 _SETTINGS_BEFORE_2_36 = ("core.fsyncObjectFiles=true",)
 
@@ -284,7 +282,7 @@ class Git:
     `environ` is what the user's environment was (default: `os.environ`); `extra` is added to it, and `settings` to
     `-c`, in every call. With `own_group`, no key reaches it, nor anything else that is sent to every process there is:
     what is being committed is committed. (Slurm signals each process of a job by itself; git would catch a signal that is
-    ignored, to take its lock files away, but not one that is blocked.)
+    ignored, to take its lock files away, but not one that is blocked.) With `own_session` it has no terminal.
     """
 
     def __init__(
@@ -295,6 +293,7 @@ class Git:
         extra: Mapping[str, str] | None = None,
         settings: Sequence[str] = (),
         own_group: bool = False,
+        own_session: bool = False,
     ) -> None:
         self.directory = directory
         self.environ = {k: v for k, v in (environ or os.environ).items() if k not in LOCAL_VARIABLES}
@@ -302,21 +301,12 @@ class Git:
         self.environ.update(extra or {})
         self.settings = (*SETTINGS, *settings)
         self.own_group = own_group
+        self.own_session = own_session
 
     def durable_for(self, version: tuple[int, ...]) -> None:
         """Make writes durable with an old git, too: `core.fsync` came with 2.36."""
         if version < (2, 36):
             self.settings = (*self.settings, *_SETTINGS_BEFORE_2_36)
-
-    def networked(self, *, interactive: bool) -> Git:
-        """Git as it is to talk to other machines: with the user's hooks, and asking for passwords where `interactive`."""
-        settings = (*(setting for setting in self.settings if not setting.startswith("core.hooksPath=")), *_DISTRUST)
-        git = Git(self.directory, environ=self.environ, own_group=self.own_group)
-        git.settings = settings
-        if interactive:
-            del git.environ["GIT_TERMINAL_PROMPT"]
-            git.environ.update({k: v for k, v in os.environ.items() if k == "GIT_TERMINAL_PROMPT"})
-        return git
 
     def command(self, args: Sequence[str]) -> list[str]:
         """The whole argument list of one call."""
@@ -344,6 +334,8 @@ class Git:
             # dup2 of a descriptor onto itself would leave it close-on-exec; ours are never 0, 1, 2 in a sane process
             actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(theirs)]
             group: dict[str, Any] = {"setpgroup": 0} if self.own_group else {}
+            if self.own_session:
+                group = {"setsid": True}
             pid = os.posix_spawn(
                 find_git(),
                 self.command(args),

@@ -11,9 +11,10 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import GitFailed, UnknownRun, UsageError
+from gitxp.errors import GitFailed, NoLfs, UnknownRun, UsageError
 from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.git.addresses import hide_credentials, is_address, is_one_place, key_of_address, key_of_name
+from gitxp.git.lfs_remote import find_refusal
 from gitxp.git.outbox import Outbox, clear_left
 from gitxp.git.refs import is_archive
 from gitxp.names import check_name, is_name
@@ -40,6 +41,8 @@ _FETCH = (
 # Tracking refs can be had again: only objects are synced, and no reflog, which takes git as long as the ref, is begun.
 _NO_REFLOG = ("-c", "core.logAllRefUpdates=false")
 _PASSING = ("-c", "core.fsync=loose-object,pack,-reference", *_NO_REFLOG)
+# A run edits nothing that somebody may have locked, and git-lfs would ask for each ref.
+_UNLOCKED = ("-c", "lfs.locksverify=false")
 # Lines of git's that say why, before or after one that only says that it did not work.
 _GENERIC = (
     "Could not read from remote repository",
@@ -49,10 +52,17 @@ _GENERIC = (
     "fetch-pack",
 )
 # Hosts behind ssh say theirs in capitals (gitolite: FATAL, GitHub and GitLab: ERROR).
-_REASONS = (
-    *("fatal: ", "error: ", "FATAL: ", "ERROR: ", "remote: ERROR: "),
-    *("git: ", "ssh: ", "kex_exchange", "Host key", "git@"),
+_REASONS = re.compile(
+    r"fatal: |error: |FATAL: |ERROR: |remote: ERROR: |git: |ssh: |kex_exchange|Host key|git@|\S+: Permission denied \("
+    r"|batch (?:request|response): "
 )
+# What is said where nobody could be asked, or nothing that was known or typed was right; and what helps.
+_REMEDIES = {
+    "terminal prompts disabled": "Nobody can be asked here: have a credential helper of git's keep it, or use a terminal",
+    "Authentication failed": "Another password may be kept by a credential helper of git's, or stand in the address",
+    "Host key verification failed": "ssh does not know this host, or knows another of its name; on a terminal it asks",
+    "Permission denied (": "ssh has no key that is let in; on a terminal it asks for passphrases and passwords",
+}
 _FSCK = "fsck error"
 _TRIALS = {"push": "push --dry-run"}  # who may read may not write everywhere
 _NONE = "Add one: git remote add origin URL"
@@ -286,6 +296,7 @@ def push(
         outbox.put(staged)
         process = git.start(
             *("-c", f"remote.{remote.name}.mirror=false") if remote.name != remote.url else (),
+            *_UNLOCKED,
             *("push", "--porcelain", "--progress", "--no-follow-tags", "--recurse-submodules=no"),
             *options,
             *leases,
@@ -392,7 +403,10 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         return UnknownRun(
             f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
         )
-    reasons = [line for line in lines if line.startswith(_REASONS) and not line.startswith(_UNSENT)]
+    refusal = find_refusal(said) if command == "push" else None
+    if refusal is not None:
+        return NoLfs(remote.label, answer.status, said, refusal)
+    reasons = [line for line in lines if _REASONS.match(line) and not line.startswith(_UNSENT)]
     telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
     if not reasons and any(line.startswith(_UNSENT) for line in lines):
         # nothing else makes git stop before it asks the other side for a single ref
@@ -400,11 +414,14 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
     else:
         words = next(iter(telling or reasons), said)
         is_damaged = words.startswith("fatal: bad object ")  # of a ref here
-        hint = (
-            "Look for damage: gitxp doctor"
-            if is_damaged
-            else f"Try what git says to it: git {_TRIALS.get(command, 'ls-remote')} {remote.label}"
-        )
+        hint = "Look for damage: gitxp doctor" if is_damaged else _hint(command, said, remote)
     failure = GitFailed((command,), answer.status, words, hint=hint)
     failure.stderr = said
     return failure
+
+
+def _hint(command: str, said: str, remote: Remote) -> str:
+    remedy = next(
+        (f"{remedy}. Try it" for words, remedy in _REMEDIES.items() if words in said), "Try what git says to it"
+    )
+    return f"{remedy}: git {_TRIALS.get(command, 'ls-remote')} {remote.label}"

@@ -10,8 +10,9 @@ from gitxp.capture.secrets.files import is_likely_secret
 from gitxp.capture.secrets.scan import scan
 from gitxp.format import FOLDER
 from gitxp.git.contents import read_objects
+from gitxp.git.lfs import find_store
 from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
-from gitxp.keeping.pointers import find_pointers, lfs_folder, names_of, stored_size
+from gitxp.keeping.pointers import find_pointers, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,16 +36,16 @@ def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder])
     pointers = find_pointers(patient.git, held)
     if not pointers:
         return
-    folder = lfs_folder(patient.git, patient.common_dir)
-    sizes = {pointer.sha256: stored_size(folder, pointer.sha256) for pointer in pointers}
-    missing = [pointer for pointer in pointers if sizes[pointer.sha256] is None]
+    store = find_store(patient.git, patient.common_dir)
+    missing = [one for one in pointers if store.find(one.pointer) is None]
     if missing:
-        runs = list(dict.fromkeys(holders[pointer.file.first].name for pointer in missing))
+        runs = list(dict.fromkeys(holders[one.file.first].name for one in missing))
         yield Finding(
             *("lfs-missing", WARNING, f"Large files of {some(runs)} are not here: {some(names_of(missing))}."),
-            "If they were pushed: git lfs fetch REMOTE refs/experiments/RUN. Else only the machine that made them has them.",
+            "If they were pushed: gitxp pull --large RUN. Else only the machine that made them has them.",
         )
-    present = {sha256: size for sha256, size in sizes.items() if size is not None}
+    sizes = {one.pointer.oid: store.size(one.pointer.oid) for one in pointers}
+    present = {oid: size for oid, size in sizes.items() if size is not None}
     if present and not _keeps_recent(patient):
         yield Finding(
             "lfs-prune",

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.format import make_id
 from gitxp.git.contents import check_objects
+from gitxp.git.lfs import find_store
 from gitxp.git.outbox import clear_left
 from gitxp.git.refs import Change, change_refs
 from gitxp.git.scratch import list_left_scratch
 from gitxp.keeping.check_locks import clear_locks
 from gitxp.keeping.lfs_trash import TakenOut, delete, list_taken_out, take_out
-from gitxp.keeping.pointers import lfs_folder
 from gitxp.keeping.undo import list_kept
 from gitxp.store.removed import note_removed
 from gitxp.store.trash import Doomed, Trashed, forget_for_good, list_trash, throw_away
@@ -114,7 +114,7 @@ def collect(git: Git, common_dir: str, plan: GcPlan, now: float) -> Collected:
     note_removed(common_dir, [(run.id, run.run) for run in trashed if run.id], now)
     large = 0
     if plan.large_files:
-        large = take_out(common_dir, lfs_folder(git, common_dir), [file.sha256 for file in plan.large_files], id_)
+        large = take_out(common_dir, find_store(git, common_dir), [file.sha256 for file in plan.large_files], id_)
     forget_for_good(git, plan.expired)
     change_refs(git, plan.kept, "gitxp: gc")
     freed = sum(delete(common_dir, taken) for taken in plan.expired_large)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.format import FOLDER, RUN_REFS, Oid
 from gitxp.git.contents import check_objects
+from gitxp.git.lfs import find_store
 from gitxp.git.remote import TRACKING_REFS
 from gitxp.keeping.holdings import Held
-from gitxp.keeping.pointers import find_pointers, lfs_folder, stored_size
+from gitxp.keeping.pointers import find_pointers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,16 +39,14 @@ def find_large_files(
     git: Git, common_dir: str, runs: Sequence[Run], progress: Callable[[str], None] = lambda _: None
 ) -> list[LargeFile]:
     """The objects in git-lfs's store that artifacts of these runs need, and nothing else does, by their sha256."""
-    folder = lfs_folder(git, common_dir)
-    if not runs or not os.path.isdir(folder):
+    store = find_store(git, common_dir)
+    if not runs or not os.path.isdir(store.folder):
         return []
     progress("the artifacts of runs")
     commits = _commits_of(git, runs)
     pathspec = ["--", f":(top){_ARTIFACTS}"]
     artifacts = _pointers(git, commits, "--no-walk=unsorted", pathspec=pathspec)
-    found = {
-        sha256: (size, path) for sha256, path in artifacts.items() if (size := stored_size(folder, sha256)) is not None
-    }
+    found = {sha256: (size, path) for sha256, path in artifacts.items() if (size := store.size(sha256)) is not None}
     if not found:
         return []
     progress("what all else needs")
@@ -88,7 +87,7 @@ def _pointers(git: Git, tips: Sequence[Oid], *options: str, pathspec: Sequence[s
         oid, is_object, path = line.decode("utf-8", "surrogateescape").partition(" ")
         if is_object:
             paths[oid] = path
-    return {pointer.sha256: pointer.file.path for pointer in find_pointers(git, _as_held(git, paths))}
+    return {one.pointer.oid: one.file.path for one in find_pointers(git, _as_held(git, paths))}
 
 
 def _as_held(git: Git, paths: dict[str, str]) -> Iterator[Held]:

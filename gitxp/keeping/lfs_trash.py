@@ -11,10 +11,10 @@ import re
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.keeping.pointers import object_path
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from gitxp.git.lfs import Store
 
 _REMOVAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -33,13 +33,13 @@ def lfs_trash_folder(common_dir: str) -> str:
     return os.path.join(common_dir, "gitxp", "trash", "lfs")
 
 
-def take_out(common_dir: str, folder: str, objects: Iterable[str], removal: str) -> int:
-    """Move objects from git-lfs's folder to the trash; their bytes."""
+def take_out(common_dir: str, store: Store, objects: Iterable[str], removal: str) -> int:
+    """Move objects from git-lfs's store to the trash; their bytes."""
     target = os.path.join(lfs_trash_folder(common_dir), removal)
     os.makedirs(target, exist_ok=True)
     total = 0
     for sha256 in objects:
-        path = object_path(folder, sha256)
+        path = store.path(sha256)
         total += os.stat(path).st_size
         _move(path, os.path.join(target, sha256))
     return total
@@ -61,14 +61,12 @@ def list_taken_out(common_dir: str) -> list[TakenOut]:
     ]
 
 
-def put_back(common_dir: str, folder: str, taken: TakenOut) -> None:
+def put_back(common_dir: str, store: Store, taken: TakenOut) -> None:
     """Move the objects of a removal back; what is there again already stays as it is."""
     source = os.path.join(lfs_trash_folder(common_dir), taken.removal)
     for sha256 in taken.objects:
-        path = object_path(folder, sha256)
-        if not os.path.exists(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            _move(os.path.join(source, sha256), path)
+        if not os.path.exists(store.path(sha256)):
+            _move(os.path.join(source, sha256), store.make_place(sha256))
     shutil.rmtree(source)
 
 

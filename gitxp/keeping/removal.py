@@ -34,7 +34,8 @@ _SHOWN = 5
 class Target:
     """One run of a plan. `ref` is None where the run is not among those here; `is_trashed` where it is in the trash.
 
-    `there` is its name at the remote, and `lease` the commit that it must have there; None without a remote.
+    `there` is its name at the remote, and `lease` the commit that it must have there; None without a remote. `archive` is the
+    ref of the archive that has it, beside a ref of its own or instead of one.
     """
 
     name: RunName
@@ -44,6 +45,12 @@ class Target:
     there: str | None = None
     lease: Oid | None = None
     is_trashed: bool = False
+    archive: RefName | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is among the runs of this repository."""
+        return self.ref is not None or self.archive is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class RemovalPlan:
 
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp rm --dry-run --json` prints."""
-        plan: dict[str, Any] = {"removed": [target.name for target in self.targets if target.ref and not self.keep]}
+        plan: dict[str, Any] = {"removed": [target.name for target in self.targets if target.is_here and not self.keep]}
         if self.remote is not None:
             plan |= {"remote": self.remote.name, "gone": [target.name for target in self.targets]}
         return plan
@@ -79,7 +86,8 @@ class Refused:
 class Removal:
     """What was removed by one command: `runs` are in the trash now, `gone` are the names of those that a remote deleted.
 
-    `id` is the removal's own; `refused` are runs that the remote kept, and so does this repository.
+    `id` is the removal's own; `refused` are runs that the remote kept, and so does this repository. `archives` are the refs of
+    those here that still have a run of these, and `archives_there` of those that the remote was seen to have.
     """
 
     id: str
@@ -87,13 +95,17 @@ class Removal:
     remote: str | None = None
     gone: tuple[RunName, ...] = ()
     refused: tuple[Refused, ...] = ()
+    archives: tuple[RefName, ...] = ()
+    archives_there: tuple[RefName, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp rm --json` prints."""
         done: dict[str, Any] = {"id": self.id, "removed": [run.to_json() for run in self.runs]}
+        done |= {"archives": list(self.archives)} if self.archives else {}
         if self.remote is not None:
             refused = [{"name": one.name, "reason": one.reason} for one in self.refused]
             done |= {"remote": self.remote, "gone": list(self.gone), "refused": refused}
+            done |= {"archives_there": list(self.archives_there)} if self.archives_there else {}
         return done
 
 
@@ -112,7 +124,8 @@ def find_there(git: Git, remote: Remote, targets: Sequence[Target], given_names:
     """The targets with their places at the remote, as far as this repository knows it.
 
     `given_names` are the names that their records have: a run that was fetched under another name has its own there.
-    Raises `GitxpError` where the remote is known to have more of a run, or another run, than is here.
+    Raises `GitxpError` where the remote is known to have more of a run, or another run, than is here; or where a run is in an
+    archive, and the remote is not known to have a ref of its own for it.
     """
     known = list_tracked(git, remote)
     found, newer = [], []
@@ -122,6 +135,13 @@ def find_there(git: Git, remote: Remote, targets: Sequence[Target], given_names:
         if name is None and names:
             newer.append(target.name)
             continue
+        if name is None and target.archive and not target.ref:
+            raise GitxpError(
+                f"{target.name} is in an archive, of which nothing can be deleted, and {remote.label} is not known to have "
+                "a ref of its own for it: nothing was removed.",
+                hint=f"Remove it here: gitxp rm {target.name}. Deleting the whole archive at {remote.label}, with all its runs: "
+                f"git push {remote.label} :{target.archive}",
+            )
         there = name or target.name
         found.append(replace(target, there=there, lease=known.get(there, target.commit)))
     if newer:
@@ -157,23 +177,28 @@ def remove(
     if plan.remote is not None:
         # what nothing here leads to but the memory of the remote: that is forgotten with the push
         trashed += _throw_away(
-            git, [target for target in targets if not target.ref and not target.is_trashed], id_, now
+            git, [target for target in targets if not target.is_here and not target.is_trashed], id_, now
         )
         gone, refused = _remove_there(network, plan.remote, targets, said)
         targets = tuple(gone)
         if plan.keep:  # or the next push would bring them back
-            kept_here = {target.there: target.commit for target in gone if target.there and target.ref}
+            kept_here = {target.there: target.commit for target in gone if target.there and target.is_here}
             note_gone(git, plan.remote, kept_here, ())
     if not plan.keep:
-        trashed += _throw_away(git, [target for target in targets if target.ref], id_, now)
+        trashed += _throw_away(git, [target for target in targets if target.is_here], id_, now)
     kept = {one.name for one in refused}
     note_removed(common_dir, [(run.id, run.run) for run in trashed if run.id and run.run not in kept], now)
-    name = plan.remote and plan.remote.name
-    return Removal(id_, tuple(trashed), name, tuple(target.name for target in gone), tuple(refused))
+    archives = {target.archive for target in targets if target.archive}
+    there = list_tracked(git, plan.remote) if plan.remote is not None else {}
+    return Removal(
+        *(id_, tuple(trashed), plan.remote and plan.remote.name, tuple(target.name for target in gone), tuple(refused)),
+        archives=() if plan.keep else tuple(sorted(archives)),
+        archives_there=tuple(sorted(ref for ref in archives if ref.removeprefix(RUN_REFS) in there)),
+    )
 
 
 def _throw_away(git: Git, targets: Sequence[Target], removal: str, now: float) -> list[Trashed]:
-    runs = [Doomed(target.name, target.commit, target.id, target.ref) for target in targets]
+    runs = [Doomed(target.name, target.commit, target.id, target.ref, target.archive) for target in targets]
     return throw_away(git, runs, removal, now) if runs else []
 
 

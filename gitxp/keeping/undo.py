@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun
 from gitxp.format import RUN_REFS, Oid, RefName, format_time
 from gitxp.git.contents import check_objects
-from gitxp.git.refs import Change, change_refs
+from gitxp.git.lfs import find_store
+from gitxp.git.refs import Change, change_refs, list_refs
 from gitxp.keeping.lfs_trash import TakenOut, list_taken_out, put_back
-from gitxp.keeping.pointers import lfs_folder
 from gitxp.names import MAX_LENGTH, RunName
+from gitxp.store.archives import LIST_PATH, find_unheld
 from gitxp.store.removed import forget_removed
 from gitxp.store.trash import Trashed, list_trash
 
@@ -96,7 +97,7 @@ def find_taken_out(git: Git, common_dir: str) -> list[Undoable]:
     """The large files that `gitxp gc` took out and that are still in their trash, newest first."""
 
     def undo(taken: TakenOut) -> Undone:
-        put_back(common_dir, lfs_folder(git, common_dir), taken)
+        put_back(common_dir, find_store(git, common_dir), taken)
         return Undone(TAKEN_OUT, taken.at, large_files=len(taken.objects))
 
     return [Undoable(TAKEN_OUT, taken.at, (), partial(undo, taken)) for taken in list_taken_out(common_dir)]
@@ -169,8 +170,8 @@ def bring_back(git: Git, common_dir: str, entries: Sequence[Trashed]) -> Undone:
     """Make runs of entries of the trash again, all or none.
 
     Where another run has the name meanwhile, the one that comes back gets the beginning of its id behind its name; where
-    the same run is there again, it goes on to what was removed, if that is newer. Raises `GitxpError` where the commits
-    of all of them are gone.
+    the same run is there again, it goes on to what was removed, if that is newer. One that was and is in an archive needs no
+    ref of its own. Raises `GitxpError` where the commits of all of them are gone.
     """
     there_are = {oid for oid, _, _ in check_objects(git, [entry.commit for entry in entries])}
     missing = [entry.run for entry in entries if entry.commit not in there_are]
@@ -183,13 +184,13 @@ def bring_back(git: Git, common_dir: str, entries: Sequence[Trashed]) -> Undone:
     listed = git.run("for-each-ref", "--format=%(objectname) %(refname)", RUN_REFS).decode("utf-8", "surrogateescape")
     refs = {ref: Oid(oid) for oid, ref in (line.split(" ", 1) for line in listed.split("\n") if line)}
     taken = {ref.removeprefix(RUN_REFS).lower() for ref in refs}
-    changes, returned = [], []
+    changes, returned, held = [], [], _find_held(git, entries)
     for entry in entries:
         changes.append(Change(entry.ref, entry.tag, None))
         there = refs.get(RefName(RUN_REFS + entry.run))
         name = entry.run
-        if there is not None and _contains(git, there, entry.commit):
-            pass  # it was fetched again, with all that it had
+        if entry.commit in held or (there is not None and _contains(git, there, entry.commit)):
+            pass  # an archive has it, or it was fetched again, with all that it had
         elif there is not None and _contains(git, entry.commit, there):
             changes.append(Change(RUN_REFS + name, there, entry.commit))
         else:
@@ -200,6 +201,19 @@ def bring_back(git: Git, common_dir: str, entries: Sequence[Trashed]) -> Undone:
     change_refs(git, changes, "gitxp: undo")
     forget_removed(common_dir, {entry.id for entry in entries if entry.id})
     return Undone(REMOVED, entries[0].removed_at, tuple(returned), tuple(missing))
+
+
+def _find_held(git: Git, entries: Sequence[Trashed]) -> set[Oid]:
+    """The tips of those that were in an archive which still lists and holds them."""
+    archives = list_refs(git).archives() if any(entry.archive for entry in entries) else {}
+    held: set[Oid] = set()
+    for ref, commit in archives.items():
+        mine = [entry for entry in entries if entry.archive == ref]
+        listed = git.ask("cat-file", "blob", f"{commit}:{LIST_PATH}").stdout if mine else b""
+        words = frozenset(listed.split())
+        tips = {entry.commit for entry in mine if {entry.commit.encode(), entry.run.encode()} & words}
+        held |= tips - set(find_unheld(git, tips, [commit]))
+    return held
 
 
 def _contains(git: Git, tip: Oid, commit: Oid) -> bool:

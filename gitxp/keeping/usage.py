@@ -6,17 +6,18 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitxp.git.lfs import find_store
 from gitxp.keeping.check_space import count_objects, folder_size
 from gitxp.keeping.holdings import Holder, list_held
 from gitxp.keeping.lfs_trash import lfs_trash_folder
-from gitxp.keeping.pointers import find_pointers, lfs_folder, stored_size
+from gitxp.keeping.pointers import find_pointers
 from gitxp.store.trash import list_trash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitxp.git.program import Git
-    from gitxp.keeping.pointers import Pointer
+    from gitxp.keeping.pointers import HeldPointer
     from gitxp.model import Run
 
 
@@ -88,12 +89,12 @@ def measure(git: Git, common_dir: str, runs: Sequence[Run], progress: Callable[[
         else:
             own[one.first] += one.disk
     progress("large files")
-    folder = lfs_folder(git, common_dir)
+    store = find_store(git, common_dir)
     large = [0] * len(holders)
-    for sha256, pointers in _by_object(find_pointers(git, held)).items():
+    for oid, pointers in _by_object(find_pointers(git, held)).items():
         first = {pointer.file.first for pointer in pointers}
         if len(first) == 1 and not any(pointer.file.is_shared for pointer in pointers):
-            large[first.pop()] += stored_size(folder, sha256) or 0
+            large[first.pop()] += store.size(oid) or 0
     sizes = (RunUsage(run.name, own[number], large[number]) for number, run in enumerate(runs))
     ours = os.path.join(common_dir, "gitxp")
     index = sum(_size(os.path.join(ours, f"index.sqlite{end}")) for end in ("", "-wal", "-shm"))
@@ -102,7 +103,7 @@ def measure(git: Git, common_dir: str, runs: Sequence[Run], progress: Callable[[
         shared=shared,
         trash=trash,
         objects=count_objects(git),
-        large=folder_size(os.path.join(folder, "objects")),
+        large=folder_size(store.folder),
         large_trash=folder_size(lfs_trash_folder(common_dir)),
         live=folder_size(os.path.join(ours, "live")),
         cache=folder_size(os.path.join(ours, "cache")) + index,
@@ -120,9 +121,9 @@ def measure_paths(
     for one in held:
         key = (one.path if one.kind == "blob" else "", one.is_shared, False)
         sizes[key] = sizes.get(key, 0) + one.disk
-    folder = lfs_folder(git, common_dir)
-    for sha256, pointers in _by_object(find_pointers(git, held)).items():
-        size = stored_size(folder, sha256)
+    store = find_store(git, common_dir)
+    for oid, pointers in _by_object(find_pointers(git, held)).items():
+        size = store.size(oid)
         if size is not None:
             key = (pointers[0].file.path, all(pointer.file.is_shared for pointer in pointers), True)
             sizes[key] = sizes.get(key, 0) + size
@@ -137,10 +138,10 @@ def _holders(git: Git, runs: Sequence[Run]) -> list[Holder]:
     ]
 
 
-def _by_object(pointers: Sequence[Pointer]) -> dict[str, list[Pointer]]:
-    found: dict[str, list[Pointer]] = {}
+def _by_object(pointers: Sequence[HeldPointer]) -> dict[str, list[HeldPointer]]:
+    found: dict[str, list[HeldPointer]] = {}
     for pointer in pointers:
-        found.setdefault(pointer.sha256, []).append(pointer)
+        found.setdefault(pointer.pointer.oid, []).append(pointer)
     return found
 
 

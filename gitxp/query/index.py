@@ -37,7 +37,7 @@ from gitxp.query.search import EnvironmentsWanted, Question, read_environments, 
 from gitxp.store.runs import make_run, read_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
@@ -86,8 +86,9 @@ class Index:
     """The runs of one repository, found quickly.
 
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
-    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds. `progress` is
-    told how many records of how many were read.
+    be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds, `removed`
+    the ids of runs that were removed here: those that archives have are not among the runs. `progress` is told how many
+    records of how many were read.
     """
 
     def __init__(
@@ -96,9 +97,11 @@ class Index:
         path: str | None,
         open_objects: Callable[[int], Objects],
         clock: Callable[[], float] = time.time,
+        removed: Callable[[], Collection[str]] = frozenset,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._git = git
+        self._removed = removed
         self._file = None if path is None else IndexFile(path)
         self._open_objects = open_objects
         self._clock = clock
@@ -185,6 +188,10 @@ class Index:
 
         return self._query(select)
 
+    def lines(self) -> list[archived.Line]:
+        """All lines of all archives, those too that stand for no run here since it has a ref of its own, or was removed."""
+        return self._query(archived.list_lines)
+
     def search(self, asked: Asked, limit: int | None = None) -> Page:
         """The runs that an expression means, in the order that is asked for, at most `limit` of them; `UsageError`."""
 
@@ -268,7 +275,9 @@ class Index:
     def _answer_known(
         self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]
     ) -> T:
-        digest = hashlib.blake2b(listing.raw, digest_size=16).hexdigest()
+        removed = frozenset(id_.lower() for id_ in self._removed())
+        state = b"".join([listing.raw, *(f"\0{id_}".encode("utf-8", "replace") for id_ in sorted(removed))])
+        digest = hashlib.blake2b(state, digest_size=16).hexdigest()
         with transaction(database, "BEGIN"):
             if get_fact(database, "digest") == digest:
                 return select(database)
@@ -277,15 +286,15 @@ class Index:
             moved = archived.find_moved(database, archives)
         names = listing.names(before)
         commits = [commit for name, commit in names.items() if before.get(name) != commit]
-        commits += archived.find_behind(database, (RunName(name) for name in before.keys() - names.keys()))
         lists = self._read_lists(moved)
-        commits += [tip for tips in lists.values() for name, tip in (tips or {}).items() if name not in names]
+        commits += [tip for tips in lists.values() for tip in (tips or {}).values()]
         self._read_missing(database, commits)
         with transaction(database, "BEGIN IMMEDIATE"):
             # the lists first: a run that was folded keeps the record that was read when it had a ref of its own
-            has_changed = self._keep_lists(database, archives, lists)
-            self._mirror(database, names)
-            if has_changed:
+            is_all = self._keep_lists(database, archives, lists)
+            is_all |= archived.keep_removed(database, removed)
+            self._mirror(database, names, has_new_lists=is_all)
+            if is_all:
                 self._show_archived(database)
             strange = [*listing.strange(names), *archived.list_unreadable(database)]
             set_fact(database, "strange", json.dumps(strange))
@@ -313,7 +322,7 @@ class Index:
                 kept = json.dumps(record).encode("ascii") if raw is None else raw
                 id_ = record.get("id", "").lower()
                 started = _time_of(record, objects, commit, latest)
-                row = commit, id_ if id_.isascii() else None, started, kept, problem, _encode_said(said)
+                row = commit, id_ if id_ and id_.isascii() else None, started, kept, problem, _encode_said(said)
                 yield row, facts.facts_of(make_run(RunName(""), RefName(""), commit, record, problem, said))
 
     def _read_lists(self, archives: Mapping[RefName, Oid]) -> archived.Lists:
@@ -331,18 +340,25 @@ class Index:
         return archived.keep_lists(database, archives, lists)
 
     def _show_archived(self, database: sqlite3.Connection) -> None:
-        """Show the runs of archives where no ref of their own does, and forget records that nothing leads to any more."""
+        """Show the runs of archives anew, and forget records that nothing leads to any more."""
         missing = archived.show_all(database)
         if missing:
             _keep(database, self._read(_leave_out_known(database, missing)))
             archived.show_all(database)
-        _forget(database, "1")
+        _forget(database)
 
-    def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid]) -> None:
-        """Make the refs table equal to what git listed, and forget records that no ref leads to any more."""
+    def _mirror(self, database: sqlite3.Connection, names: Mapping[RunName, Oid], *, has_new_lists: bool) -> None:
+        """Make the refs table equal to what git listed, and forget records that nothing leads to any more.
+
+        With `has_new_lists` all runs of archives are to be shown anew after this, so that here none is.
+        """
         before = _get_mirror(database)
         changed = [(name, commit) for name, commit in names.items() if before.get(name) != commit]
         gone = [(name,) for name in before.keys() - names.keys()]
+        old = [before[name] for name in (*(name for (name,) in gone), *(name for name, _ in changed)) if name in before]
+        if not has_new_lists:
+            touched = [name for name, _ in [*changed, *((name, None) for (name,) in gone)]]
+            archived.touch(database, touched, [*old, *(commit for _, commit in changed)])
         database.executemany("DELETE FROM refs WHERE name = ?", gone)
         put = (
             "INSERT OR REPLACE INTO refs SELECT ?, commit_id, started, "
@@ -353,12 +369,16 @@ class Index:
             missing = _leave_out_known(database, (commit for _, commit in changed))
             _keep(database, self._read(missing))
             database.executemany(put, changed)
-        archived.show_again(database, (name for (name,) in gone))
-        for name in [*(name for (name,) in gone), *(name for name, _ in changed)]:
-            if name in before:
-                _forget(database, "commit_id = ?", before[name])
+        if not has_new_lists:
+            archived.show_touched(database)
+        for commit in old:
+            _forget(database, "records.commit_id = ?", commit)
 
 
+_LEADS_NOWHERE = (
+    "NOT EXISTS (SELECT 1 FROM refs WHERE refs.commit_id = records.commit_id) "
+    "AND NOT EXISTS (SELECT 1 FROM archived WHERE archived.commit_id = records.commit_id)"
+)
 _INSERT = "INSERT OR IGNORE INTO records (commit_id, id, started, record, problem, said) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -372,9 +392,9 @@ def _keep(database: sqlite3.Connection, rows: Iterable[tuple[Row, Facts]]) -> No
             keeper.keep(cursor.lastrowid, found)
 
 
-def _forget(database: sqlite3.Connection, which: str, *values: str) -> None:
-    """Take those records out of the tables that no ref leads to any more."""
-    sql = f"FROM records WHERE {which} AND commit_id NOT IN (SELECT commit_id FROM refs)"
+def _forget(database: sqlite3.Connection, which: str = "1", *values: str) -> None:
+    """Take those records out of the tables that no ref and no list of an archive leads to any more."""
+    sql = f"FROM records WHERE {which} AND {_LEADS_NOWHERE}"
     rows = database.execute(f"SELECT number, commit_id, record, problem {sql}", values).fetchall()
     for number, commit, record, problem in rows:
         run = _decode_row("", commit, None, record, problem, None)

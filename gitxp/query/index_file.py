@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 4
+SCHEMA = 5
 _TABLES = """
 CREATE TABLE records (number INTEGER PRIMARY KEY, commit_id TEXT NOT NULL UNIQUE, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
 CREATE INDEX records_by_id ON records (id);
@@ -23,6 +23,7 @@ CREATE INDEX refs_by_archive ON refs (archive);
 CREATE INDEX refs_by_time ON refs (started DESC, name);
 CREATE INDEX shown_by_time ON refs (started DESC, name) WHERE hidden = 0;
 CREATE INDEX refs_by_commit ON refs (commit_id);
+CREATE INDEX refs_by_letters ON refs (name COLLATE NOCASE);
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 # How long another process may hold the lock before we go on without the file, in seconds.

@@ -191,9 +191,9 @@ class Facts:
 
     def _keep_place(self, live: Live) -> None:
         """For what programs handed in: that is looked at with the last commit, by whoever makes it."""
-        live.write_fact(
-            "large", {"root": self.wanted.large_store().root, "most": self.wanted.config.large.max_total_size}
-        )
+        store = self.wanted.large_store()
+        most = self.wanted.config.large.max_total_size
+        live.write_fact("large", {"root": store.root, "shared": store.shared, "most": most})
 
     def _take_outputs(self, live: Live, is_impatient: Callable[[], bool]) -> None:
         from gitxp.capture.outputs import MAX_FILE, MAX_TOTAL, Room, keep

@@ -241,7 +241,7 @@ def _place(survey: Survey, live: Live, config: Config) -> Place:
     from gitxp.capture.large_untracked import Place
     from gitxp.git.lfs import Store
 
-    store = Store.of(survey.location.common_dir, survey.variables.get("lfs.storage", ""))
+    store = Store.of(survey.location.common_dir, survey.variables)
     cache = os.path.join(survey.location.git_dir, "gitxp", "cache", "large.json")
     return Place(store, config.large.max_total_size, cache, live.path)
 

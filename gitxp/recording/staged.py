@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.data.hashing import hash_file, make_buffer
 from gitxp.capture.outputs import MAX_ENTRIES, MAX_FILE, MAX_TOTAL, is_refused, put_large, size_words
-from gitxp.git.lfs import Store, encode_pointer
+from gitxp.git.lfs import Store
+from gitxp.pointer import encode_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gitxp.git.lfs import Pointer
+    from gitxp.pointer import Pointer
     from gitxp.recording.statements import Statement
 
 API = "api"
@@ -71,7 +72,7 @@ class _Table:
     def __init__(
         self, entries: Sequence[dict[str, Any]], artifacts: Sequence[dict[str, str]], large: dict[str, Any]
     ) -> None:
-        self._store = Store(large["root"]) if large else None
+        self._store = Store(large["root"], shared=large.get("shared", 0)) if large else None
         self._room_large: int = large.get("most", 0)
         self.entries = list(entries)
         self.artifacts = list(artifacts)

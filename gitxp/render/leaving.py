@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitxp.leaving import FILE_NAME
 from gitxp.render.safe import visible
-from gitxp.render.words import count_text, size_text
+from gitxp.render.words import count_text, runs_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def leaving_lines(leaving: Leaving, remote: str, url: str, width: int) -> list[s
     """
     where = visible(remote) if url == remote else f"{visible(remote)} ({visible(url)})"
     sent = f"{count_text(leaving.objects, 'object')}, {size_text(leaving.size)}"
-    lines = [f"{count_text(leaving.runs, 'run')}, {sent}, to {where}"]
+    lines = [f"{runs_text(leaving.runs, leaving.archives)}, {sent}, to {where}"]
     if leaving.files:
         leave = "leaves" if len(leaving.files) == 1 else "leave"
         count = count_text(len(leaving.files), "file")

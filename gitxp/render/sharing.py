@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.render.safe import visible
 from gitxp.render.table import Cell, text_table
-from gitxp.render.words import count_text, value_text
+from gitxp.render.words import count_text, runs_text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,22 +34,29 @@ def pulled_lines(pulled: Pulled, remote: str, *, quiet: bool = False) -> Iterato
             yield f"The archive {visible(name)} came: {count_text(count, 'run')} in it"
     for there, here in pulled.renamed:
         yield f"{visible(there)} of {where} is another run than yours of that name: it is {visible(here)} here"
-    if pulled.passed and not quiet:
-        yield (
-            f"{count_text(len(pulled.passed), 'run')} that you removed stayed away: {_some(pulled.passed)} "
-            f"(gitxp pull {where} RUN brings it)"
-        )
-    if pulled.gone and not quiet:
-        yield f"{count_text(len(pulled.gone), 'run')} that {where} has no more; yours stay: {_some(pulled.gone)}"
+    if not quiet:
+        yield from _stayed_lines(pulled, where)
     for left in pulled.left:
         yield f"{visible(left.name)} of {where} was not taken in: {_cut(left.reason)}."
     if not quiet and not (pulled.created or pulled.updated or pulled.merged or pulled.renamed or pulled.archives):
         yield f"Nothing new in {where}."
 
 
-def pulled_json(pulled: Pulled) -> dict[str, Any]:
-    """The same for programs."""
+def _stayed_lines(pulled: Pulled, where: str) -> Iterator[str]:
+    """What is otherwise there than here, and stays so."""
+    for names, before, after in (
+        (pulled.passed, "you removed stayed away", f" (gitxp pull {where} RUN brings it)"),
+        (pulled.gone, f"{where} has no more; yours stay", ""),
+        (pulled.folded, f"{where} has in an archive now; your refs stay", " (gitxp archive-refs folds them)"),
+    ):
+        if names:
+            yield f"{count_text(len(names), 'run')} that {before}: {_some(names)}{after}"
+
+
+def pulled_json(pulled: Pulled, large: Sequence[CopiedLarge] | None = None) -> dict[str, Any]:
+    """The same for programs; with what came of large files, where they were asked for."""
     return {
+        **({} if large is None else {"large": [large_json(one) for one in large]}),
         "created": pulled.created,
         "updated": pulled.updated,
         "merged": pulled.merged,
@@ -57,6 +64,7 @@ def pulled_json(pulled: Pulled) -> dict[str, Any]:
         "left": [{"name": left.name, "reason": left.reason} for left in pulled.left],
         "passed": pulled.passed,
         "gone": pulled.gone,
+        "folded": pulled.folded,
         "archives": [{"name": name, "runs": count} for name, count in pulled.archives],
     }
 
@@ -69,7 +77,15 @@ def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: b
         return
     if not quiet:
         yield from _sent_lines(pushed, visible(remote), dry_run=dry_run)
-    yield from large_lines(pushed.large, quiet=quiet)
+    if pushed.large is not None:
+        yield from large_lines(pushed.large, quiet=quiet)
+    if pushed.lacks_lfs and pushed.large is not None and not quiet:
+        yield f"{visible(remote)} has no LFS: large files are in {visible(pushed.large.address)} alone"
+    if pushed.unsent:
+        yield (
+            f"{count_text(pushed.unsent, 'large file')} stayed here, of which {visible(remote)} has pointers: let git-lfs "
+            "upload them (git lfs install), or name a storage in gitxp.yaml"
+        )
     yield from _kept_lines(pushed, visible(remote), dry_run=dry_run)
     told = (
         *(pushed.made, pushed.moved, pushed.refused),
@@ -86,12 +102,17 @@ def _sent_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
     if plan.received:
         yield f"{count_text(len(plan.received), 'run')} updated here with what {where} had: {_some(plan.received)}"
     if dry_run and plan.going:
-        yield f"{count_text(len(plan.going), 'run')} would go to {where}: {_some([g.name for g in plan.going])}"
+        yield f"{_going_text(plan.going)} would go to {where}: {_some([g.name for g in plan.going])}"
     for going, words in ((pushed.made, "new"), (pushed.moved, "updated")):
         if going:
-            yield f"{count_text(len(going), 'run')} {words} in {where}: {_some([g.name for g in going])}"
+            yield f"{_going_text(going)} {words} in {where}: {_some([g.name for g in going])}"
     if plan.newer:
         yield f"{count_text(len(plan.newer), 'run')} newer in {where}: {_some(plan.newer)} (gitxp pull {where})"
+
+
+def _going_text(going: Sequence[Going]) -> str:
+    archives = sum(one.name.startswith("@") for one in going)  # which no run's name begins with
+    return runs_text(len(going) - archives, archives)
 
 
 def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
@@ -144,6 +165,8 @@ def _pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:
         "newer": plan.newer,
         "gone": plan.gone,
         "large": pushed.large and large_json(pushed.large),
+        "lacks_lfs": pushed.lacks_lfs,
+        "unsent": pushed.unsent,
         "unrelated": plan.fetch_first,
         "same": plan.same,
     }
@@ -155,10 +178,8 @@ def large_json(large: CopiedLarge) -> dict[str, Any]:
     return {"address": large.address, "copied": large.copied, "there": large.there, "failed": failed}
 
 
-def large_lines(large: CopiedLarge | None, *, quiet: bool = False) -> Iterator[str]:
+def large_lines(large: CopiedLarge, *, quiet: bool = False) -> Iterator[str]:
     """What came of large files."""
-    if large is None:
-        return
     if large.copied and not quiet:
         yield f"{count_text(large.copied, 'large file')} copied, with {visible(large.address)}"
     for oid, reason in large.failed[:_NAMED]:

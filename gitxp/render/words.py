@@ -185,6 +185,12 @@ def ending_text(record: Mapping[str, Any]) -> str:
     return ", ".join(f"{how} {value_text(number)}" for how, number in ends if number is not None)
 
 
+def runs_text(runs: int, archives: int = 0) -> str:
+    """`2 runs`, `2 runs and 1 archive`."""
+    both = [count_text(runs, "run")] if runs or not archives else []
+    return " and ".join(both + ([count_text(archives, "archive")] if archives else []))
+
+
 def count_text(count: int, noun: str) -> str:
     """`1 run`, `2 runs`, `12,000 files`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

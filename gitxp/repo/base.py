@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from gitxp.capture.config import Config
     from gitxp.git.lfs import Store
+    from gitxp.git.network import Network
     from gitxp.git.objects import Objects
     from gitxp.git.worktree import Location
     from gitxp.query.index import Index
@@ -32,6 +33,7 @@ class Base:
         self.git = Git(self.path)
         self._location: Location | None = None
         self._objects: Objects | None = None
+        self._talking: Network | None = None
         self._logged: dict[str, Logged] = {}
         self.recovered: list[Recovered] = []
         self.indexing: Callable[[int, int], None] | None = None
@@ -68,10 +70,13 @@ class Base:
         return Config() if toplevel is None else load_config(toplevel)
 
     def close(self) -> None:
-        """End the helper processes. A repository may be used again after it."""
+        """End the helper processes, and forget passwords. A repository may be used again after it."""
         if self._objects is not None:
             self._objects.close()
             self._objects = None
+        if self._talking is not None:
+            self._talking.close()
+            self._talking = None
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +85,7 @@ class Base:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_objects", None) is not None:
+        if getattr(self, "_objects", None) is not None or getattr(self, "_talking", None) is not None:
             self.close()
 
     def _large_store(self) -> Store:
@@ -93,6 +98,17 @@ class Base:
         assert self.location
         return self.git
 
+    def _network(self) -> Git:
+        """Git that talks to other machines: where a person is at a terminal, it asks them for passwords."""
+        return self._connected().git
+
+    def _connected(self) -> Network:
+        if self._talking is None:
+            from gitxp.git.network import Network, is_person_here
+
+            self._talking = Network(self._git_here(), interactive=is_person_here())
+        return self._talking
+
     def _reader(self, expected: int = 1) -> Objects:
         from gitxp.git.objects import open_objects
 
@@ -104,7 +120,9 @@ class Base:
 
     def _index(self) -> Index:
         from gitxp.query.index import Index
+        from gitxp.store.removed import removed_ids
 
         self.recovered += self.recover()
-        path = os.path.join(self.location.common_dir, "gitxp", "index.sqlite")
-        return Index(self.git, path, self._reader, progress=self.indexing)
+        common_dir = self.location.common_dir
+        path = os.path.join(common_dir, "gitxp", "index.sqlite")
+        return Index(self.git, path, self._reader, removed=lambda: removed_ids(common_dir), progress=self.indexing)

@@ -241,12 +241,12 @@ class Reading(Base):
 
     def _with_here(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The entries, with whether the large object that each names is here."""
-        from gitxp.git.lfs import Pointer, parse_oid
+        from gitxp.pointer import Pointer, parse_lfs_oid
 
         store = self._large_store()
         told = []
         for item in items:
-            oid = parse_oid(item.get("lfs_oid", ""))
+            oid = parse_lfs_oid(item.get("lfs_oid", ""))
             here = {} if oid is None else {"here": store.find(Pointer(oid, item.get("size", -1))) is not None}
             told.append({**item, **here})
         return told

@@ -38,7 +38,7 @@ class Removing(Reading, Restoring, Sharing):
             target, given = self._find_target(text, there)
             found.setdefault(target.name, (target, given))
         refuse_running([name for name, (target, _) in found.items() if target.ref and self._has_live_folder(name)])
-        targets = [target for target, _ in found.values()]
+        targets = self._with_archives([target for target, _ in found.values()])
         if there is not None:
             there = there.receivers[0] if len(there.receivers) == 1 else there
             targets = find_there(self.git, there, targets, [given for _, given in found.values()])
@@ -110,8 +110,11 @@ class Removing(Reading, Restoring, Sharing):
 
     def _find_target(self, text: str, remote: Remote | None) -> tuple[Target, str]:
         """The run that a text means, and the name that its record has."""
+        from dataclasses import replace
+
         from gitxp.errors import GitxpError, UnknownRun
         from gitxp.keeping.removal import Target
+        from gitxp.store.trash import is_sound_id
 
         try:
             run = self.get(text)
@@ -120,12 +123,20 @@ class Removing(Reading, Restoring, Sharing):
             if found is None:
                 raise
             return found
-        if run.is_folded:
+        if run.is_folded and not is_sound_id(run.id):
             raise GitxpError(
-                f"{run.name} is in an archive ({run.ref}), which keeps all that it has ever had.",
-                hint=f"Hide it from the list: gitxp archive {run.name}",
+                f"{run.name} is in an archive ({run.ref}), and has no id by which it could be left out of that.",
+                hint="It stays until the archive goes.",
             )
-        return Target(run.name, run.commit, run.id, run.ref), str(run.record.get("name", run.name))
+        target = Target(run.name, run.commit, run.id, None if run.is_folded else run.ref)
+        return replace(target, archive=run.ref if run.is_folded else None), str(run.record.get("name", run.name))
+
+    def _with_archives(self, targets: Sequence[Target]) -> list[Target]:
+        """The targets; those with refs of their own that an archive has as well say so."""
+        from dataclasses import replace
+
+        refs = {line.id: line.ref for line in self._index().lines() if line.id}
+        return [replace(one, archive=refs.get(one.id or "")) if one.ref else one for one in targets]
 
     def _find_elsewhere(self, text: str, remote: Remote) -> tuple[Target, str] | None:
         """A run in the trash, or one that the remote was seen to have."""

@@ -82,12 +82,17 @@ class Restoring(Base):
         """The bytes of a file of a run, in pieces; `path` is seen from this folder.
 
         As it was on disk; with `stored`, as git keeps it: a git-lfs pointer, line feeds. Raises `UsageError` where there
-        is no such file.
+        is no such file, `MissingContent` where it is a large file of which the content is not here.
         """
+        from gitxp.git.large_files import open_artifact
         from gitxp.restoring.files import path_in_tree, read_file
+        from gitxp.restoring.large import list_large
 
-        git = self._git_here()
-        return read_file(git, self._reader(), run, path_in_tree(path, self.location, self.path), stored=stored)
+        git, inside = self._git_here(), path_in_tree(path, self.location, self.path)
+        entry = self._reader().find_entry(run.commit, inside) if not stored and inside in list_large(run) else None
+        if entry is not None and entry.mode.startswith("100"):
+            return open_artifact(self._reader(), self._large_store(), entry).chunks
+        return read_file(git, self._reader(), run, inside, stored=stored)
 
     def artifacts(self, run: Run) -> list[Artifact]:
         """The files that a run produced, sorted by path: those that are stored, and those that are but listed."""
@@ -130,7 +135,7 @@ class Restoring(Base):
 
     def _large_bytes(self, data: bytes) -> Iterator[bytes] | None:
         """The bytes of the large file that a pointer stands for; None where they are not here."""
-        from gitxp.git.lfs import decode_pointer
+        from gitxp.pointer import decode_pointer
 
         pointer = decode_pointer(data)
         store = self._large_store()

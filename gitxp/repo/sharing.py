@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
@@ -13,11 +11,10 @@ if TYPE_CHECKING:
     from gitxp.errors import SecretsFound
     from gitxp.exchange import CopiedLarge, Outgoing, Pulled, Pushed, RemoteOutline
     from gitxp.format import Oid
-    from gitxp.git.lfs import Pointer
-    from gitxp.git.program import Git
     from gitxp.git.remote import Remote
     from gitxp.leaving import Leaving
     from gitxp.model import Run
+    from gitxp.pointer import Pointer
     from gitxp.sharing.pull import Wishes
     from gitxp.sharing.store import Copied
 
@@ -38,7 +35,7 @@ def _no_storing(_address: str, _count: int, _size: int) -> None:
     """Tell nobody."""
 
 
-def _refuse(_address: str) -> bool:
+def refuse_storage(_address: str) -> bool:
     """Allow no storage that was not allowed before."""
     return False
 
@@ -109,15 +106,46 @@ class Sharing(Base):
         wishes = self._wishes(names, everything=runs_removed_here)
         pulled = take_in(self.git, objects, there, self._index().names_of, wishes)
         pulled.archives, pulled.left[:0] = before_runs.archives, before_runs.left
+        self._follow_archives(pulled)
         pulled.left += [Left(name, words) for name, words in refused.items()]
         gone = {name: before[name] for name in before.keys() - after.keys()}
         names_here = self._names_here(gone)
+        archived = self._archived_names()
+        pulled.folded = sorted(archived.intersection(names_here.values()))
+        names_here = {there: here for there, here in names_here.items() if here not in archived}
         pulled.gone = sorted(set(names_here.values()))
         back = list_gone(self.git, remote).keys() & after.keys()
         note_gone(self.git, remote, {name: gone[name] for name in names_here}, back)
         removed = self._wishes(()).removed
-        forget_removed(self.location.common_dir, self._index().names_of(removed) if removed else ())
+        come_back = set(self._index().names_of(removed) if removed else ())
+        if runs_removed_here:
+            come_back |= {line.id for line in self._index().lines() if line.id}
+        forget_removed(self.location.common_dir, come_back)
         return pulled
+
+    def _follow_archives(self, result: Pulled) -> None:
+        """Bring runs that have refs of their own up to what archives have of them."""
+        from gitxp.sharing.archives import find_ahead
+        from gitxp.sharing.pull import take_in
+
+        lines = [(line.id, line.commit) for line in self._index().lines() if line.id]
+        if not lines:
+            return
+        own = {run.id: (run.name, run.commit) for run in self._index().tips() if run.id and not run.is_folded}
+        ahead = find_ahead(self.git, self._reader(), lines, own)
+        if not ahead:
+            return
+        wishes = self._wishes(())._replace(known_only=True)
+        taken = take_in(self.git, self._reader(), ahead, self._index().names_of, wishes)
+        new = {*result.created, *result.updated, *result.merged, *(here for _, here in result.renamed)}
+        result.updated += [name for name in taken.updated if name not in new]
+        result.merged += [name for name in taken.merged if name not in new]
+        result.left += taken.left
+
+    def _archived_names(self) -> set[str]:
+        """The names here of the runs that are in archives, whether they have refs of their own or not."""
+        ids = {line.id for line in self._index().lines()}
+        return {run.name for run in self._index().tips() if run.is_folded or (run.id and run.id in ids)}
 
     def _names_here(self, tips: Mapping[str, Oid]) -> dict[str, str]:
         """What the runs with these tips are called here, by name there; those that are not here are left out."""
@@ -142,7 +170,7 @@ class Sharing(Base):
         verify: bool = True,
         force_secrets: bool = False,
         storing: Callable[[str, int, int], None] = _no_storing,
-        allow_storage: Callable[[str], bool] = _refuse,
+        allow_storage: Callable[[str], bool] = refuse_storage,
     ) -> Pushed:
         """Bring runs to a remote: all of them, or those of these names.
 
@@ -150,11 +178,13 @@ class Sharing(Base):
         is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
         there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
         an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
-        remembered. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and merges
-        nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would push to
-        several addresses, each is asked and told by itself, the result has what came of the `others`, and an `error` in
-        place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
-        `force_secrets`; `GitFailed` where the remote cannot be asked. Then nothing went.
+        remembered. Where git-lfs has its hook in this clone, it uploads them to the remote as well; if that has no LFS, the
+        storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
+        merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would
+        push to several addresses, each is asked and told by itself, the result has what came of the `others`, and an
+        `error` in place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
+        `force_secrets`; `NoLfs` where git-lfs is to upload large files to a remote without LFS, and no storage is named;
+        `GitFailed` where the remote cannot be asked. Then nothing went.
         """
         from gitxp.errors import GitxpError
         from gitxp.exchange import Outgoing, Pushed
@@ -210,20 +240,32 @@ class Sharing(Base):
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
         result.large = self._store_large(remote, result.outgoing, storing, allow_storage)
+        if result.large is None:
+            result.unsent = self._count_unsent(remote, result.outgoing, verify=verify)
         doing(f"Preparing {len(result.outgoing.going):,} refs")
         self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
     def _send(self, remote: Remote, outgoing: Outgoing, result: Pushed, said: Said, *, verify: bool) -> None:
         """Send what is to go; where somebody else pushed meanwhile, what that changes is found out and sent again."""
+        from gitxp.errors import NoLfs
         from gitxp.format import RUN_REFS
         from gitxp.git.remote import push
         from gitxp.sharing.push import sort_pushed
 
         options = () if verify else ("--no-verify",)
+        git = self._network()
         for attempt in range(_ATTEMPTS):
             tips = {going.there: going.tip for going in outgoing.going}
-            told = sort_pushed(outgoing, push(self._network(), remote, tips, said, options), RUN_REFS)
+            try:
+                refs = push(git, remote, tips, said, options)
+            except NoLfs:
+                if result.large is None or result.lacks_lfs:
+                    raise
+                result.lacks_lfs = True
+                git = self._connected().without_upload()
+                refs = push(git, remote, tips, said, options)
+            told = sort_pushed(outgoing, refs, RUN_REFS)
             result.made += told.made
             result.moved += told.moved
             late = [going.name for going, words in told.refused if _is_late(words) and attempt + 1 < _ATTEMPTS]
@@ -245,62 +287,122 @@ class Sharing(Base):
     def _plan(self, remote: Remote, names: Sequence[str], said: Said, *, dry_run: bool = False) -> Outgoing:
         """What is to go; what went a separate way there is taken in first."""
         from gitxp.exchange import Pulled
-        from gitxp.format import RUN_REFS
-        from gitxp.git.refs import list_refs
-        from gitxp.git.remote import fetch, list_gone, list_there, list_tracked
-        from gitxp.sharing.archives import take_in_archives
-        from gitxp.sharing.pull import take_in
-        from gitxp.sharing.push import local_runs, plan_archives, plan_push
+        from gitxp.git.remote import list_gone, list_there, list_tracked
 
         tracked = {**list_tracked(self._git_here(), remote), **list_gone(self.git, remote)}
         there, branches = list_there(self._network(), remote, said)
-        merged: list[str] = []
-        received: list[str] = []
-        reasons: dict[str, str] = {}
+        taken = Pulled()
         asked: set[str] = set()
+        held: dict[str, Oid] = {}
         while True:
-            runs = list(local_runs(self._index().tips(), names))
-            objects = self._reader(sum(run.tip != there.get(run.name, run.tip) for run in runs))
-            outgoing = plan_push(self.git, objects, runs, there, tracked, even_gone=bool(names))
-            if not names:
-                refs = list_refs(self.git).archives().items()
-                archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in refs}
-                plan_archives(self.git, objects, archives, there, outgoing)
+            if not dry_run:
+                self._follow_archives(taken)
+            outgoing = self._plan_by(there, names, tracked, held)
             wanted = [name for name in outgoing.fetch_first if name not in asked]
             if dry_run or not wanted:
-                outgoing.merged, outgoing.received, outgoing.reasons = merged, received, reasons
+                outgoing.merged, outgoing.received = [*taken.merged], [*taken.updated]
+                outgoing.reasons = {left.name: left.reason for left in taken.left}
                 outgoing.there = [*there.values(), *branches]
                 return outgoing
             asked.update(wanted)
-            fetch(self._network(), remote, wanted, said)
-            now = list_tracked(self.git, remote)
-            there |= {name: now[name] for name in wanted if name in now}
-            mine = {name: there[name] for name in wanted if name in there}
-            objects = self._reader(len(mine))
-            take_in_archives(self.git, objects, mine, Pulled())
-            wishes = self._wishes(())._replace(known_only=True)
-            taken = take_in(self.git, objects, mine, self._index().names_of, wishes)
-            merged += taken.merged
-            received += taken.updated
-            reasons |= {left.name: left.reason for left in taken.left}
+            self._take_in_first(remote, wanted, there, said, taken)
+
+    def _plan_by(
+        self, there: Mapping[str, Oid], names: Sequence[str], tracked: Collection[str], held: dict[str, Oid]
+    ) -> Outgoing:
+        """What is to go, by what the remote has; what archives hold, here and there, is added to `held`: tips by id."""
+        from gitxp.format import RUN_REFS
+        from gitxp.git.refs import list_refs
+        from gitxp.sharing.push import find_held, local_runs, plan_archives, plan_push
+
+        runs = list(local_runs(self._index().tips(), names))
+        objects = self._reader(sum(run.tip != there.get(run.name, run.tip) for run in runs))
+        held |= {line.id: line.commit for line in self._index().lines() if line.id}
+        while True:
+            outgoing = plan_push(self.git, objects, runs, there, (tracked, held), is_named=bool(names))
+            if names:
+                return outgoing
+            archives = {ref.removeprefix(RUN_REFS): tip for ref, tip in list_refs(self.git).archives().items()}
+            plan_archives(self.git, objects, archives, there, outgoing)
+            new = {id_: tip for id_, tip in find_held(objects, runs, there, outgoing).items() if id_ not in held}
+            if not new:
+                return outgoing
+            held |= new
+
+    def _take_in_first(
+        self, remote: Remote, wanted: Sequence[str], there: dict[str, Oid], said: Said, result: Pulled
+    ) -> None:
+        """Fetch what has to be known before a push, and take in what of it is known here; `there` becomes what there is."""
+        from gitxp.exchange import Pulled
+        from gitxp.format import RUN_REFS
+        from gitxp.git.refs import list_refs
+        from gitxp.git.remote import fetch, list_tracked
+        from gitxp.sharing.archives import take_in_archives
+        from gitxp.sharing.pull import take_in
+
+        fetch(self._network(), remote, wanted, said)
+        now = list_tracked(self.git, remote)
+        there |= {name: now[name] for name in wanted if name in now}
+        mine = {name: there[name] for name in wanted if name in there}
+        known = {ref.removeprefix(RUN_REFS) for ref in list_refs(self.git).archives()}
+        objects = self._reader(len(mine))
+        take_in_archives(self.git, objects, {name: tip for name, tip in mine.items() if name in known}, Pulled())
+        wishes = self._wishes(())._replace(known_only=True)
+        taken = take_in(self.git, objects, mine, self._index().names_of, wishes)
+        result.merged += taken.merged
+        result.updated += taken.updated
+        result.left += taken.left
 
     def fetch_large(
         self,
         runs: Sequence[Run],
         storing: Callable[[str, int, int], None] = _no_storing,
-        allow_storage: Callable[[str], bool] = _refuse,
-    ) -> CopiedLarge | None:
-        """Bring the large files of runs here that are not, from the storage that gitxp.yaml names; None where it names none.
+        allow_storage: Callable[[str], bool] = refuse_storage,
+        *,
+        remote: Remote | None = None,
+        said: Said = _nothing,
+    ) -> list[CopiedLarge]:
+        """Bring the large files of runs here that are not: from the storage that gitxp.yaml names, the rest from a remote.
 
-        For `storing` and `allow_storage`, see `push`. Raises `ConfigError` for an address that gitxp.yaml may not name,
-        `UsageError` for one that is not allowed, `GitxpError` where the storage cannot be opened.
+        What came of each place that was asked; empty where there is neither a storage nor git-lfs, which asks the remote.
+        `storing` is told the place, how many they are, and their bytes; for `allow_storage`, see `push`. Raises
+        `ConfigError` for an address that gitxp.yaml may not name, `UsageError` for one that is not allowed, `GitxpError`
+        where the storage cannot be opened.
         """
         from gitxp.git.large_files import find_pointers
+        from gitxp.git.lfs_remote import has_program
         from gitxp.sharing.store import download
 
         store = self._large_store()
-        found = {pointer for run in runs for pointer in find_pointers(self.git, run.commit).values()}
-        return self._exchange_large(download, [p for p in found if store.find(p) is None], storing, allow_storage)
+        found = {run.commit: find_pointers(self.git, run.commit).values() for run in runs}
+        missing = {pointer for pointers in found.values() for pointer in pointers if store.find(pointer) is None}
+        stored = self._exchange_large(download, missing, storing, allow_storage)
+        left = {pointer for pointer in missing if store.find(pointer) is None}
+        if remote is None or not has_program(self.git) or (stored and not left):
+            return [stored] if stored else []
+        wanted = [(commit, [p for p in pointers if p in left]) for commit, pointers in found.items()]
+        fetched = self._fetch_from_remote(remote, [item for item in wanted if item[1]], storing, said)
+        # of what neither has, the one that was asked last tells why
+        return [stored._replace(failed=()), fetched] if stored else [fetched]
+
+    def _fetch_from_remote(
+        self,
+        remote: Remote,
+        wanted: Sequence[tuple[str, Sequence[Pointer]]],
+        storing: Callable[[str, int, int], None],
+        said: Said,
+    ) -> CopiedLarge:
+        from gitxp.exchange import CopiedLarge
+        from gitxp.git.addresses import hide_credentials
+        from gitxp.git.lfs_remote import fetch_objects
+
+        pointers = {pointer for _, some in wanted for pointer in some}
+        if not pointers:
+            return CopiedLarge(remote.label, 0, 0)
+        storing(remote.label, len(pointers), sum(pointer.size for pointer in pointers))
+        failed = fetch_objects(self._network(), self._large_store(), remote, wanted, said)
+        reasons = tuple((pointer.oid, hide_credentials(reason)) for pointer, reason in failed)
+        return CopiedLarge(remote.label, len(pointers) - len(reasons), 0, reasons)
 
     def _store_large(
         self,
@@ -309,14 +411,26 @@ class Sharing(Base):
         storing: Callable[[str, int, int], None],
         allow_storage: Callable[[str], bool],
     ) -> CopiedLarge | None:
-        from gitxp.git.large_files import reachable_pointers
         from gitxp.sharing.store import upload
 
         if not self.config.storage:
             return None
+        return self._exchange_large(upload, self._outgoing_pointers(remote, outgoing), storing, allow_storage)
+
+    def _count_unsent(self, remote: Remote, outgoing: Outgoing, *, verify: bool) -> int:
+        """How many large files stay here, since git-lfs has no hook in this clone, or is passed over."""
+        from gitxp.git.lfs_remote import SKIP_UPLOAD, has_hook
+
+        git, store = self._network(), self._large_store()
+        if not store.is_begun() or (verify and has_hook(git) and not git.environ.keys() & SKIP_UPLOAD.keys()):
+            return 0
+        return sum(store.find(pointer) is not None for pointer in self._outgoing_pointers(remote, outgoing))
+
+    def _outgoing_pointers(self, remote: Remote, outgoing: Outgoing) -> set[Pointer]:
+        from gitxp.git.large_files import reachable_pointers
+
         tips = [going.tip for going in outgoing.going]
-        pointers = reachable_pointers(self.git, tips, self._tips_there(remote, outgoing))
-        return self._exchange_large(upload, pointers, storing, allow_storage)
+        return reachable_pointers(self.git, tips, self._tips_there(remote, outgoing))
 
     def _exchange_large(
         self,
@@ -380,12 +494,13 @@ class Sharing(Base):
         from gitxp.store.runs import read_runs
 
         tips = [going.tip for going in outgoing.going]
-        reads = read_runs(self._reader(len(tips)), tips)
+        objects = self._reader(len(tips))
+        reads = read_runs(objects, tips)
         runs = [(g.name, g.tip, read.record.get("base")) for g, read in zip(outgoing.going, reads, strict=True)]
         limits = self.config.snapshot
         names = Names(limits.secrets, limits.allow)
         doing(f"Looking at what goes with {len(runs):,} runs")
-        return survey_leaving(self.git, self._reader(), runs, self._tips_there(remote, outgoing), show, names=names)
+        return survey_leaving(self.git, objects, runs, self._tips_there(remote, outgoing), show, names=names)
 
     def _tips_there(self, remote: Remote, outgoing: Outgoing) -> list[Oid]:
         """The commits that a remote has, some of which may not be here."""
@@ -400,9 +515,6 @@ class Sharing(Base):
         removed = () if everything else read_removed(self.location.common_dir)
         folded = {run.name: run.commit for run in self._index().tips() if run.is_folded}
         return Wishes(frozenset(line.id for line in removed), frozenset(wanted), folded=folded)
-
-    def _network(self) -> Git:
-        return self._git_here().networked(interactive=sys.stderr is not None and sys.stderr.isatty())
 
 
 # What git and hosts say of a ref that somebody else moved or made meanwhile.

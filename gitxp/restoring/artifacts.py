@@ -11,9 +11,9 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gitxp.capture.data.pointers import LFS_SIZE, lfs_oid
 from gitxp.errors import GitxpError, UsageError
 from gitxp.format import ARTIFACTS_FOLDER
+from gitxp.pointer import MAX_POINTER, read_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -105,15 +105,15 @@ def read_artifact(objects: Objects, artifact: Artifact, large_files: LargeFiles 
             f"{artifact.path} is a symbolic link to {artifact.link!r}, which is not followed.",
             hint="Get the file that it leads to, if that is an artifact itself.",
         )
-    if objects.get_size(artifact.oid) <= LFS_SIZE:
+    if objects.get_size(artifact.oid) <= MAX_POINTER:
         data = objects.read_blob(artifact.oid)
-        if lfs_oid(data) is None or artifact.about.get("size") == len(data):  # a run may produce pointers
+        if read_pointer(data) is None or artifact.about.get("size") == len(data):  # a run may produce pointers
             return iter((data,))
         chunks = large_files(data) if large_files is not None else None
         if chunks is None:
             raise GitxpError(
                 f"{artifact.path} is a large file, and its bytes are not in this clone.",
-                hint="Get them: gitxp pull --large RUN from the storage, git lfs fetch from the remote.",
+                hint="Bring them from the storage or the remote: gitxp pull --large RUN",
             )
         return chunks
     return objects.stream_blob(artifact.oid)
@@ -124,6 +124,6 @@ def _facts(objects: Objects, mode: str, oid: Oid, told: int | None) -> tuple[int
     if mode == _LINK:
         return None, os.fsdecode(objects.read_blob(oid))
     size = objects.get_size(oid)
-    if told is not None and told != size and size <= LFS_SIZE and lfs_oid(objects.read_blob(oid)):
+    if told is not None and told != size and size <= MAX_POINTER and read_pointer(objects.read_blob(oid)):
         return told, None
     return size, None

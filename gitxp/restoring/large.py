@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from gitxp.restoring.checkout import Restored
 
 
+def list_large(run: Run) -> set[str]:
+    """The paths of which the tree has pointers, and the command had the content."""
+    return {item["path"] for item in run.record.get("large", ()) if isinstance(item, dict) and "path" in item}
+
+
 def bring_large(git: Git, store: Store, run: Run, restored: Restored) -> Restored:
     """Write the large files that the run began with, untracked as they were then; what is not here is told.
 
     The record says which they are, and the tree has to have pointers there: a tracked file that is a pointer is the
     affair of git-lfs.
     """
-    listed = {item["path"] for item in run.record.get("large", ()) if isinstance(item, dict) and "path" in item}
+    listed = list_large(run)
     if not listed:
         return restored
     wanted = {path: pointer for path, pointer in find_pointers(git, run.commit).items() if path in listed}
@@ -32,7 +37,5 @@ def bring_large(git: Git, store: Store, run: Run, restored: Restored) -> Restore
         Git(restored.path).run("update-index", "--force-remove", "-z", "--stdin", data=paths)
     notices = [f"{item.path} is a pointer, without its content: {item.reason.rstrip('.')}." for item in left]
     if left:
-        notices.append(
-            f"gitxp pull --large {run.name} brings what is in the storage; git lfs fetch, what is in the remote."
-        )
+        notices.append(f"gitxp pull --large {run.name} brings what the storage or the remote has.")
     return replace(restored, notices=(*restored.notices, *notices))

@@ -1,4 +1,9 @@
-"""Archives of a remote, taken in: new ones made, those that hold all of ours followed, others merged with ours."""
+"""Archives of a remote, taken in: new ones made, those that hold all of ours followed, others merged with ours.
+
+A run can have a ref of its own here and be in an archive that came: annotated elsewhere, folded, pushed. Its own ref is what
+everybody reads, so it has to follow the archive. That is done by each pull and push for all archives that are here, since
+plain git may have brought one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from typing import TYPE_CHECKING
 from gitxp.errors import FormatError, GitFailed
 from gitxp.exchange import Left
 from gitxp.format import RUN_REFS, Oid, RefName
+from gitxp.git.history import contains
 from gitxp.git.refs import is_archive, list_refs
 from gitxp.names import RunName
 from gitxp.store.archives import merge_archives, read_archive
@@ -14,7 +20,7 @@ from gitxp.store.batch import write_commit
 from gitxp.store.merge import AnotherHistory, meet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gitxp.exchange import Pulled
     from gitxp.git.objects import Objects
@@ -28,6 +34,21 @@ def take_in_archives(git: Git, objects: Objects, there: Mapping[str, Oid], resul
     for name, tip in there.items():
         if is_archive(RUN_REFS + name):
             _take_in(git, objects, name, tip, result)
+
+
+def find_ahead(
+    git: Git, objects: Objects, lines: Iterable[tuple[str, Oid]], own: Mapping[str, tuple[RunName, Oid]]
+) -> dict[str, Oid]:
+    """What archives have of runs and their own refs do not: the tips there, by name here.
+
+    `lines` are ids and tips of archives, `own` names and tips by id.
+    """
+    ahead: dict[str, Oid] = {}
+    for id_, tip in lines:
+        name, mine = own.get(id_, (None, tip))
+        if name is not None and tip != mine and not contains(git, objects, mine, tip):
+            ahead[name] = tip
+    return ahead
 
 
 def _take_in(git: Git, objects: Objects, name: str, tip: Oid, result: Pulled) -> None:

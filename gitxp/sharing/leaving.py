@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.capture.secrets.files import is_likely_secret, matches
 from gitxp.capture.secrets.scan import scan
 from gitxp.errors import FormatError
-from gitxp.format import ARTIFACTS_FOLDER, DATA_FOLDER, FOLDER, METRICS_FOLDER
+from gitxp.format import ARTIFACTS_FOLDER, DATA_FOLDER, FOLDER, METRICS_FOLDER, RECORD_PATH, RUN_REFS
 from gitxp.git.reach import find_own_objects, list_changes, list_own_commits, measure, read_sizes
+from gitxp.git.refs import is_archive
 from gitxp.leaving import FILE_NAME, Leaving, LeavingFile, LikelySecret
+from gitxp.store.archives import LIST_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -84,7 +86,7 @@ def survey_leaving(
     `GitFailed`. The repository must have the commits `there`; what it has not is taken for not there.
     """
     tips = [tip for _, tip, _ in runs]
-    places = _places(git, runs, there)
+    places = _places(git, objects, runs, there)
     own = find_own_objects(git, tips, there, places)
     places = {oid: place for oid, place in places.items() if oid in own}
     sizes = read_sizes(git, places)
@@ -92,8 +94,10 @@ def survey_leaving(
     files = [LeavingFile(_first(place), place.path, sizes.get(oid, 0)) for oid, place in places.items() if place.is_new]
     search = _Search(objects, bounds, names.allowed)
     search.look_at(places, sizes, progress)
+    archives = sum(is_archive(RUN_REFS + name) for name, _, _ in runs)
     return Leaving(
-        runs=len(runs),
+        runs=len(runs) - archives,
+        archives=archives,
         objects=count,
         size=size,
         files=tuple(sorted(files, key=lambda file: (file.path, file.run))),
@@ -105,7 +109,9 @@ def survey_leaving(
     )
 
 
-def _places(git: Git, runs: Sequence[tuple[str, Oid, Oid | None]], there: Collection[Oid]) -> dict[Oid, _Place]:
+def _places(
+    git: Git, objects: Objects, runs: Sequence[tuple[str, Oid, Oid | None]], there: Collection[Oid]
+) -> dict[Oid, _Place]:
     """The files that commits bring which only runs reach."""
     tips = {tip: name for name, tip, _ in reversed(runs)}
     bases = {base for _, _, base in runs if base} - tips.keys()
@@ -122,9 +128,18 @@ def _places(git: Git, runs: Sequence[tuple[str, Oid, Oid | None]], there: Collec
     for changes in _by_commit(list_changes(git, commits)):
         gone = {change.before for change in changes if change.status == "D"}
         for change in changes:
-            if change.status != "D" and not change.path.startswith(_PLAIN):
+            if change.status == "D" or change.path.startswith(_PLAIN):
+                continue
+            if not _is_list(objects, change, owners[change.commit][0]):
                 _note(places, change, *owners[change.commit], is_moved=change.after in gone)
     return _in_order(places, [name for name, _, _ in runs])
+
+
+def _is_list(objects: Objects, change: Change, name: str) -> bool:
+    """Whether the file is the list of an archive, which gitxp wrote: in a commit that is no run's."""
+    if change.path != LIST_PATH or not is_archive(RUN_REFS + name):
+        return False
+    return objects.find_entry(change.commit, RECORD_PATH) is None
 
 
 def _in_order(places: Mapping[Oid, _Place], names: Sequence[str]) -> dict[Oid, _Place]:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from gitxp.errors import ConfigError, GitxpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PACKAGES = {"s3": "gitxp[storage]", "gs": "gcsfs", "ssh": "sshfs"}
 _SAME = {"sftp": "ssh", "gcs": "gs"}
 _BLOCK = 4 << 20
+_PART = 16 << 20
+_STEP = 1 << 20  # Google takes parts of whole 256 KiB only
+_MAX_PARTS = 10_000  # of one object in S3
+_PARTS_AT_ONCE = 3
 _HINT = "storage in gitxp.yaml is a folder, s3://bucket/prefix, gs://bucket/prefix, or ssh://user@host/folder."
 
 
@@ -43,8 +46,8 @@ class Place(Protocol):
     def size(self, name: str) -> int | None:
         """Bytes of a file; None where there is none."""
 
-    def put(self, source: str, name: str) -> None:
-        """Copy a local file there."""
+    def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
+        """Copy a local file there, in pieces; `check` is called between them, and what it raises ends it."""
 
     def read(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
         """A file, opened."""
@@ -118,11 +121,13 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def put(self, source: str, name: str) -> None:
-        """Copy a local file there; it survives a power cut."""
+    def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
+        """Copy a local file there; it survives a power cut. `check` is called between pieces, and may raise."""
         os.makedirs(os.path.dirname(self._full(name)), exist_ok=True)
         with open(source, "rb") as reader, open(self._full(name), "wb") as writer:
-            shutil.copyfileobj(reader, writer, _BLOCK)
+            while chunk := reader.read(_BLOCK):
+                check()
+                writer.write(chunk)
             writer.flush()
             os.fsync(writer.fileno())
 
@@ -148,7 +153,7 @@ class Remote:
     """What fsspec opens."""
 
     def __init__(self, address: Address) -> None:
-        kind = address.kind
+        self._kind = kind = address.kind
         options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
         self.is_atomic = kind != "ssh"
         self._top = address.path if kind == "ssh" else address.host + address.path
@@ -180,11 +185,21 @@ class Remote:
         except FileNotFoundError:
             return None
 
-    def put(self, source: str, name: str) -> None:
-        """Copy a local file there."""
+    def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
+        """Copy a local file there, in parts where it is large. `check` is called between them, and may raise."""
+        from fsspec.callbacks import Callback
+
+        callback = Callback(hooks={"check": lambda _size, _done, **_: check()})
         if not self.is_atomic:
             self._system.makedirs(self._full(name).rpartition("/")[0], exist_ok=True)
-        self._system.put_file(source, self._full(name))
+        self._system.put_file(source, self._full(name), callback=callback, **self._parts(os.path.getsize(source)))
+
+    def _parts(self, size: int) -> dict[str, int]:
+        """How the library is to cut a file of this size: by itself it would hold up to 500 MiB of one in memory."""
+        if self._kind == "ssh":
+            return {}
+        part = max(_PART, -(-size // _MAX_PARTS) + _STEP & -_STEP)
+        return {"chunksize": part, **({"max_concurrency": _PARTS_AT_ONCE} if self._kind == "s3" else {})}
 
     @contextlib.contextmanager
     def read(self, name: str) -> Iterator[BinaryIO]:

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.exchange import Going, Outgoing, Pushed
+from gitxp.format import RUN_REFS
 from gitxp.git.history import contains
+from gitxp.git.refs import is_archive
 from gitxp.names import name_beside, without_id
+from gitxp.store.archives import read_archive
 from gitxp.store.runs import read_runs
 
 if TYPE_CHECKING:
@@ -66,11 +69,16 @@ def plan_push(
     objects: Objects,
     runs: Iterable[Local],
     there: Mapping[str, Oid],
-    tracked: Collection[str] = (),
+    known: tuple[Collection[str], Mapping[str, Oid]] = ((), {}),
     *,
-    even_gone: bool = False,
+    is_named: bool = False,
 ) -> Outgoing:
-    """What of these runs is to go, by what the remote has; `tracked` are the names that it had when it was last asked."""
+    """What of these runs is to go, by what the remote has.
+
+    `known` are the names that it had when it was last asked, and by id the tips that archives here have, which go, too: what
+    those hold needs no ref of its own. With `is_named` both do not count.
+    """
+    tracked, held = known
     plan = Outgoing()
     ids = _Ids(objects)
     given: dict[str, str | None] = {}
@@ -89,7 +97,9 @@ def plan_push(
         given[name.lower()] = run.id
         if not is_known:
             plan.fetch_first.append(name)
-        elif name not in there and name in tracked and not even_gone:
+        elif name not in there and not is_named and run.id and _is_held(git, objects, run, held.get(run.id)):
+            plan.same += 1
+        elif name not in there and name in tracked and not is_named and run.id not in held:
             plan.gone.append(run.name)
         elif name not in there:
             plan.going.append(Going(run.name, name, run.tip))
@@ -99,6 +109,31 @@ def plan_push(
             _plan_move(git, objects, run, name, there[name], plan)
     plan.fetch_first = sorted(set(plan.fetch_first))
     return plan
+
+
+def find_held(objects: Objects, runs: Iterable[Local], there: Mapping[str, Oid], plan: Outgoing) -> dict[str, Oid]:
+    """Those of the plan's `gone` that went into an archive there: the tips that it has of them, by id.
+
+    Archives there that are not known here are added to what has to be fetched first.
+    """
+    gone = {run.id: run for run in runs if run.name in plan.gone and run.id}
+    names = {name for run in gone.values() for name in (run.name, run.first_name)}
+    archives = [name for name in there if is_archive(RUN_REFS + name)] if gone else []
+    tips: list[Oid] = []
+    for name in archives:
+        try:
+            listed = read_archive(objects, there[name])
+        except FormatError:
+            if not _Ids(objects).is_known(there[name]):
+                plan.fetch_first.append(name)
+            continue
+        tips += [tip for one, tip in listed.items() if one in names]
+    ids = ((read.record.get("id"), tip) for tip, read in zip(tips, read_runs(objects, tips), strict=True))
+    return {id_: tip for id_, tip in ids if id_ in gone}
+
+
+def _is_held(git: Git, objects: Objects, run: Local, tip: Oid | None) -> bool:
+    return tip is not None and contains(git, objects, tip, run.tip)
 
 
 def _plan_move(git: Git, objects: Objects, run: Local, name: str, tip: Oid, plan: Outgoing) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import FormatError, GitFailed, NameTaken
 from gitxp.format import Oid, RefName
+from gitxp.git.history import contains
 from gitxp.git.refs import ARCHIVE_REFS, list_refs, run_ref
-from gitxp.store.archives import build_archive, contains, read_archive, write_archive
+from gitxp.store.archives import build_archive, read_archive, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +92,7 @@ class _Plan:
                     self.left[run.name] = reason
                     continue
                 folded.append(run)
-                if run.name not in old or contains(self._git, run.commit, old[run.name]):
+                if run.name not in old or contains(self._git, self._objects, run.commit, old[run.name]):
                     entries[run.name] = run.commit
         if not folded:
             return
@@ -111,9 +112,13 @@ class _Plan:
             return "it changed meanwhile"
         for other, entries in self._lists.items():
             there = entries.get(run.name)
-            if there is not None and not (other == ref and _is_one_line(self._git, run.commit, there)):
+            if there is not None and not (other == ref and self._are_one_line(run.commit, there)):
                 return f"another run of its name is in {other}"
         return None
+
+    def _are_one_line(self, a: Oid, b: Oid) -> bool:
+        """Whether one of two commits is the other or goes on from it."""
+        return contains(self._git, self._objects, a, b) or contains(self._git, self._objects, b, a)
 
 
 def take_out(git: Git, runs: Sequence[RunRef]) -> None:
@@ -136,11 +141,6 @@ def take_out(git: Git, runs: Sequence[RunRef]) -> None:
     )
     if refused:
         raise refused
-
-
-def _is_one_line(git: Git, a: Oid, b: Oid) -> bool:
-    """Whether one of two commits is the other or goes on from it."""
-    return a == b or contains(git, a, b) or contains(git, b, a)
 
 
 def _transact(git: Git, commands: Sequence[str], reason: str) -> GitFailed | None:

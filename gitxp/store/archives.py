@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.format import RECORD_PATH, Oid
+from gitxp.git.history import contains
 from gitxp.git.packs import NewObject, make_object, write_objects
 from gitxp.names import MAX_LENGTH, RunName
 from gitxp.store.runs import decode_run
@@ -84,7 +85,7 @@ def build_archive(git: Git, objects: Objects, entries: Entries, before: Iterable
     in between hold a hundred each. `FormatError` where a tip is missing or no commit.
     """
     earlier = sorted(set(before))
-    parents = _find_unheld(git, set(entries.values()), earlier)
+    parents = find_unheld(git, set(entries.values()), earlier)
     dates = {oid: _read_date(objects, oid) for oid in (*parents, *earlier)}
     hash_size = len((*parents, *earlier)[0])
     empty = make_object("tree", b"", hash_size)
@@ -124,19 +125,25 @@ def merge_archives(git: Git, objects: Objects, ours: Oid, theirs: Oid, merge_tip
     lists = {}
     for commit in sorted((ours, theirs)):
         lists[commit] = read_archive(objects, commit)
-        unheld = set(_find_unheld(git, set(lists[commit].values()), [commit]))
+        unheld = set(find_unheld(git, set(lists[commit].values()), [commit]))
         for name, tip in lists[commit].items():
             if tip not in unheld:
                 _put(git, objects, union, name, tip, merge_tips)
     for newer, older in ((ours, theirs), (theirs, ours)):
-        if lists[newer] == union and contains(git, newer, older):
+        if lists[newer] == union and contains(git, objects, newer, older):
             return newer
     return write_archive(git, build_archive(git, objects, union, (ours, theirs)))
 
 
-def contains(git: Git, commit: Oid, other: Oid) -> bool:
-    """Whether a commit is another one or has it in its history."""
-    return git.ask("--no-replace-objects", "merge-base", "--is-ancestor", other, commit).status == 0
+def find_unheld(git: Git, tips: set[Oid], archives: Sequence[Oid]) -> list[Oid]:
+    """Those of the tips that the history of the archives does not hold, sorted. Those that are missing are left out."""
+    if not archives:
+        return sorted(tips)
+    if not tips:
+        return []
+    asked = "".join(f"{oid}\n" for oid in (*sorted(tips), *(f"^{commit}" for commit in archives)))
+    seen = git.run("--no-replace-objects", "rev-list", "--ignore-missing", "--stdin", data=asked.encode())
+    return sorted(tips.intersection(map(Oid, seen.decode("ascii").split())))
 
 
 def read_id(objects: Objects, commit: Oid) -> str | None:
@@ -151,9 +158,9 @@ def read_id(objects: Objects, commit: Oid) -> str | None:
 def _put(git: Git, objects: Objects, union: dict[RunName, Oid], name: RunName, tip: Oid, merge_tips: MergeTips) -> None:
     """Add a run to the union, beside or in place of what has its name there."""
     there = union.setdefault(name, tip)
-    if there == tip or contains(git, there, tip):
+    if contains(git, objects, there, tip):
         return
-    if contains(git, tip, there):
+    if contains(git, objects, tip, there):
         union[name] = tip
         return
     ids = {oid: read_id(objects, oid) or oid for oid in (there, tip)}
@@ -169,17 +176,6 @@ def other_name(name: str, run_id: str) -> RunName:
     """What a run is called where an older one has its name: the name and the beginning of its id."""
     end = "".join(c for c in run_id[:8] if c.isascii() and c.isalnum()) or "x"
     return RunName(f"{name[: MAX_LENGTH - len(end) - 1]}-{end}")
-
-
-def _find_unheld(git: Git, tips: set[Oid], archives: Sequence[Oid]) -> list[Oid]:
-    """Those of the tips that the history of the archives does not hold, sorted. Those that are missing are left out."""
-    if not archives:
-        return sorted(tips)
-    if not tips:
-        return []
-    asked = "".join(f"{oid}\n" for oid in (*sorted(tips), *(f"^{commit}" for commit in archives)))
-    seen = git.run("--no-replace-objects", "rev-list", "--ignore-missing", "--stdin", data=asked.encode())
-    return sorted(tips.intersection(map(Oid, seen.decode("ascii").split())))
 
 
 def _read_date(objects: Objects, oid: Oid) -> int:

@@ -52,6 +52,11 @@ def read_removed(common_dir: str) -> list[Line]:
     return found
 
 
+def removed_ids(common_dir: str) -> frozenset[str]:
+    """The ids of the runs that were removed here and not brought back."""
+    return frozenset(line.id for line in read_removed(common_dir))
+
+
 def note_removed(common_dir: str, runs: Iterable[tuple[str, str]], now: float) -> None:
     """Add runs, each an id and a name, which were removed at `now` (unix time)."""
     at = format_time(int(now * 1e9))

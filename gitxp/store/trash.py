@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.format import RUN_REFS, Oid, RefName, format_time
 from gitxp.git.contents import check_objects, read_objects
-from gitxp.git.refs import Change, change_refs
+from gitxp.git.refs import Change, change_refs, is_archive
 from gitxp.git.scratch import PREFIX
 from gitxp.names import RunName, is_name
 from gitxp.store.writer import find_identity
@@ -38,7 +38,7 @@ class Trashed:
 
     `tag` is the value of its ref in the trash and `commit` the tip that the run had. `removal` is the same for all that
     one command removed, `removed_at` unix time in seconds; both are None where gitxp did not put it there. `command` is that
-    of the record, where it can be read.
+    of the record, where it can be read. `archive` is the ref of the archive where the run was, and still is.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Trashed:
     removed_at: float | None = None
     id: str | None = None
     command: tuple[str, ...] = ()
+    archive: RefName | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp trash --json` prints; what is not known is absent."""
@@ -62,18 +63,23 @@ class Trashed:
             "removed_at": None if self.removed_at is None else format_time(int(self.removed_at * 1e9)),
             "id": self.id,
             "command": list(self.command) or None,
+            "archive": self.archive,
         }
         return {key: value for key, value in about.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """A run that is to be removed: its name, the value of `ref`, its id. Without a `ref` it is not among the runs here."""
+    """A run that is to be removed: its name, the value of `ref`, its id; `archive` is the ref of the one that has it.
+
+    Without either it is not among the runs here.
+    """
 
     name: RunName
     commit: Oid
     id: str | None = None
     ref: RefName | None = None
+    archive: RefName | None = None
 
 
 def list_trash(git: Git) -> list[Trashed]:
@@ -103,7 +109,8 @@ def throw_away(git: Git, runs: Sequence[Doomed], removal: str, now: float) -> li
     change_refs(git, changes, "gitxp: remove")
     return [
         Trashed(
-            name, RefName(TRASH_REFS + name), tag, run.commit, run.name, removal, float(int(now)), _sound_id(run.id)
+            *(name, RefName(TRASH_REFS + name), tag, run.commit, run.name, removal, float(int(now)), _sound_id(run.id)),
+            archive=None if run.ref else run.archive,
         )
         for run, name, tag in zip(runs, names, tags, strict=True)
     ]
@@ -121,6 +128,11 @@ def _lines(data: bytes) -> list[str]:
 
 def _name_of(ref: str) -> str:
     return ref.removeprefix(TRASH_REFS)
+
+
+def is_sound_id(text: str | None) -> bool:
+    """Whether this is an id by which a removed run can be remembered."""
+    return _sound_id(text) is not None
 
 
 def _sound_id(text: str | None) -> str | None:
@@ -144,6 +156,8 @@ def _encode(run: Doomed, name: str, kind: str, removal: str, tagger: str) -> str
     trailers = [f"Gitxp-Ref: {RUN_REFS}{run.name}", f"Gitxp-Removal: {removal}"]
     if id_ := _sound_id(run.id):
         trailers.append(f"Gitxp-Id: {id_}")
+    if run.archive and not run.ref:
+        trailers.append(f"Gitxp-Archive: {run.archive}")
     head = f"object {run.commit}\ntype {kind}\ntag {name}\ntagger {tagger}\n"
     return f"{head}\nRemove {run.name}\n\n" + "\n".join(trailers) + "\n"
 
@@ -158,6 +172,7 @@ def _decode(ref: RefName, oid: Oid, text: str | None) -> Trashed:
     trailers = dict(line.partition(": ")[::2] for line in message.rpartition("\n\n")[2].split("\n"))
     run = trailers.get("Gitxp-Ref", "").removeprefix(RUN_REFS)
     removal = _sound_id(trailers.get("Gitxp-Removal"))
+    archive = trailers.get("Gitxp-Archive", "")
     return Trashed(
         name,
         ref,
@@ -167,6 +182,7 @@ def _decode(ref: RefName, oid: Oid, text: str | None) -> Trashed:
         removal,
         _time_of(facts.get("tagger", "")) if removal else None,
         _sound_id(trailers.get("Gitxp-Id")),
+        archive=RefName(archive) if is_archive(archive) else None,
     )
 
 

@@ -9,36 +9,24 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from gitxp.pointer import MAX_POINTER, read_pointer
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LFS_SIZE = 1024  # bytes: a pointer is always smaller (git-lfs's docs/spec.md)
-_LFS_VERSION = b"version https://git-lfs.github.com/spec/v1\n"
-_HEX = frozenset("0123456789abcdef")
 _DVC_HASHES = ("md5", "etag", "checksum")
 
 
-def lfs_oid(data: bytes) -> str | None:
-    """`sha256:<64 hex digits>` from the bytes of a git-lfs pointer; None where they are none."""
-    if len(data) > LFS_SIZE or not data.startswith(_LFS_VERSION):
-        return None
-    for line in data.decode("utf-8", "replace").splitlines():
-        key, _, value = line.partition(" ")
-        kind, _, digits = value.partition(":")
-        if key == "oid" and kind == "sha256" and len(digits) == 64 and _HEX.issuperset(digits):
-            return value
-    return None
-
-
 def read_lfs_oid(path: str) -> str | None:
-    """That of a file on disk which is a pointer, because nobody fetched its content."""
+    """What a file on disk is a pointer to, because nobody fetched its content: `sha256:<64 digits>`; None where it is none."""
     try:
-        if os.stat(path).st_size > LFS_SIZE:
+        if os.stat(path).st_size > MAX_POINTER:
             return None
         with open(path, "rb") as file:
-            return lfs_oid(file.read(LFS_SIZE + 1))
+            pointer = read_pointer(file.read(MAX_POINTER + 1))
     except OSError:
         return None
+    return pointer and pointer.lfs_oid
 
 
 def read_dvc_md5(path: str) -> str | None:
