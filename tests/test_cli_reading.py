@@ -128,7 +128,7 @@ def test_list_columns(runs: Factory, gitxp: Gitxp) -> None:
         (["list", "-n", "-1"], "gitxp list --help"),
         (["list", "--nope"], "gitxp list --help"),
         (["lst"], "gitxp list"),
-        (["show"], "gitxp show --help"),
+        (["cat"], "gitxp cat --help"),
         (["diff", "alpha"], "gitxp diff --help"),
         (["diff", "alpha", "beta", "--params", "--stat"], "--code"),
         (["diff", "alpha", "beta", "--name-only", "--json"], "gitxp diff --help"),

@@ -154,7 +154,7 @@ def test_json_and_words(factory: Factory, gitxp: Any) -> None:
     usage = json.loads(gitxp("du", "-n", "1", "--json").stdout)
     assert [run["name"] for run in usage["runs"]] == ["run-3", "run-2", "run-1", "run-0"]
     lines = gitxp("du", "-n", "1").stdout.splitlines()
-    assert lines[2].split()[0] == "run-3"
+    assert lines[2].split()[-1] == "run-3"
     assert "3 more runs" in lines[3]
     text = gitxp("du", "run-3").stdout
     assert "\x1b" not in text

@@ -204,5 +204,9 @@ def test_words_below_a_table_wrap(factory: Factory, git: Git, width: int) -> Non
 def test_without_runs_the_first_is_explained_in_lines_that_fit(repo: str) -> None:
     """The way to the first run is told, on any terminal."""
     del repo
-    assert ask("list", width=80).err == "There are no runs yet. The first is made by: gitxp run python train.py\n"
-    assert ask("list", width=30).err == "There are no runs yet. The\nfirst is made by:\n  gitxp run python train.py\n"
+    assert ask("list", width=80).err == (
+        "There are no runs yet. The first is made by: gitxp run python train.py\nThen look at it: gitxp show @\n"
+    )
+    assert ask("list", width=30).err == (
+        "There are no runs yet. The\nfirst is made by:\n  gitxp run python train.py\nThen look at it: gitxp show @\n"
+    )

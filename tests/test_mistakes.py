@@ -419,7 +419,7 @@ def test_a_user_lock_on_the_index_is_no_obstacle(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("frobnicate",), ("lst",), ("--frobnicate",), ("list", "--frob"), ("show",), ("diff", "a"), ("-n",)]
+    "words", [("frobnicate",), ("lst",), ("--frobnicate",), ("list", "--frob"), ("cat",), ("diff", "a"), ("-n",)]
 )
 def test_words_that_are_no_command(words: tuple[str, ...], lab: Lab) -> None:
     """An unknown command or option, or too few words: 2, in the same style."""

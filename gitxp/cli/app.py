@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from gitxp import __version__
 from gitxp.cli.errors import report
@@ -22,7 +23,7 @@ from gitxp.errors import GitxpError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# In the order of `gitxp --help`; each lives in the module of its name.
+# Each lives in the module of its name.
 COMMANDS = {
     "run": "run_command",
     "list": "list_command",
@@ -58,6 +59,18 @@ COMMANDS = {
     "reproduce": "reproduce_command",
     "archive-refs": "archive_refs_command",
     "init": "init_command",
+    "completion": "completion_command",
+}
+# What people come to do, in the order of `gitxp --help`.
+GROUPS = {
+    "Run": ("run", "rerun", "reproduce"),
+    "Look": ("list", "show", "logs", "tree", "goal", "plot", "cat", "artifacts"),
+    "Compare": ("diff", "compare", "why", "export"),
+    "Annotate": ("tag", "note", "title", "group", "star", "archive"),
+    "Share": ("push", "pull", "remotes", "archive-refs"),
+    "Bring back": ("restore", "branch", "undo", "trash"),
+    "Keep": ("rm", "gc", "du", "doctor"),
+    "Set up": ("init", "completion"),
 }
 
 
@@ -85,6 +98,34 @@ class _Commands(click.Group):
             raise UsageError(f"There is no command {args[0]!r}.", hint=hint)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands that begin with this, or the options; only these commands are imported."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        items = []
+        for name in (name for names in GROUPS.values() for name in names if name.startswith(incomplete)):
+            command = self.get_command(ctx, name)
+            if command is not None:
+                items.append(CompletionItem(name, help=command.get_short_help_str(_LONGEST)))
+        return items
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by what they are for, one line each, in columns that are the same for all groups."""
+        widest = max(map(len, COMMANDS))
+        room = formatter.width - widest - formatter.current_indent - _GAP
+        for title, names in GROUPS.items():
+            rows = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                if command is not None:
+                    rows.append((name.ljust(widest), command.get_short_help_str(room)))
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+_GAP = 4  # columns before and after the name of a command
+_LONGEST = 100  # characters of what a command is for
+
 
 @click.group(
     "gitxp",
@@ -102,23 +143,20 @@ class _Commands(click.Group):
 def cli(context: click.Context, folders: Sequence[str]) -> None:
     """Record experiments into the git repository that you are in.
 
-    A run is any command. gitxp keeps the exact files that it ran on (uncommitted and untracked ones, too), its
-    parameters, metrics, output and environment as ordinary commits under refs/experiments/. Your branch, index and
-    files are never touched.
-
     \b
     Examples:
       gitxp run python train.py --lr 0.1      record a run
       gitxp list                              the newest runs, side by side
       gitxp show @                            all about the newest one
       gitxp diff @~1 @                        what changed, and what came of it
-      gitxp logs -f @                         what it prints, while it prints
       gitxp plot loss @~1 @                   how a metric went, in the terminal
-      git push origin 'refs/experiments/*'    share them; git is the server
 
-    \b
-    RUN is a run's name or the unique beginning of one, its id, '@' for the
-    newest, '@~1' for the one before it, or a commit.
+    A run is any command. gitxp keeps the exact files that it ran on (uncommitted and untracked ones, too), its
+    parameters, metrics, output and environment as ordinary commits under refs/experiments/. Your branch, index and
+    files are never touched. 'gitxp push' shares runs; the git remote that you have is the server.
+
+    RUN is a run's name or the unique beginning of one, its id, '@' for the newest, '@~1' for the one before it, or a
+    commit.
     """  # noqa: D301  (click wants the backspace itself: it keeps the paragraph's lines as they are)
     for folder in folders:
         try:
@@ -128,7 +166,11 @@ def cli(context: click.Context, folders: Sequence[str]) -> None:
                 f"Cannot go to {folder!r}: {error.strerror}.", hint="-C wants a folder that is there."
             ) from error
     if context.invoked_subcommand is None:
-        click.echo(context.get_help(), err=True)
+        from gitxp.cli.first_use import tell_beginner
+        from gitxp.cli.terminal import Terminal
+
+        if not tell_beginner(Terminal().width):
+            click.echo(context.get_help(), err=True)
         context.exit(UsageError.exit_code)
 
 

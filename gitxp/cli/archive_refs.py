@@ -9,6 +9,7 @@ import click
 
 from gitxp.cli.asking import confirm, yes_option
 from gitxp.cli.network import Listener
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.storage import storage_asker
 from gitxp.cli.terminal import terminal_options
@@ -102,7 +103,9 @@ def archive_refs_command(
             words = "would be taken out" if dry_run else "taken out"
             lines = [f"{count_text(len(out), 'run')} {words}{_some(out)}"]
         else:
-            done = repo.archive_refs(chosen or None, older_than=age, dry_run=dry_run)
+            with show_progress() as progress:
+                progress("folding the refs of runs")
+                done = repo.archive_refs(chosen or None, older_than=age, dry_run=dry_run)
             about = {"archives": done.archives, "taken_in": done.names, "left": done.left}
             words = "would be folded" if dry_run else "folded"
             lines = [f"{count_text(len(done.names), 'run')} {words}{_some(done.names)}"]

@@ -28,6 +28,7 @@ def branch_command(*, run: str, name: str, as_json: bool, terminal: Terminal) ->
     \b
     Examples:
       gitxp branch calm-otter try-larger-steps
+      gitxp branch @ rescue && git switch rescue
       git push -u origin try-larger-steps
     """  # noqa: D301  (click wants the backspace itself)
     with open_repo() as repo:

@@ -50,7 +50,7 @@ def du_command(*, run: str | None, count: int | None, as_json: bool, terminal: T
     from gitxp.render.usage import render_paths, render_usage
 
     if usage is not None:
-        terminal.print(render_usage(usage, limit=limit, style=terminal.style))
+        terminal.print(render_usage(usage, limit=limit, width=terminal.width, style=terminal.style))
     elif paths:
         terminal.print(render_paths(paths, limit=limit, width=terminal.width, style=terminal.style))
     else:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
+from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from gitxp.cli.terminal import Terminal
     from gitxp.frames.frame import Frame
@@ -69,20 +71,30 @@ def export_command(
         raise UsageError("Parquet is nothing for a terminal.", hint="Give a file: -o runs.parquet")
     with open_repo() as repo:
         runs = repo.get_all(texts) if texts else repo.runs(where=where, sort=sort, archived=archived)
-        frame = _frame(repo, runs, metrics, stats=stats)
+        with show_progress() as progress:
+            frame = _frame(repo, runs, metrics, stats=stats, progress=progress)
     if output is None:
         _print(frame, form, terminal)
     else:
         _write(frame, form, output, force=force)
 
 
-def _frame(repo: Repo, runs: Sequence[Run], metrics: str | None, *, stats: bool) -> Frame:
+def _frame(
+    repo: Repo, runs: Sequence[Run], metrics: str | None, *, stats: bool, progress: Callable[[str], None]
+) -> Frame:
     from gitxp.frames.of_runs import frame_of_runs, frame_of_series
 
     if metrics is None:
+        progress(f"a table of {count_text(len(runs), 'run')}")
         return frame_of_runs(runs, stats=stats)
     names = [] if metrics == "*" else [name for part in metrics.split(",") if (name := part.strip())]
-    return frame_of_series(repo.all_series(runs, names))
+
+    def counted() -> Iterator[Run]:
+        for number, run in enumerate(runs):
+            progress(f"reading the series of {count_text(len(runs), 'run')}: {number * 100 // len(runs)} %")
+            yield run
+
+    return frame_of_series(repo.all_series(counted(), names))
 
 
 def _form_of(output: str | None) -> str:

@@ -83,7 +83,9 @@ def gc_command(
                     f"Delete {count_text(gone, 'thing')} for good, of which some were removed less than 30 days ago?",
                     yes=yes,
                 )
-            done = repo.gc(plan)
+            with show_progress() as progress:
+                progress("removing what was planned, and packing refs")
+                done = repo.gc(plan)
     if as_json:
         from gitxp.render.as_json import json_text
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 
@@ -26,10 +27,12 @@ def init_command(*, terminal: Terminal) -> int:
     \b
     Examples:
       gitxp init
+      gitxp init && git add gitxp.yaml
     """  # noqa: D301  (click wants the backspace itself)
     with open_repo() as repo:
         path = repo.init()
-        found = [one for one in repo.doctor() if one.is_wrong]
+        with show_progress() as progress:
+            found = [one for one in repo.doctor(progress=progress) if one.is_wrong]
     if path is None:
         sys.stderr.write("gitxp.yaml is there already, and stays as it is.\n")
     else:

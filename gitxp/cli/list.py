@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.first_use import tell_first
 from gitxp.cli.listing import Asked, tell_choice, tell_groups, tell_more, tell_nothing, tell_strange
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
@@ -26,7 +27,7 @@ _MEASURE = 12  # columns of a terminal that the numbers of one metric take at le
 _MOST_MEASURES = 100  # in a table; JSON has all
 
 
-@click.command("list", short_help="The runs side by side: all, or those of which something is true.")
+@click.command("list", short_help="The runs side by side, or those that a question means.")
 @click.argument("words", metavar="[WHERE]", nargs=-1)
 @click.option("--sort", metavar="KEY,…", help="In this order; -KEY turns it round. [default: the newest first]")
 @click.option("--best", metavar="KEY", help="The run with the best KEY; -KEY: less is better.")
@@ -119,7 +120,10 @@ def _list_groups(asked: Asked, by: str, limit: int | None, form: str, terminal: 
     if form == "csv":
         terminal.print_exact([rendering.render_groups_csv(groups, safe=terminal.is_terminal)])
     elif not groups.groups:
-        tell_nothing(groups.hidden, asked, terminal.width, has_runs=has_runs)
+        if has_runs:
+            tell_nothing(groups.hidden, asked, terminal.width)
+        else:
+            tell_first(repo, terminal.width)
         return
     elif form == "md":
         text, left_out = rendering.render_groups_markdown(groups)
@@ -148,8 +152,10 @@ def _list_runs(asked: Asked, limit: int | None, form: str, terminal: Terminal, *
         left_out = _print_table(page, wish, form, terminal)
         every = "--json" if all_columns or form == "csv" else "--all-columns"
         tell_more(page, asked, left_out, every, terminal.width, whole=form == "csv")
+    elif not has_runs:
+        tell_first(repo, terminal.width)
     elif choice is None or not choice.runs:
-        tell_nothing(page.hidden, asked, terminal.width, has_runs=has_runs)
+        tell_nothing(page.hidden, asked, terminal.width)
     if choice is not None and choice.runs:
         tell_choice(choice, terminal.width)
 

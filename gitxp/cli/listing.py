@@ -78,13 +78,11 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def tell_nothing(hidden: int, asked: Asked, width: int | None, *, has_runs: bool) -> None:
+def tell_nothing(hidden: int, asked: Asked, width: int | None) -> None:
     """Say why there is no table."""
     if hidden:
         words = "All runs are archived" if asked.where is None else "Only archived runs answer to that"
         tell(words, f"{asked.again()} --all", width)
-    elif not has_runs:
-        tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
     else:
         tell("No run answers to that. What there is", "gitxp list --all-columns", width)
 

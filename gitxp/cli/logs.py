@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 @click.command("logs", short_help="What a run printed.")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="[RUN]", default="@")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what it prints, until it ends.")
 @click.option("--raw", is_flag=True, help="To a terminal, too, the exact bytes, with whatever they make it do.")
 @click.option("--json", "as_json", is_flag=True, help="Name, id, status, number of bytes, and the output as text.")
 @terminal_options
 def logs_command(*, run: str, follow: bool, raw: bool, as_json: bool, terminal: Terminal) -> None:
-    """Write what a run printed.
+    """Write what a run printed; without RUN, the newest.
 
     A pipe or a file gets the exact bytes. A terminal gets colours, tabs and carriage returns as they are; other control
     characters are shown instead of obeyed, unless --raw is given.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -52,7 +53,9 @@ def restore_command(*, run: str, to: str | None, plain: bool, here: bool, as_jso
         raise UsageError("--to is empty.", hint="Give the folder to restore into.")
     with open_repo() as repo:
         found = repo.get(run)
-        restored = repo.restore(found, to, worktree=not plain, here=here)
+        with show_progress() as progress:
+            progress(f"the files of {found.name}")
+            restored = repo.restore(found, to, worktree=not plain, here=here)
     tell(_lines(restored))
     if as_json:
         from gitxp.render.as_json import json_text

@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
 
 @click.command("show", short_help="All about one run.")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="[RUN]", default="@")
 @click.option("--json", "as_json", is_flag=True, help="The record with environment and series names, exact, as JSON.")
 @click.option("--history", is_flag=True, help="What was said of it, by whom and when: tags, notes, titles, …")
 @terminal_options
 def show_command(*, run: str, as_json: bool, history: bool, terminal: Terminal) -> None:
     """Show one run: how it ended, its command, parameters, metrics, data, outputs and environment.
 
-    RUN is a name or the unique beginning of one, an id, '@' for the newest run, '@~1' for the one before it, or a commit.
+    RUN is a name or the unique beginning of one, an id, '@' for the newest run, '@~1' for the one before it, or a
+    commit; without it, it is the newest.
 
     \b
     Examples:
-      gitxp show @
+      gitxp show
       gitxp show calm-otter --history
       gitxp show @ --json | jq .params
     """  # noqa: D301  (click wants the backspace itself)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from gitxp.cli.annotating import annotate
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
+from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +30,13 @@ class _Signs(click.Command):
             is_change = word[:1] == "-" and word[:2] != "--" and len(word) > 1 and word not in options
             words.append(f"{_MINUS}{word[1:]}" if is_change else word)
         return super().parse_args(ctx, words)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The options, and the tags to take away."""
+        from gitxp.cli.completed import find_tags
+
+        items = super().shell_complete(ctx, incomplete)
+        return items if incomplete.startswith("--") else [*(CompletionItem(f"-{tag}") for tag in find_tags()), *items]
 
 
 _MINUS = "\0"  # stands for the sign while click looks at the words: no argument has it
@@ -77,6 +87,11 @@ def _list_tags(texts: Sequence[str], terminal: Terminal, *, as_json: bool) -> No
         from gitxp.render.as_json import json_text
 
         terminal.print_exact([json_text(runs_by_tag)])
+        return
+    if not runs_by_tag:
+        sys.stderr.write(
+            f"{'It has no tag' if texts else 'No run has a tag'} yet: gitxp tag {visible((*texts, '@')[0])} +good\n"
+        )
         return
     from gitxp.render.tags import render_tags
 

@@ -81,7 +81,8 @@ class Terminal:
     @property
     def style(self) -> Style:
         """The inks of this terminal."""
-        return Style(color=self.color)
+        many = "256color" in os.environ.get("TERM", "") or os.environ.get("COLORTERM") in {"truecolor", "24bit"}
+        return Style(color=self.color, many=many)
 
     def git_color(self, key: str) -> str:
         """The option that makes git colour its part as it would on this terminal; `key` is git's, like `color.diff`.

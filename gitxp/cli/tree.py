@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.first_use import tell_first
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
+from gitxp.render.measure import wrap
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 _NEWEST = 50
 
 
-@click.command("tree", short_help="Runs as they grew out of one another, with what changed and what it gained.")
+@click.command("tree", short_help="Runs as they grew out of one another, and what each gained.")
 @click.argument("runs", metavar="[RUN]…", nargs=-1)
 @click.option("--where", metavar="EXPR", help="Only runs of which this is true, as in 'gitxp list'.")
 @click.option(
@@ -55,7 +58,8 @@ def tree_command(
       gitxp tree --json | jq '.[] | select(.better)'
     """  # noqa: D301  (click wants the backspace itself)
     limit = count if count is not None else None if as_json else _NEWEST
-    with open_repo() as repo:
+    with open_repo() as repo, show_progress() as progress:
+        progress("what grew out of what")
         lineage = repo.tree(runs, limit or None, archived=archived, where=where, metric=metric)
     from gitxp.render.tree import metric_words, render_json, render_tree
 
@@ -63,10 +67,15 @@ def tree_command(
         terminal.print_exact(render_json(lineage))
         return
     if not lineage.runs:
-        sys.stderr.write("No run answers to that.\n" if where else "There are no runs to show: gitxp run COMMAND\n")
+        if where or repo.page(1, archived=True).runs:
+            sys.stderr.write("No run answers to that.\n" if where else "All runs are archived: gitxp tree --all\n")
+        else:
+            tell_first(repo, terminal.width)
         return
     terminal.print(render_tree(lineage, width=terminal.width, style=terminal.style))
     if lineage.metric is not None:
-        sys.stderr.write(f"{metric_words(lineage.metric, lineage.chosen)}\n")
+        words = metric_words(lineage.metric, lineage.chosen)
+        lines = [words] if terminal.width is None else wrap(words, terminal.width)
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
     if lineage.total > len(lineage.runs):
         sys.stderr.write(f"… and {count_text(lineage.total - len(lineage.runs), 'older run')}: gitxp tree -n 0\n")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gitxp.repo import Repo
 
 
-@click.command("why", short_help="What changed between two runs; what goes with a metric over many.")
+@click.command("why", short_help="What changed between two runs, or goes with a metric.")
 @click.argument("words", metavar="A B | [WHERE]", nargs=-1)
 @click.option("--where", metavar="WHERE", help="The runs of which this is true, as for 'gitxp list'.")
 @click.option("--metric", metavar="KEY", help="What goes with this metric; -KEY or KEY:min: less of it is better.")

@@ -10,8 +10,6 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
-from gitxp.query import archived, facts
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -103,6 +101,8 @@ def open_memory() -> sqlite3.Connection:
 
 def _make_tables(database: sqlite3.Connection) -> None:
     """Make the tables, in place of those of another version; another process may be quicker."""
+    from gitxp.query import archived, facts  # not wanted by who only reads, at a prompt
+
     with transaction(database, "BEGIN IMMEDIATE"):
         if _get_version(database) == SCHEMA:
             return

@@ -7,6 +7,7 @@ the form that docs/format.md gives to it is left out here (`--json` has it as it
 from __future__ import annotations
 
 import math
+import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -180,12 +181,18 @@ def _params(about: Mapping[str, Any], most: int) -> list[list[Cell]]:
     """The parameters: what was given first, then configurations, defaults and constants."""
     params, sources = mapping_of(about.get("params")), mapping_of(about.get("param_sources"))
     origins = {name: text_of(sources.get(name)) for name in params}
-    names = sorted(params, key=lambda name: (source_rank(origins[name]), name))
+    names = sorted(params, key=lambda name: (source_rank(origins[name]), _by_number(name)))
     rows = [
         [Cell(text_of(name)), Cell(text_of(params[name])), Cell(source_text(origins[name]), "faint")]
         for name in names[:most]
     ]
     return [*rows, [Cell(f"and {len(names) - most:,} more", "faint"), Cell(""), Cell("")]] if names[most:] else rows
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """What names are sorted by, so that `layer2` comes before `layer10`."""
+    parts = re.split(r"(\d{1,18})", name)
+    return [(int(part), "") if number % 2 else (0, part) for number, part in enumerate(parts)]
 
 
 def _summary(about: Mapping[str, Any]) -> list[list[Cell]]:
@@ -235,7 +242,7 @@ def _next_steps(about: Mapping[str, Any], width: int | None, style: Style) -> st
         [Cell(f"git show experiments/{name}:PATH"), Cell("a file as it was when it ran", "faint")],
         *([artifact] if has_artifacts(about) else []),
         *([large] if lacks_content(about) else []),
-        [Cell(f"gitxp diff {name} @"), Cell("what differs from the newest run", "faint")],
+        [Cell(f"gitxp tree {name}"), Cell("what it grew out of, and what came of it", "faint")],
     ]
     if width is not None and len(_INDENT) + sum(_widths(steps)) + GAP > width:
         steps = [row[:1] for row in steps]

@@ -28,6 +28,7 @@ FIRST, GROWN, CUT = "○", "●", "◌"
 _BETTER, _WORSE, _BEST = "▲", "▽", "best"
 _MOST_PARAMS, _MOST_FILES, _LONGEST = 3, 2, 40
 _WIDEST, _SHORTEST_CHANGE = 200, 16
+_SHARE = 3  # a part of the width that names have before all else
 _LEAST_NAME = 17  # columns of a name, with what is around it
 
 
@@ -59,11 +60,19 @@ def render_tree(lineage: Lineage, *, width: int | None, style: Style | None = No
         widths = naturals
     else:
         least = [n if short is None else min(n, short) for n, (_, _, _, short, _) in zip(naturals, order, strict=True)]
-        widths = fit(naturals, least, [rank for _, _, rank, _, _ in order], width, gap=GAP, drop=True)
+        widths = _fitted(naturals, least, [rank for _, _, rank, _, _ in order], width)
     kept = [(column, w) for column, w in zip(order, widths, strict=True) if w]
     rows = [[Cell(shorten(c[1][i].text, w), c[1][i].ink) for c, w in kept] for i in range(len(runs))]
     headings = [shorten(c[0], w, keep_end=True) for c, w in kept]
     return text_table(headings, rows, right=[c[4] for c, _ in kept], style=style)
+
+
+def _fitted(naturals: list[int], least: list[int], ranks: list[int], width: int) -> list[int]:
+    """Widths of the columns; a long name gets more than its share only of the room that all others left."""
+    share = max(least[0], width // _SHARE)
+    widths = fit([min(naturals[0], share), *naturals[1:]], least, ranks, width, gap=GAP, drop=True)
+    left = width - sum(widths) - GAP * (sum(map(bool, widths)) - 1)
+    return [min(naturals[0], widths[0] + max(0, left)), *widths[1:]]
 
 
 def render_json(lineage: Lineage) -> Iterator[str]:

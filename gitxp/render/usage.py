@@ -26,20 +26,28 @@ _WHAT = (
 )
 
 
-def render_usage(usage: Any, *, limit: int | None, style: Style) -> str:
-    """The `limit` runs that alone hold most (None: all), and what takes space besides."""
+def render_usage(usage: Any, *, limit: int | None, width: int | None, style: Style) -> str:
+    """The `limit` runs that alone hold most (None: all), and what takes space besides; sizes first, as `du` has them."""
     shown = usage.runs if limit is None else usage.runs[:limit]
     others = usage.runs[len(shown) :]
     has_large = any(run.large for run in usage.runs)
-    rows = [_row(run.name, run.own, run.large, has_large=has_large) for run in shown]
+    rows = [_row(_short(run.name, width), run.own, run.large, has_large=has_large) for run in shown]
     if others:
         name = f"… {count_text(len(others), 'more run')}"
         sizes = sum(run.own for run in others), sum(run.large for run in others)
         rows.append(_row(name, *sizes, has_large=has_large))
-    headings = ["run", "own", *(["large files"] if has_large else [])]
-    table = text_table(headings, rows, right=[False, *[True] * (len(headings) - 1)], style=style) if rows else ""
+    headings = ["own", *(["large files"] if has_large else []), "run"]
+    table = text_table(headings, rows, right=_right(headings), style=style) if rows else ""
     sums = [[Cell(size_text(size)), Cell(words)] for name, words in _WHAT if (size := getattr(usage, name))]
     return table + ("\n" if rows and sums else "") + (text_table([], sums, right=[True, False]) if sums else "")
+
+
+def _right(headings: Sequence[str]) -> list[bool]:
+    return [heading != headings[-1] for heading in headings]
+
+
+def _short(text: str, width: int | None) -> str:
+    return text if width is None else shorten(text, max(20, width - _SIZES))
 
 
 def render_paths(paths: Sequence[Any], *, limit: int | None, width: int | None, style: Style) -> str:
@@ -54,7 +62,7 @@ def render_paths(paths: Sequence[Any], *, limit: int | None, width: int | None, 
 
 
 def _row(name: str, own: int, large: int, *, has_large: bool) -> list[Cell]:
-    return [Cell(name), Cell(size_text(own)), *([Cell(size_text(large) if large else "")] if has_large else [])]
+    return [Cell(size_text(own)), *([Cell(size_text(large) if large else "")] if has_large else []), Cell(name)]
 
 
 def _name(one: Any, width: int | None) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from gitxp.format import Point
     from gitxp.model import Page, Run
+    from gitxp.query.glance import Glance
     from gitxp.recording.output import OutputReader
     from gitxp.series import Series
 
@@ -71,6 +72,13 @@ class Reading(Base):
     def read(self, names: Sequence[RunName]) -> list[Run]:
         """The runs of exactly these names, in their order, as the index knows them. `UnknownRun` where one is gone."""
         return self._index().read(names)
+
+    def glance(self) -> Glance:
+        """What the index knows at once, for completion: nothing is recovered, and nothing long is built. To be closed."""
+        from gitxp.query.glance import Glance
+
+        path = os.path.join(self.location.common_dir, "gitxp", "index.sqlite")
+        return Glance(self._git_here(), path, self._reader)
 
     def all_series(self, runs: Iterable[Run], metrics: Sequence[str] = ()) -> Iterator[tuple[RunName, str, Series]]:
         """The series of these metrics (none: of all) of runs, one after the other: name, metric, points.
