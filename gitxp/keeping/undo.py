@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 REMOVED, TAKEN_OUT, RESTORED = "removed", "large files", "restored"
 UNDO_REFS = "refs/gitxp/undo/"
-_RESTORES = "-restore"
+_RESTORE = "restore"
 _SHOWN = 10
 
 
@@ -102,8 +102,10 @@ def find_taken_out(git: Git, common_dir: str) -> list[Undoable]:
     return [Undoable(TAKEN_OUT, taken.at, (), partial(undo, taken)) for taken in list_taken_out(common_dir)]
 
 
-def find_restores(git: Git, bring_back: Callable[[str], str]) -> list[Undoable]:
-    """What `gitxp restore --here` wrote over, newest first; `bring_back` makes the working tree what a ref keeps.
+def find_restores(git: Git, worktree: str, bring_back: Callable[[str], str]) -> list[Undoable]:
+    """What `gitxp restore --here` wrote over in a worktree, newest first; `bring_back` makes its files what a ref keeps.
+
+    `worktree` is `Location.worktree`: what was done in another one is not to be taken back onto the files of this one.
 
     It gives the ref that keeps what was there until then, whose commit has that of the first among its ancestors: so that
     one can go.
@@ -117,7 +119,7 @@ def find_restores(git: Git, bring_back: Callable[[str], str]) -> list[Undoable]:
     return [
         Undoable(RESTORED, at, (), partial(undo, ref, oid, at))
         for ref, oid, at in list_kept(git)
-        if ref.endswith(_RESTORES)
+        if ref.partition("Z-")[2] == (f"{_RESTORE}-{worktree}" if worktree else _RESTORE)
     ]
 
 

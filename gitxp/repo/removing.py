@@ -89,7 +89,9 @@ class Removing(Reading, Restoring, Sharing):
         from gitxp.keeping.undo import find_removals, find_restores, find_taken_out
 
         where = self._git_here(), self.location.common_dir
-        found = [*find_removals(*where), *find_taken_out(*where), *find_restores(self.git, self.bring_back)]
+        found = [*find_removals(*where), *find_taken_out(*where)]
+        if self.location.toplevel is not None:
+            found += find_restores(self.git, self.location.worktree, self.bring_back)
         return sorted(found, key=lambda one: one.at, reverse=True)
 
     def undo(self, text: str | None = None) -> Undone:

@@ -140,7 +140,8 @@ class _WorkingTree:
         parents = [word for parent in (location.head, instead) if parent for word in ("-p", parent)]
         identity = Identity.of(self._survey.variables, os.environ, *by)
         commit = write_commit(self.git, tree, parents, message, identity)
-        ref = f"{UNDO_REFS}{format_time(time.time_ns()).replace(':', '')}-{what}"
+        of = f"-{location.worktree}" if location.worktree else ""
+        ref = f"{UNDO_REFS}{format_time(time.time_ns()).replace(':', '')}-{what}{of}"
         self.git.run("update-ref", "--create-reflog", "-m", f"gitxp {what}", ref, commit, "0" * len(commit))
         return Before(ref, commit, tree, index)
 
