@@ -171,7 +171,7 @@ def tell_place(done: Rerun) -> None:
     place = os.path.relpath(done.place)
     if done.left:
         told = [
-            f"{place} stays: {len(done.left):,} files there are not stored with the run: {', '.join(_some(list(done.left)))}"
+            f"{place} stays, since not all that is there is stored with the run: {', '.join(_some(list(done.left)))}"
         ]
         tell([*told, f"take it away: git worktree remove --force {place}"])
     else:

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitxp.git.lfs import Pointer
     from gitxp.model import Run
     from gitxp.restoring.artifacts import Artifact
     from gitxp.restoring.branch import Branch
@@ -39,11 +40,18 @@ class Restoring(Base):
             restored = restore_here(self._git_at_top(), run, self.config.snapshot, *self._who())
         else:
             place = os.path.abspath(to) if to is not None else default_place(self.location, run.name)
-            restored = restore(self._git_here(), run, os.path.realpath(place), worktree=worktree)
+            submodules_of = None if worktree else self.location  # git fills those of a worktree itself
+            restored = restore(
+                self._git_here(), run, os.path.realpath(place), worktree=worktree, submodules_of=submodules_of
+            )
         return self._with_large(run, restored)
 
-    def _stored(self, name: str) -> set[str] | None:
-        """The paths that a run has as artifacts; none where there is no such run, None where it goes on."""
+    def _stored(self, name: str) -> dict[str, Pointer | None] | None:
+        """The paths that a run has as artifacts, and those of its snapshot's large files, each with its pointer.
+
+        None of a run that is not there; None instead where it goes on.
+        """
+        from gitxp.git.lfs import Pointer
         from gitxp.git.refs import find_ref
         from gitxp.names import RunName
         from gitxp.store.runs import read_run
@@ -51,8 +59,13 @@ class Restoring(Base):
         if os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", name)):
             return None
         where = find_ref(self._git_here(), RunName(name))
-        outputs = read_run(self._reader(), where).record.get("outputs", ()) if where is not None else ()
-        return {item["path"] for item in outputs if item.get("stored")}
+        record = read_run(self._reader(), where).record if where is not None else {}
+        stored: dict[str, Pointer | None] = {
+            item["path"]: Pointer(item["lfs_oid"].removeprefix("sha256:"), item["size"])
+            for item in record.get("large", ())
+            if {"path", "lfs_oid", "size"} <= item.keys()
+        }
+        return stored | {item["path"]: None for item in record.get("outputs", ()) if item.get("stored")}
 
     def _unfinished(self) -> list[Unfinished]:
         """What restores and reruns left that were killed."""

@@ -22,6 +22,7 @@ from gitxp.git.program import Git
 from gitxp.git.scratch import make_scratch
 from gitxp.git.worktree import Surveyor
 from gitxp.restoring.checkout import Restored
+from gitxp.restoring.submodules import list_submodules
 from gitxp.restoring.trees import SAFE, check_files, find_base, find_folder_entry, list_files, snapshot_tree
 from gitxp.store.writer import Identity
 
@@ -60,7 +61,8 @@ def restore_here(git: Git, run: Run, limits: Limits, user: str, host: str) -> Re
         tree = snapshot_tree(here.git, run, keep=find_folder_entry(here.git, before.tree))
         here.go(before, tree, files)
         base = find_base(git, run)
-        return Restored(run.name, here.git.directory, base, worktree=False, notices=here.notices(run), undo=before.ref)
+        notices = (*here.notices(run), *_other_submodules(here.git, tree, before.tree))
+        return Restored(run.name, here.git.directory, base, worktree=False, notices=notices, undo=before.ref)
 
 
 def bring_back(git: Git, ref: str, limits: Limits, user: str, host: str) -> str:
@@ -212,6 +214,16 @@ def write_commit(git: Git, tree: Oid, parents: Sequence[str], message: str, iden
     writer.settings = git.settings
     made = writer.run("commit-tree", tree, *parents, "-F", "-", data=message.encode("utf-8", "surrogateescape") + b"\n")
     return Oid(made.decode("ascii").strip())
+
+
+def _other_submodules(git: Git, tree: Oid, before: Oid) -> list[str]:
+    """Sentences about the submodules that are not at the commit that the run had them at: they are left alone."""
+    had = dict(list_submodules(git, before))
+    return [
+        f"left as it is: the submodule {path}, which the run had at {commit[:10]}"
+        for path, commit in list_submodules(git, tree)
+        if had.get(path) != commit
+    ]
 
 
 def _in_the_way(toplevel: str, files: list[tuple[str, str]], kept: dict[str, str]) -> set[str]:
