@@ -9,8 +9,8 @@ from gitxp.git.program import Git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Self
 
     from gitxp.capture.config import Config
     from gitxp.git.lfs import Store
@@ -87,6 +87,18 @@ class Base:
         from gitxp.git.lfs import find_store
 
         return find_store(self._git_here(), self.location.common_dir)
+
+    def _with_here(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Entries of a record, with `here` where they name a large object: whether it is here."""
+        from gitxp.git.lfs import Pointer, parse_oid
+
+        store = self._large_store()
+        told = []
+        for item in items:
+            oid = parse_oid(item.get("lfs_oid", ""))
+            here = {} if oid is None else {"here": store.find(Pointer(oid, item.get("size", -1))) is not None}
+            told.append({**item, **here})
+        return told
 
     def _git_here(self) -> Git:
         """git, once it is sure that there is a repository: else its own words would be the error."""

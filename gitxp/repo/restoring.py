@@ -95,18 +95,32 @@ class Restoring(Base):
         """The bytes of a file of a run, in pieces; `path` is seen from this folder.
 
         As it was on disk; with `stored`, as git keeps it: a git-lfs pointer, line feeds. Raises `UsageError` where there
-        is no such file.
+        is no such file, `GitxpError` where it is a large one whose bytes are not here.
         """
         from gitxp.restoring.files import path_in_tree, read_file
+        from gitxp.restoring.large import find_large, read_large
 
-        git = self._git_here()
-        return read_file(git, self._reader(), run, path_in_tree(path, self.location, self.path), stored=stored)
+        git, objects = self._git_here(), self._reader()
+        inside = path_in_tree(path, self.location, self.path)
+        pointer = None if stored else find_large(objects, run, inside)
+        if pointer is not None:
+            return read_large(pointer, inside, self._large_bytes)
+        return read_file(git, objects, run, inside, stored=stored)
 
     def artifacts(self, run: Run) -> list[Artifact]:
-        """The files that a run produced, sorted by path: those that are stored, and those that are but listed."""
+        """The files that a run produced, sorted by path: those that are stored, and those that are but listed.
+
+        `about` of one that is a large object (`lfs_oid`) has `here`: whether the content is in this clone.
+        """
+        from dataclasses import replace
+
         from gitxp.restoring.artifacts import list_artifacts
 
-        return list_artifacts(self._reader(), run)
+        found = list_artifacts(self._reader(), run)
+        if not any("lfs_oid" in artifact.about for artifact in found):
+            return found
+        told = self._with_here([artifact.about for artifact in found])
+        return [replace(artifact, about=about) for artifact, about in zip(found, told, strict=True)]
 
     def read_artifact(self, run: Run, path: str) -> Iterator[bytes]:
         """The bytes of a stored artifact, in pieces; `path` is one of `artifacts`, or the end of only one.

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 from gitxp.capture.data.pointers import LFS_SIZE, lfs_oid
 from gitxp.errors import GitxpError, UsageError
 from gitxp.format import ARTIFACTS_FOLDER
+from gitxp.restoring.large import read_large
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gitxp.format import Oid
     from gitxp.git.objects import Objects
     from gitxp.model import Run
-
-    # The bytes of a large file from the bytes of its git-lfs pointer, in pieces; None where they are not here.
-    LargeFiles = Callable[[bytes], Iterator[bytes] | None]
+    from gitxp.restoring.large import LargeFiles
 
 _LINK = "120000"
 _OUTSIDE = "@"
@@ -109,13 +108,7 @@ def read_artifact(objects: Objects, artifact: Artifact, large_files: LargeFiles 
         data = objects.read_blob(artifact.oid)
         if lfs_oid(data) is None or artifact.about.get("size") == len(data):  # a run may produce pointers
             return iter((data,))
-        chunks = large_files(data) if large_files is not None else None
-        if chunks is None:
-            raise GitxpError(
-                f"{artifact.path} is a large file, and its bytes are not in this clone.",
-                hint="Get them: gitxp pull --large RUN from the storage, git lfs fetch from the remote.",
-            )
-        return chunks
+        return read_large(data, artifact.path, large_files or (lambda _: None))
     return objects.stream_blob(artifact.oid)
 
 

@@ -6,13 +6,47 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitxp.capture.data.pointers import LFS_SIZE, lfs_oid
+from gitxp.errors import GitxpError
 from gitxp.git.large_files import find_pointers, smudge
 from gitxp.git.program import Git
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from gitxp.git.lfs import Store
+    from gitxp.git.objects import Objects
     from gitxp.model import Run
     from gitxp.restoring.checkout import Restored
+
+    # The bytes of a large file from the bytes of its git-lfs pointer, in pieces; None where they are not here.
+    LargeFiles = Callable[[bytes], Iterator[bytes] | None]
+
+
+def list_large(run: Run) -> set[str]:
+    """The paths of the large files that a run began with, untracked, of which its tree has pointers."""
+    items = [item for item in run.record.get("large", ()) if isinstance(item, dict)]
+    return {path for item in items if isinstance(path := item.get("path"), str)}
+
+
+def find_large(objects: Objects, run: Run, path: str) -> bytes | None:
+    """The pointer that the tree of a run has at the path of a large file; None where it is none."""
+    entry = objects.find_entry(run.commit, path) if path in list_large(run) else None
+    if entry is None or not entry.mode.startswith("100") or objects.get_size(entry.oid) > LFS_SIZE:
+        return None
+    data = objects.read_blob(entry.oid)
+    return data if lfs_oid(data) is not None else None
+
+
+def read_large(data: bytes, path: str, large_files: LargeFiles) -> Iterator[bytes]:
+    """The bytes of a large file from those of its pointer. Raises `GitxpError` where they are not here."""
+    chunks = large_files(data)
+    if chunks is None:
+        raise GitxpError(
+            f"{path} is a large file, and its bytes are not in this clone.",
+            hint="Get them: gitxp pull --large RUN from the storage, git lfs fetch from the remote.",
+        )
+    return chunks
 
 
 def bring_large(git: Git, store: Store, run: Run, restored: Restored) -> Restored:
@@ -21,7 +55,7 @@ def bring_large(git: Git, store: Store, run: Run, restored: Restored) -> Restore
     The record says which they are, and the tree has to have pointers there: a tracked file that is a pointer is the
     affair of git-lfs.
     """
-    listed = {item["path"] for item in run.record.get("large", ()) if isinstance(item, dict) and "path" in item}
+    listed = list_large(run)
     if not listed:
         return restored
     wanted = {path: pointer for path, pointer in find_pointers(git, run.commit).items() if path in listed}
