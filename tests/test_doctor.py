@@ -450,3 +450,43 @@ def test_large_files_that_are_missing(factory: Factory, here: Repo, git: Any, re
     with open(f"{folder}/{sha256}", "wb") as file:
         file.write(b"weights")
     assert wrong(here) == []
+
+
+def test_large_files_that_gc_took_out(factory: Factory, here: Repo, git: Any, repo: str, gitxp: Any) -> None:
+    """What gc --artifacts-only took out is a note that names the undo, which brings it back; nothing is wrong."""
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize 7\n"
+    git("config", "lfs.fetchrecentrefsdays", "36500")
+    factory.make("one", files={".gitxp/artifacts/model.bin": pointer})
+    folder = f"{repo}/.git/lfs/objects/{sha256[:2]}/{sha256[2:4]}"
+    os.makedirs(folder)
+    with open(f"{folder}/{sha256}", "wb") as file:
+        file.write(b"weights")
+    gitxp("gc", "--keep", "0", "--artifacts-only")
+    assert not os.path.exists(f"{folder}/{sha256}")
+    assert wrong(here) == []
+    (note,) = [one for one in here.doctor() if one.id == "lfs-in-trash"]
+    assert (note.severity, "of one are in the trash: .gitxp/artifacts/model.bin" in note.what) == ("note", True)
+    gitxp("undo")
+    assert "lfs-in-trash" not in ids(here.doctor())
+    assert os.path.exists(f"{folder}/{sha256}")
+
+
+def test_a_live_folder_without_a_lock(here: Repo, repo: str) -> None:
+    """What blocks gc, and can neither go on nor be finished, is told with its place, once it is surely no beginning."""
+    make_old(f"{repo}/.git/gitxp/live/left/output.log")
+    assert wrong(here) == []
+    os.utime(f"{repo}/.git/gitxp/live/left", (time.time() - 2 * HOUR,) * 2)
+    (found,) = wrong(here)
+    assert found.id == "stale-live"
+    assert f"{repo}/.git/gitxp/live/left" in str(found.remedy)
+
+
+def test_twins_without_end(factory: Factory, here: Repo, git: Any) -> None:
+    """However many names one run has, a few of them are told."""
+    factory.make("one")
+    for number in range(50):
+        git("update-ref", f"refs/experiments/more-{number}", "refs/experiments/one")
+    (found,) = [one for one in here.doctor() if one.id == "twin-runs"]
+    assert "and 46 more" in found.what
+    assert len(found.what) < 200

@@ -11,6 +11,7 @@ from gitxp.capture.secrets.scan import scan
 from gitxp.format import FOLDER
 from gitxp.git.contents import read_objects
 from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
+from gitxp.keeping.lfs_trash import list_taken_out
 from gitxp.keeping.pointers import find_pointers, lfs_folder, names_of, stored_size
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from gitxp.keeping.finding import Patient
     from gitxp.keeping.holdings import Held, Holder
+    from gitxp.keeping.pointers import Pointer
 
 _FEW = 20  # files that are told one by one
 _ARTIFACTS = f"{FOLDER}/artifacts/"
@@ -38,11 +40,27 @@ def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder])
     folder = lfs_folder(patient.git, patient.common_dir)
     sizes = {pointer.sha256: stored_size(folder, pointer.sha256) for pointer in pointers}
     missing = [pointer for pointer in pointers if sizes[pointer.sha256] is None]
-    if missing:
-        runs = list(dict.fromkeys(holders[pointer.file.first].name for pointer in missing))
+    in_trash = {sha256 for taken in list_taken_out(patient.common_dir) for sha256 in taken.objects}
+    taken = [pointer for pointer in missing if pointer.sha256 in in_trash]
+    if taken:
         yield Finding(
-            *("lfs-missing", WARNING, f"Large files of {some(runs)} are not here: {some(names_of(missing))}."),
-            "If they were pushed: git lfs fetch REMOTE refs/experiments/RUN. Else only the machine that made them has them.",
+            *(
+                "lfs-in-trash",
+                NOTE,
+                f"Large files of {_runs_of(taken, holders)} are in the trash: {some(names_of(taken))}.",
+            ),
+            "gitxp undo brings back what gitxp gc took out last.",
+        )
+    lost = [pointer for pointer in missing if pointer.sha256 not in in_trash]
+    if lost:
+        yield Finding(
+            *(
+                "lfs-missing",
+                WARNING,
+                f"Large files of {_runs_of(lost, holders)} are not here: {some(names_of(lost))}.",
+            ),
+            "If they were pushed: gitxp pull --large RUN from the storage of gitxp.yaml, or git lfs fetch REMOTE "
+            "refs/experiments/RUN. Else only the machine that made them has them.",
         )
     present = {sha256: size for sha256, size in sizes.items() if size is not None}
     if present and not _keeps_recent(patient):
@@ -54,6 +72,10 @@ def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder])
             f"Let it keep what all refs need: git config {_RECENT} {_FOR_EVER}",
             fix=partial(_keep_recent, patient),
         )
+
+
+def _runs_of(pointers: Sequence[Pointer], holders: Sequence[Holder]) -> str:
+    return some(list(dict.fromkeys(holders[pointer.file.first].name for pointer in pointers)))
 
 
 def check_secrets(
