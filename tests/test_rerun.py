@@ -361,6 +361,20 @@ def test_on_a_terminal_the_user_is_asked(lab: Lab, tmp_path: Path, answer: str) 
     assert ran.exists() == (answer == "y")
 
 
+@pytest.mark.parametrize("keys", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_whoever_leaves_the_question_open_runs_nothing(lab: Lab, tmp_path: Path, keys: bytes) -> None:
+    """Ctrl-C at the question ends gitxp as it ends others, and so does an end of input; nothing was run or left behind."""
+    ran = tmp_path / "ran"
+    Factory(lab.top).make("theirs", command=["touch", str(ran)], host="elsewhere")
+    with Terminal("rerun", "theirs", cwd=lab.top) as terminal:
+        terminal.expect(rb"Execute this\?")
+        terminal.type(keys)
+        assert terminal.wait() == -2
+        assert b"Error" not in terminal.seen
+    assert not ran.exists()
+    assert lab.say("worktree", "list").count("\n") == 0
+
+
 def test_the_snapshot_of_a_package_is_imported_and_not_the_working_tree(lab: Lab) -> None:
     """Where the project itself is installed, editable, a rerun imports what the snapshot has of it."""
     lab.write("src/pkg.py", "print('then')\n")
