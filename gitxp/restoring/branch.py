@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitxp.errors import GitxpError, UsageError
 from gitxp.format import command_line
 from gitxp.restoring.here import write_commit
-from gitxp.restoring.trees import check_files, find_base, snapshot_tree
+from gitxp.restoring.trees import check_files, find_base, find_folder_entry, snapshot_tree
 
 if TYPE_CHECKING:
     from gitxp.git.program import Git
@@ -40,17 +40,30 @@ def make_branch(git: Git, run: Run, name: str, identity: Identity) -> Branch:
     if name.startswith("-") or name == "HEAD" or git.ask("check-ref-format", ref).status:
         raise UsageError(f"{name!r} cannot name a branch.", hint="git check-ref-format --help has the rules.")
     head = os.fsdecode(git.ask("symbolic-ref", "--quiet", "HEAD").stdout).strip()
-    if head == ref or git.ask("show-ref", "--verify", "--quiet", ref).status == 0:
-        raise GitxpError(f"There is a branch {name!r} already.", hint="Choose another name, or look: git branch")
+    taken = _find_taken(git, ref, head)
+    if taken is not None:
+        raise GitxpError(f"There is a branch {taken!r} already.", hint="Choose another name, or look: git branch")
     check_files(git, run)
-    tree = snapshot_tree(git, run)
     base = find_base(git, run)
+    # a base has such a folder where somebody merged a run into it: the branch is not about that
+    tree = snapshot_tree(git, run, keep=find_folder_entry(git, base) if base else b"")
     if base is not None and tree == git.run("rev-parse", "--verify", f"{base}^{{tree}}").decode("ascii").strip():
         commit = base
     else:
         commit = write_commit(git, tree, ("-p", base) if base else (), _message(run), identity)
     git.run("update-ref", "-m", f"gitxp branch: from run {run.name}", ref, commit, "0" * len(commit))
     return Branch(ref, commit, base, is_new=commit != base)
+
+
+def _find_taken(git: Git, ref: str, head: str) -> str | None:
+    """The branch that is there already: of this name, or one whose name is a folder of it, or the other way round."""
+    parts = ref.split("/")
+    above = ["/".join(parts[:depth]) for depth in range(3, len(parts) + 1)]
+    listed = git.run("for-each-ref", "--format=%(refname)", *above).decode("utf-8", "surrogateescape").split("\n")
+    for there in [*filter(None, listed), head]:
+        if there in above or there.startswith(f"{ref}/"):
+            return there.removeprefix(_HEADS)
+    return None
 
 
 def _message(run: Run) -> str:
