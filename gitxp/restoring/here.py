@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from gitxp.capture.snapshot import Snapshot, capture, copy_index
 from gitxp.errors import GitFailed, GitxpError, SnapshotFailed
 from gitxp.format import FOLDER, Oid, format_time
+from gitxp.git.large_files import find_pointers, has_content
 from gitxp.git.objects import SUBMODULE_MODE
 from gitxp.git.program import Git
 from gitxp.git.scratch import make_scratch
 from gitxp.git.worktree import Surveyor
 from gitxp.restoring.checkout import Restored
+from gitxp.restoring.large import list_large
 from gitxp.restoring.submodules import list_submodules
 from gitxp.restoring.trees import SAFE, check_files, find_base, find_folder_entry, list_files, snapshot_tree
 from gitxp.store.writer import Identity
@@ -59,6 +61,9 @@ def restore_here(git: Git, run: Run, limits: Limits, user: str, host: str) -> Re
         files = check_files(git, run)
         before = here.keep("restore", said, run.commit, limits, (user, host))
         tree = snapshot_tree(here.git, run, keep=find_folder_entry(here.git, before.tree))
+        right = here.find_right(run, before)
+        if right:
+            tree, files = here.leave_out(tree, right), [item for item in files if item[0] not in right]
         here.go(before, tree, files)
         base = find_base(git, run)
         notices = (*here.notices(run), *_other_submodules(here.git, tree, before.tree))
@@ -161,6 +166,21 @@ class _WorkingTree:
         data = b"".join(os.fsencode(path) + b"\0" for path in others)
         self.git.run("update-index", "--force-remove", "-z", "--stdin", data=data, index=before.private)
         return before._replace(tree=self.resolve_index(before.private))
+
+    def find_right(self, run: Run, before: Before) -> set[str]:
+        """The large files of a run that are on disk as it had them, and that no snapshot has: they can stay."""
+        large = list_large(run) - dict(list_files(self.git, before.tree)).keys()
+        pointers = find_pointers(self.git, run.commit) if large else {}
+        top = self.git.directory
+        return {path for path in large & pointers.keys() if has_content(os.path.join(top, path), pointers[path])}
+
+    def leave_out(self, tree: Oid, paths: Collection[str]) -> Oid:
+        """A tree without these paths."""
+        index = os.path.join(self._scratch, "partial")
+        self.git.run("read-tree", tree, index=index)
+        data = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        self.git.run("update-index", "--force-remove", "-z", "--stdin", data=data, index=index)
+        return self.resolve_index(index)
 
     def go(self, before: Before, tree: Oid, files: list[tuple[str, str]]) -> None:
         """Go from what was kept to another tree, whose files these are. `GitxpError` where something is in the way."""
