@@ -80,6 +80,8 @@ def restore(
         note = doing or stack.enter_context(Doing(find_common_dir(git), what="restore"))
         folder = stack.enter_context(_Folder(place, note, run))
         files = check_files(git, run)
+        if not worktree:
+            git = folder.writing_elsewhere(git)
         tree = snapshot_tree(git, run)
         base = find_base(git, run)
         try:
@@ -89,7 +91,8 @@ def restore(
                 index = None
             else:
                 os.makedirs(place, exist_ok=True)
-                inside = Git(place, extra=_plain(git, place), settings=(*SAFE, "core.bare=false"))
+                inside = Git(place, settings=(*SAFE, "core.bare=false"))
+                inside.environ = git.environ | _plain(git, place)
                 index = folder.private_index()
             said = inside.start("read-tree", "--reset", "-u", tree, index=index).result()
             checked(("read-tree",), said)
@@ -174,9 +177,25 @@ class _Folder:
 
     def private_index(self) -> str:
         """The path of an index that is none of the user's."""
-        self._scratch = make_scratch()
-        self._note.say(scratch=self._scratch)
-        return os.path.join(self._scratch, "index")
+        return os.path.join(self._make_scratch(), "index")
+
+    def writing_elsewhere(self, git: Git) -> Git:
+        """Git that puts new objects into a folder of ours, where those of the repository are only to be read."""
+        said = os.fsdecode(git.run("rev-parse", "--git-path", "objects")).removesuffix("\n")
+        objects = os.path.abspath(os.path.join(git.directory, said))
+        if os.access(objects, os.W_OK):
+            return git
+        ours = os.path.join(self._make_scratch(), "objects")
+        os.mkdir(ours)
+        other = Git(git.directory, environ=git.environ)
+        other.environ |= {"GIT_OBJECT_DIRECTORY": ours, "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(objects)}
+        return other
+
+    def _make_scratch(self) -> str:
+        if self._scratch is None:
+            self._scratch = make_scratch()
+            self._note.say(scratch=self._scratch)
+        return self._scratch
 
     def keep(self) -> None:
         """It is complete."""
@@ -192,6 +211,12 @@ class _Folder:
             self._git.ask("worktree", "remove", "--force", "--force", self._place)
         if self._made is None:
             os.makedirs(self._place, exist_ok=True)
+
+
+def _quoted(path: str) -> str:
+    """A path as git takes it in a list of object folders, whatever is in it."""
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _first_missing(place: str) -> str | None:
