@@ -11,6 +11,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitxp.format import time_of_id
 from gitxp.keeping.pointers import object_path
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def list_taken_out(common_dir: str) -> list[TakenOut]:
         return []
     return [
         TakenOut(
-            *(removal, int(removal.replace("-", "")[:12], 16) / 1000),
+            *(removal, time_of_id(removal)),
             tuple(sorted(name for name in os.listdir(os.path.join(top, removal)) if _SHA256.fullmatch(name))),
         )
         for removal in removals

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun
-from gitxp.format import RUN_REFS, Oid, RefName, format_time
+from gitxp.format import RUN_REFS, Oid, RefName, format_time, time_of_id
 from gitxp.git.contents import check_objects
 from gitxp.git.refs import Change, change_refs
 from gitxp.keeping.lfs_trash import TakenOut, list_taken_out, put_back
@@ -85,11 +85,17 @@ def find_removals(git: Git, common_dir: str) -> list[Undoable]:
             groups.setdefault(entry.removal, []).append(entry)
     return [
         Undoable(
-            *(REMOVED, entries[0].removed_at or 0.0, tuple(entry.run for entry in entries)),
+            *(REMOVED, _moment(removal, entries[0].removed_at or 0.0), tuple(entry.run for entry in entries)),
             partial(bring_back, git, common_dir, entries),
         )
-        for entries in groups.values()
+        for removal, entries in groups.items()
     ]
+
+
+def _moment(removal: str, at: float) -> float:
+    """When a removal was, to the millisecond, which its id knows: a tag has but the second."""
+    exact = time_of_id(removal)
+    return exact if 0 <= exact - at < 1 else at
 
 
 def find_taken_out(git: Git, common_dir: str) -> list[Undoable]:
