@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitxp.query.index import Index
     from gitxp.recording.logged import Logged
     from gitxp.recording.recovery import Recovered
+    from gitxp.store.trash import Trashed
 
 
 class Base:
@@ -87,6 +88,28 @@ class Base:
         from gitxp.git.lfs import find_store
 
         return find_store(self._git_here(), self.location.common_dir)
+
+    def _keep_large(self, removed: Sequence[Trashed]) -> None:
+        """Let git-lfs keep the large files of runs that went to the trash, where it keeps those of runs."""
+        from gitxp.keeping.large_files import find_pointers_in
+        from gitxp.keeping.large_kept import keep_large, keeps_recent
+
+        if removed and keeps_recent(self.git):
+            pointers = find_pointers_in(self.git, [run.commit for run in removed])
+            if pointers:
+                keep_large(self.git, pointers, os.environ, besides=True)
+
+    def _keep_large_alone(self) -> None:
+        """Let git-lfs no longer keep the large files of runs that are gone for good."""
+        from gitxp.keeping.large_files import find_pointers_in
+        from gitxp.keeping.large_kept import keep_large, list_kept_large
+        from gitxp.store.trash import list_trash
+
+        if not list_kept_large(self.git):
+            return
+        folded = [run.commit for run in self._index().newest(archived=True).runs if run.is_folded]
+        commits = [*folded, *(entry.commit for entry in list_trash(self.git))]
+        keep_large(self.git, find_pointers_in(self.git, commits), os.environ)
 
     def _with_here(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Entries of a record, with `here` where they name a large object: whether it is here."""
