@@ -128,3 +128,14 @@ def test_a_name_that_meets_another(lab: Lab, name: str) -> None:
     done = lab.run("branch", "r", name)
     assert (done.status, "There is a branch 'work/on/it' already" in done.stderr) == (1, True)
     assert portrait(lab) == before
+
+
+def test_large_untracked_files_are_told(lab: Lab) -> None:
+    """Of a large untracked file the branch has a pointer: that is said, with what to do, since no attribute names git-lfs."""
+    lab.write("gitxp.yaml", "snapshot:\n  max_file_size: 100 B\nlarge:\n  untracked: true\n")
+    lab.write("weights", b"w" * 2000)
+    assert lab.run("run", "--name", "s", "--", "true").status == 0
+    done = lab.run("branch", "s", "large", "--json")
+    assert json.loads(done.stdout)["large"] == ["weights"]
+    assert "a git-lfs pointer there, and not its content: weights" in done.stderr
+    assert "large" not in json.loads(lab.run("branch", "r", "small", "--json").stdout)

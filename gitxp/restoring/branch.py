@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import GitxpError, UsageError
 from gitxp.format import command_line
+from gitxp.git.large_files import find_pointers
 from gitxp.restoring.here import write_commit
+from gitxp.restoring.large import list_large
 from gitxp.restoring.trees import check_files, find_base, find_folder_entry, snapshot_tree
 
 if TYPE_CHECKING:
@@ -22,12 +24,16 @@ _WIDTH = 72
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch that was made: its full ref, and its commit; `is_new` is False where that is the run's base itself."""
+    """A branch that was made: its full ref, and its commit; `is_new` is False where that is the run's base itself.
+
+    `large` are paths of large untracked files of the run, of which the branch has git-lfs pointers.
+    """
 
     ref: str
     commit: str
     base: str | None
     is_new: bool
+    large: tuple[str, ...] = ()
 
 
 def make_branch(git: Git, run: Run, name: str, identity: Identity) -> Branch:
@@ -52,7 +58,9 @@ def make_branch(git: Git, run: Run, name: str, identity: Identity) -> Branch:
     else:
         commit = write_commit(git, tree, ("-p", base) if base else (), _message(run), identity)
     git.run("update-ref", "-m", f"gitxp branch: from run {run.name}", ref, commit, "0" * len(commit))
-    return Branch(ref, commit, base, is_new=commit != base)
+    large = list_large(run)
+    large = large & find_pointers(git, commit).keys() if large else large
+    return Branch(ref, commit, base, is_new=commit != base, large=tuple(sorted(large)))
 
 
 def _find_taken(git: Git, ref: str, head: str) -> str | None:
