@@ -309,6 +309,11 @@ def make_id(ns: int, random: bytes) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def time_of_id(id_: str) -> float:
+    """The time that a UUIDv7 was made of, unix time in seconds, to the millisecond."""
+    return int(id_.replace("-", "")[:12], 16) / 1000
+
+
 # --- the commit's message ---------------------------------------------------------------------------------------------
 
 

@@ -186,3 +186,23 @@ def test_a_disk_that_fails_leaves_no_half_file(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="No space"):
             write_new_file(breaking(), str(tmp_path / "x"), force=force)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to a pipe"])
+def test_force_replaces_files_alone(lab: Lab, tmp_path: Path, kind: str) -> None:
+    """What is no file (a folder, a pipe, a device such as /dev/null) stays, with --force too."""
+    lab.run("run", "--name", "s", "--out", "a", "--", "touch", "a")
+    place = tmp_path / "place" / "a"
+    place.parent.mkdir()
+    if kind == "folder":
+        place.mkdir()
+    else:
+        os.mkfifo(place)
+    if kind == "link to a pipe":
+        place.rename(tmp_path / "pipe")
+        place.symlink_to(tmp_path / "pipe")
+    before = os.lstat(place)
+    done = lab.run("artifacts", "s", "--get", "a", "--to", str(place.parent), "--force")
+    assert (done.status, "is there, and is no file" in done.stderr) == (2, True), done.stderr
+    assert os.lstat(place) == before
+    assert os.listdir(place.parent) == ["a"]

@@ -108,3 +108,34 @@ def test_a_base_that_a_record_invents(lab: Lab) -> None:
     lab.git("fast-import", "--quiet", data=stream)
     assert lab.run("branch", "evil", "b").status == 0
     assert lab.parents("b") == []
+
+
+def test_a_base_that_a_run_was_merged_into(lab: Lab) -> None:
+    """What gitxp recorded of a run that was merged into the base stays: the branch's commit is about code alone."""
+    lab.git("stash", "-u", "-q")
+    lab.git("merge", "-q", "--no-ff", "-m", "merge", "refs/experiments/r")
+    lab.write("train.py", "print('later')\n", 0o755)
+    assert lab.run("run", "--name", "s", "--", "true").status == 0
+    assert lab.run("branch", "s", "later").status == 0
+    assert lab.say("diff", "--name-only", "HEAD", "later") == "train.py"
+
+
+@pytest.mark.parametrize("name", ["work", "work/on", "work/on/it/all"])
+def test_a_name_that_meets_another(lab: Lab, name: str) -> None:
+    """A branch whose name is a folder of another's cannot be: the one that is there is named, and nothing is made."""
+    lab.git("branch", "work/on/it")
+    before = portrait(lab)
+    done = lab.run("branch", "r", name)
+    assert (done.status, "There is a branch 'work/on/it' already" in done.stderr) == (1, True)
+    assert portrait(lab) == before
+
+
+def test_large_untracked_files_are_told(lab: Lab) -> None:
+    """Of a large untracked file the branch has a pointer: that is said, with what to do, since no attribute names git-lfs."""
+    lab.write("gitxp.yaml", "snapshot:\n  max_file_size: 100 B\nlarge:\n  untracked: true\n")
+    lab.write("weights", b"w" * 2000)
+    assert lab.run("run", "--name", "s", "--", "true").status == 0
+    done = lab.run("branch", "s", "large", "--json")
+    assert json.loads(done.stdout)["large"] == ["weights"]
+    assert "a git-lfs pointer there, and not its content: weights" in done.stderr
+    assert "large" not in json.loads(lab.run("branch", "r", "small", "--json").stdout)

@@ -450,3 +450,99 @@ def test_large_files_that_are_missing(factory: Factory, here: Repo, git: Any, re
     with open(f"{folder}/{sha256}", "wb") as file:
         file.write(b"weights")
     assert wrong(here) == []
+
+
+def test_large_files_that_gc_took_out(factory: Factory, here: Repo, git: Any, repo: str, gitxp: Any) -> None:
+    """What gc --artifacts-only took out is a note that names the undo, which brings it back; nothing is wrong."""
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize 7\n"
+    git("config", "lfs.fetchrecentrefsdays", "36500")
+    factory.make("one", files={".gitxp/artifacts/model.bin": pointer})
+    folder = f"{repo}/.git/lfs/objects/{sha256[:2]}/{sha256[2:4]}"
+    os.makedirs(folder)
+    with open(f"{folder}/{sha256}", "wb") as file:
+        file.write(b"weights")
+    gitxp("gc", "--keep", "0", "--artifacts-only")
+    assert not os.path.exists(f"{folder}/{sha256}")
+    assert wrong(here) == []
+    (note,) = [one for one in here.doctor() if one.id == "lfs-in-trash"]
+    assert (note.severity, "of one are in the trash: .gitxp/artifacts/model.bin" in note.what) == ("note", True)
+    gitxp("undo")
+    assert "lfs-in-trash" not in ids(here.doctor())
+    assert os.path.exists(f"{folder}/{sha256}")
+
+
+def test_a_live_folder_without_a_lock(here: Repo, repo: str) -> None:
+    """What blocks gc, and can neither go on nor be finished, is told with its place, once it is surely no beginning."""
+    make_old(f"{repo}/.git/gitxp/live/left/output.log")
+    assert wrong(here) == []
+    os.utime(f"{repo}/.git/gitxp/live/left", (time.time() - 2 * HOUR,) * 2)
+    (found,) = wrong(here)
+    assert found.id == "stale-live"
+    assert f"{repo}/.git/gitxp/live/left" in str(found.remedy)
+
+
+def test_twins_without_end(factory: Factory, here: Repo, git: Any) -> None:
+    """However many names one run has, a few of them are told."""
+    factory.make("one")
+    for number in range(50):
+        git("update-ref", f"refs/experiments/more-{number}", "refs/experiments/one")
+    (found,) = [one for one in here.doctor() if one.id == "twin-runs"]
+    assert "and 46 more" in found.what
+    assert len(found.what) < 200
+
+
+@needs_lfs
+@pytest.mark.parametrize("command", [("rm", "one"), ("gc", "--keep", "0"), ("archive-refs", "one")])
+def test_large_files_of_runs_without_refs_of_their_own(
+    here: Repo, git: Any, repo: str, gitxp: Any, command: tuple[str, ...]
+) -> None:
+    """`git lfs prune` keeps what runs in the trash and in archives need, once --fix was given; what is not kept is told."""
+    git("lfs", "install", "--local", "--skip-smudge")
+    with open(f"{repo}/gitxp.yaml", "w", encoding="utf-8") as file:
+        file.write("snapshot:\n  max_file_size: 1 KiB\nlarge:\n  untracked: true\n")
+    content = b"weights" * 1000
+    with open(f"{repo}/model.bin", "wb") as file:
+        file.write(content)
+    old = {f"GIT_{role}_DATE": f"{int(time.time()) - 300 * 86_400} +0000" for role in ("AUTHOR", "COMMITTER")}
+    gitxp("run", "--name", "one", "true", env=old)
+    os.unlink(f"{repo}/model.bin")
+    here.mend(wrong(here))
+    gitxp(*command)
+    sha256 = hashlib.sha256(content).hexdigest()
+    stored = f"{repo}/.git/lfs/objects/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    assert wrong(here) == []
+    git("lfs", "prune")
+    assert os.path.exists(stored)
+    assert git("ls-tree", "--name-only", "refs/gitxp/large").strip() == sha256
+    git("update-ref", "-d", "refs/gitxp/large")
+    assert ids(wrong(here)) == ["lfs-prune"]
+    git("lfs", "prune")
+    assert not os.path.exists(stored)
+
+
+@needs_lfs
+def test_large_files_of_runs_that_are_gone_for_good(here: Repo, git: Any, repo: str, gitxp: Any) -> None:
+    """What a run needed that was deleted from the trash is kept no longer, what others there need is."""
+    git("lfs", "install", "--local", "--skip-smudge")
+    git("config", "lfs.fetchrecentrefsdays", "36500")
+    with open(f"{repo}/gitxp.yaml", "w", encoding="utf-8") as file:
+        file.write("snapshot:\n  max_file_size: 1 KiB\nlarge:\n  untracked: true\n")
+    digests = []
+    for name in ("one", "two"):
+        content = name.encode() * 1000
+        digests.append(hashlib.sha256(content).hexdigest())
+        with open(f"{repo}/model.bin", "wb") as file:
+            file.write(content)
+        gitxp("run", "--name", name, "true")
+        gitxp("rm", name)
+    os.unlink(f"{repo}/model.bin")
+    assert git("ls-tree", "--name-only", "refs/gitxp/large").split() == sorted(digests)
+    gitxp("trash", "one", "--empty", "--yes")
+    assert git("ls-tree", "--name-only", "refs/gitxp/large").split() == digests[1:]
+    git("lfs", "prune")
+    stored = [f"{repo}/.git/lfs/objects/{digest[:2]}/{digest[2:4]}/{digest}" for digest in digests]
+    assert list(map(os.path.exists, stored)) == [False, True]
+    gitxp("gc", "--trash-days", "0", "--yes")
+    assert git("ls-tree", "--name-only", "refs/gitxp/large") == ""
+    assert wrong(here) == []

@@ -14,7 +14,8 @@ import pytest
 from gitxp.git.large_files import find_pointers, smudge
 from gitxp.git.lfs import find_store
 from gitxp.git.program import Git as SealedGit
-from gitxp.pointer import Pointer
+from gitxp.pointer import Pointer, encode_pointer
+from gitxp.repo import Repo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,3 +198,29 @@ def test_a_plain_checkout(git: Git, gitxp: Gitxp) -> None:
         assert file.read().startswith(b"version https://git-lfs")
     assert git("status", "--short", cwd="../restored") == ""
     git("worktree", "remove", "--force", "../restored")
+
+
+def test_cat_gives_the_bytes(project: str, gitxp: Gitxp) -> None:
+    """`gitxp cat` writes what was on disk, with --stored the pointer; where the bytes are gone, it says how to get them."""
+    assert gitxp("run", "--name", "a", "true").returncode == 0
+    with open(os.path.join(project, "weights.bin"), "wb") as file:
+        file.write(b"others")
+    with Repo(project) as repo:
+        assert b"".join(repo.cat(repo.get("a"), "weights.bin")) == BIG
+        assert b"".join(repo.cat(repo.get("a"), "weights.bin", stored=True)) == encode_pointer(POINTER)
+    oid = POINTER.oid
+    os.unlink(os.path.join(project, ".git", "lfs", "objects", oid[:2], oid[2:4], oid))
+    answer = gitxp("cat", "a", "weights.bin", check=False)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "The content of weights.bin is not here" in answer.stderr
+
+
+@pytest.mark.usefixtures("project")
+def test_artifacts_that_are_not_here(gitxp: Gitxp) -> None:
+    """`gitxp artifacts` tells of a large one whether its content is here."""
+    gitxp("run", "--name", "a", "--out", "out.bin", "--", "python", "-c", WRITES)
+    assert "not here" not in gitxp("artifacts", "a").stdout
+    assert json.loads(gitxp("artifacts", "a", "--json").stdout)[0]["here"] is True
+    gitxp("gc", "--keep", "0", "--artifacts-only")
+    assert "its content is not here" in gitxp("artifacts", "a").stdout
+    assert json.loads(gitxp("artifacts", "a", "--json").stdout)[0]["here"] is False

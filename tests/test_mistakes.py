@@ -280,7 +280,7 @@ def test_a_broken_file_of_the_command(lab: Lab) -> None:
 
 
 def test_a_repository_that_is_read_only(lab: Lab) -> None:
-    """Where nothing can be written no run begins; what is there can still be read."""
+    """Where nothing can be written no run begins; what is there can still be read, and its files written elsewhere."""
 
     def modes(add: int, take: int) -> None:
         for folder, folders, files in os.walk(lab.path(".git")):
@@ -297,6 +297,10 @@ def test_a_repository_that_is_read_only(lab: Lab) -> None:
         assert done.status == 0, done.stderr
         assert len(json.loads(done.stdout)) == 2
         assert lab.run("show", "calm-otter", prepare=AS_ANYONE).status == 0
+        done = lab.run("restore", "calm-otter", "--plain", "--to", "../plain", prepare=AS_ANYONE)
+        assert done.status == 0, done.stderr
+        names = lab.say("ls-tree", "--name-only", "refs/experiments/calm-otter").split()
+        assert sorted(os.listdir(lab.path("../plain"))) == sorted(name for name in names if name != ".gitxp")
     finally:
         modes(0o200, 0)
 

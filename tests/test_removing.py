@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun, UsageError
+from gitxp.format import Oid, RefName, format_time
+from gitxp.format import make_id as make_removal_id
+from gitxp.names import RunName
 from gitxp.store.removed import Line, note_removed, read_removed, removed_path
 from gitxp.store.trash import Doomed, list_trash, throw_away
 from run_factory import make_id, make_record, names
@@ -333,3 +336,18 @@ def test_undo_of_restore_here(factory: Factory, here: Repo, git: Any, repo: str)
     assert here.undo().kind == "removed"
     with pytest.raises(GitxpError, match="nothing to undo"):
         here.undo()
+
+
+def test_what_was_done_last_within_a_second(factory: Factory, here: Repo, git: Any) -> None:
+    """Of a removal and a restore --here in the same second, undo takes back first what was done last."""
+    tip = factory.make("one")
+    at = 1_790_000_000.500
+    removal = make_removal_id(int(at * 1e9), bytes(10))
+    throw_away(here.git, [Doomed(RunName("one"), Oid(tip), None, RefName("refs/experiments/one"))], removal, at)
+    moment = format_time(int((at + 0.2) * 1e9)).replace(":", "")
+    git("update-ref", f"refs/gitxp/undo/{moment}-restore", tip)
+    assert [one.kind for one in here.undoable()] == ["restored", "removed"]
+    git("update-ref", "-d", f"refs/gitxp/undo/{moment}-restore")
+    moment = format_time(int((at - 0.2) * 1e9)).replace(":", "")
+    git("update-ref", f"refs/gitxp/undo/{moment}-restore", tip)
+    assert [one.kind for one in here.undoable()] == ["removed", "restored"]

@@ -378,3 +378,15 @@ def test_no_difference_is_said() -> None:
     assert not any(differs(same, section) for section in SECTIONS)
     assert no_difference(same, list(SECTIONS)) == "No differences between run-a and run-b.\n"
     assert no_difference(same, ["params", "data"]) == "No differences between run-a and run-b in parameters and data.\n"
+
+
+def test_a_note_of_several_lines() -> None:
+    """A note is shown line by line as it was written, each line behind the labels and safe for a terminal, not without end."""
+    notes = ["first\n\ncommit    \x1b[31mforged", "x\n" * 1000]
+    lines = render_page({**ABOUT, "notes": notes}, width=100, now=NOW).splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("  note "))
+    indent = lines[at].index("first")
+    assert [line.strip() for line in lines[at + 1 : at + 3]] == ["", "commit    \\x1b[31mforged"]
+    assert lines[at + 2].index("commit") == indent
+    assert sum(line.strip() == "x" for line in lines) == 99
+    assert any(line.endswith("… 901 more lines") for line in lines)

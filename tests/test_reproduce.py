@@ -233,3 +233,36 @@ def test_what_is_reproduced(verdicts: list[str], wanted: bool) -> None:
     """A run is reproduced where something was compared, and nothing differs."""
     findings = [Finding("status", "status", "equal"), *(Finding("metric", "m", verdict) for verdict in verdicts)]
     assert Reproduction("r", "s", tuple(findings)).reproduced is wanted
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "wanted"),
+    [
+        ("metrics.json", {"source": "opened"}, ["metrics", "metrics", "equal"]),
+        ("runs/events.out.tfevents.1700000000.host.1.0", {"source": "opened"}, ["metrics", "metrics", "equal"]),
+        ("model.json", {"source": "opened"}, ["different", "missing", "equal"]),
+        ("metrics.json", {}, ["different", "missing", "equal"]),
+    ],
+)
+def test_a_file_of_a_logger_counts_by_its_metrics(path: str, more: dict[str, str], wanted: list[str]) -> None:
+    """Where metrics were compared, the bytes of a logger's file that nobody named decide nothing."""
+    run = run_of(metrics=point(1), outputs=[{"path": path, "xxh3_128": "a", **more}])
+    seen = []
+    for outputs in ([{"path": path, "xxh3_128": "b"}], [], [{"path": path, "xxh3_128": "a"}]):
+        found = compare(run, run_of(metrics=point(1), outputs=outputs), tolerance=0, ignore=(), printed=None)
+        seen += [f.verdict for f in found if f.kind == "output"]
+    assert seen == wanted
+    alone = compare(run_of(outputs=run.record["outputs"]), run_of(), tolerance=0, ignore=(), printed=None)
+    assert [f.verdict for f in alone if f.kind == "output"] == ["missing"]
+
+
+def test_a_tolerance_is_one_of_the_file_that_has_the_metrics(lab: Lab) -> None:
+    """A run whose metrics are within the tolerance is reproduced, although the file that they were read from differs."""
+    code = "import os; n = 1 + os.path.exists('../again') / 1e6; open('metrics.json', 'w').write('{\"loss\": %r}' % n)"
+    lab.run("run", "--name", "r", "--", "python", "-c", code)
+    assert verdicts(lab, status=0)["output metrics.json"] == "equal"
+    lab.write("../again")
+    found = verdicts(lab, "--tolerance", "0.001", status=0)
+    assert (found["metric loss"], found["output metrics.json"]) == ("within", "metrics")
+    assert verdicts(lab, status=20)["metric loss"] == "different"
+    assert b"as its metrics" in lab.run("reproduce", "r").stdout

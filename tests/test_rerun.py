@@ -301,7 +301,7 @@ def test_what_is_stored_nowhere_keeps_the_worktree(lab: Lab) -> None:
     for path in ("big/x", "kept"):
         os.unlink(lab.path(path))
     done = again(lab)
-    assert "repo-s stays: 1 files there are not stored with the run: big/x" in done.stderr
+    assert "repo-s stays, since not all that is there is stored with the run: big/x" in done.stderr
     assert Lab(lab.top + "-s").read("big/x") == b"1\n"
     lab.git("worktree", "remove", "--force", lab.top + "-s")
 
@@ -361,6 +361,20 @@ def test_on_a_terminal_the_user_is_asked(lab: Lab, tmp_path: Path, answer: str) 
     assert ran.exists() == (answer == "y")
 
 
+@pytest.mark.parametrize("keys", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_whoever_leaves_the_question_open_runs_nothing(lab: Lab, tmp_path: Path, keys: bytes) -> None:
+    """Ctrl-C at the question ends gitxp as it ends others, and so does an end of input; nothing was run or left behind."""
+    ran = tmp_path / "ran"
+    Factory(lab.top).make("theirs", command=["touch", str(ran)], host="elsewhere")
+    with Terminal("rerun", "theirs", cwd=lab.top) as terminal:
+        terminal.expect(rb"Execute this\?")
+        terminal.type(keys)
+        assert terminal.wait() == -2
+        assert b"Error" not in terminal.seen
+    assert not ran.exists()
+    assert lab.say("worktree", "list").count("\n") == 0
+
+
 def test_the_snapshot_of_a_package_is_imported_and_not_the_working_tree(lab: Lab) -> None:
     """Where the project itself is installed, editable, a rerun imports what the snapshot has of it."""
     lab.write("src/pkg.py", "print('then')\n")
@@ -403,3 +417,18 @@ def test_of_a_rerun(lab: Lab) -> None:
     assert lab.run("rerun", "s", "--name", "t").status == 0
     assert lab.record("t")["parent_run"] == lab.record("s")["id"]
     assert lab.record("t")["metrics"] == lab.record("r")["metrics"]
+
+
+@pytest.mark.parametrize("code", ["cat big", "cat big; echo more >>big"])
+def test_a_large_untracked_file_is_stored_with_the_run(lab: Lab, code: str) -> None:
+    """Where a large file of the snapshot is as the new run has it, the worktree goes; where the command changed it, it stays."""
+    lab.write("gitxp.yaml", "snapshot:\n  max_file_size: 10 B\nlarge:\n  untracked: true\n")
+    lab.commit("what is large")
+    lab.write("big", "more than ten bytes\n")
+    begin(lab, *as_shell(code))
+    lab.write("big", "other bytes, now\n")
+    done = again(lab)
+    assert done.stdout == b"more than ten bytes\n", done.stderr
+    is_changed = "more" in code
+    assert os.path.lexists(f"{lab.top}-s") == is_changed, done.stderr
+    assert ("stored with the run: big" in done.stderr) == is_changed

@@ -422,3 +422,45 @@ def test_a_submodule_with_work_in_it_is_not_written_over(lab: Lab, tmp_path: Pat
     done = lab.run("restore", "r", "--here")
     assert (done.status, "in the way" in done.stderr) == (1, True), done.stderr
     assert lab.read("new.py/train.py") == b"uncommitted\n"
+
+
+def test_undo_is_of_the_worktree_that_it_is_in(lab: Lab, tmp_path: Path) -> None:
+    """What restore --here did in one worktree is taken back there alone, and stands in no other's way."""
+    lab.run("run", "--name", "s", "--", "true")
+    linked = Lab(str(tmp_path / "linked"))
+    lab.git("worktree", "add", "--quiet", linked.top)
+    linked.write("train.py", "mine\n")
+    assert lab.run("rm", "s").status == 0
+    assert linked.run("restore", "r", "--here").status == 0
+    before = portrait(lab)
+    done = lab.run("undo", "--json")
+    assert json.loads(done.stdout)["kind"] == "removed", done.stderr
+    assert lab.run("undo").status == 1
+    assert portrait(lab) == before
+    assert linked.read("train.py") == b"print('edited')\n"
+    assert linked.run("undo").status == 0
+    assert linked.read("train.py") == b"mine\n"
+    assert lab.run("restore", "r", "--here").status == 0
+    assert linked.run("undo").status == 1
+    assert linked.read("train.py") == b"mine\n"
+
+
+def test_here_where_a_large_file_is_as_the_run_had_it(lab: Lab) -> None:
+    """A large untracked file that is what the run had is not in the way of restore --here, nor lost by undo; another one is."""
+    lab.write("gitxp.yaml", "snapshot:\n  max_file_size: 100 B\nlarge:\n  untracked: true\n")
+    lab.write("big/weights", b"w" * 2000)
+    lab.run("run", "--name", "s", "--", "true")
+    lab.write("train.py", "print('later')\n", 0o755)
+    assert lab.run("restore", "s", "--here").status == 0
+    assert (lab.read("train.py"), lab.read("big/weights")) == (b"print('edited')\n", b"w" * 2000)
+    assert lab.run("undo").status == 0
+    assert (lab.read("train.py"), lab.read("big/weights")) == (b"print('later')\n", b"w" * 2000)
+    lab.write("big/weights", b"v" * 2000)
+    before = portrait(lab)
+    done = lab.run("restore", "s", "--here")
+    assert (done.status, "no snapshot has them: big/weights" in done.stderr) == (1, True)
+    assert portrait(lab) == before
+    os.unlink(lab.path("big/weights"))
+    assert lab.run("restore", "s", "--here").status == 0
+    assert lab.run("restore", "s", "--here").status == 0
+    assert lab.read("big/weights") == b"w" * 2000

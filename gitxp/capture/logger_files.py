@@ -63,6 +63,11 @@ def is_logger_file(name: str) -> bool:
     return name.endswith((*_TABLES, NUMBERS, STATE, "params.yaml")) or _EVENTS in name
 
 
+def is_metric_file(path: str) -> bool:
+    """Whether a file has metrics by its name alone; `find_metric_files` looks into further ones."""
+    return _kind_by_name(path) not in {"", LOG, LIVE_PARAMS}
+
+
 def table_name(path: str) -> str | None:
     """The metric of which this path is dvclive's table; None where it is none."""
     _, found, name = path.rpartition(_PLOTS)

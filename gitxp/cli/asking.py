@@ -25,5 +25,13 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{question} There is no terminal to ask on.", hint="Add --yes if that is wanted.")
-    if not click.confirm(visible(question), err=True):
+    if not ask(question):
         raise GitxpError("Nothing was done.")
+
+
+def ask(question: str) -> bool:
+    """Ask on the terminal that there is; no is the default. `KeyboardInterrupt` for Ctrl-C, and for an end of input."""
+    try:
+        return click.confirm(visible(question), default=False, err=True)
+    except click.Abort:
+        raise KeyboardInterrupt from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.asking import ask
 from gitxp.cli.repository import open_repo
 from gitxp.cli.restore import tell
 from gitxp.cli.start import recorded, tell_start
@@ -145,7 +146,7 @@ def allow(plan: Plan, *, trust: bool) -> None:
     hint = f"Look at it: gitxp show {plan.run.name}; gitxp diff; and if you trust it: --trust"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{plan.run.name} is not executed: nobody is here to be asked.", hint=hint)
-    if not click.confirm("Execute this?", default=False, err=True):
+    if not ask("Execute this?"):
         raise UsageError(f"{plan.run.name} is not executed.", hint=hint)
 
 
@@ -171,7 +172,7 @@ def tell_place(done: Rerun) -> None:
     place = os.path.relpath(done.place)
     if done.left:
         told = [
-            f"{place} stays: {len(done.left):,} files there are not stored with the run: {', '.join(_some(list(done.left)))}"
+            f"{place} stays, since not all that is there is stored with the run: {', '.join(_some(list(done.left)))}"
         ]
         tell([*told, f"take it away: git worktree remove --force {place}"])
     else:

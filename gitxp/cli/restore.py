@@ -93,6 +93,7 @@ def _lines(restored: Restored) -> list[str]:
     else:
         told = f"{restored.run}: restored to a folder"
     differing = [f"could not be as it was: {path}: another file has its name here" for path in restored.differing]
-    submodules = [f"a submodule, left empty: {path}" for path in restored.submodules]
+    how = "git submodule update --init, there" if restored.worktree else "its commit is not here"
+    submodules = [f"a submodule, left empty: {path} ({how})" for path in restored.submodules]
     left_out = [f"not in the snapshot: {path}" for path in restored.left_out]
     return [told, *differing, *submodules, *left_out, *restored.notices]

@@ -127,6 +127,19 @@ def smudge(store: Store, folder: str, wanted: Mapping[str, Pointer]) -> list[Lef
     return left
 
 
+def has_content(path: str, pointer: Pointer) -> bool:
+    """Whether a file on disk, which is no link, has the bytes that a pointer stands for."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK)
+    except OSError:
+        return False
+    try:
+        about = os.fstat(fd)
+        return stat.S_ISREG(about.st_mode) and about.st_size == pointer.size and _digest(fd) == pointer.oid
+    finally:
+        os.close(fd)
+
+
 def _smudge(store: Store, folder: str, path: str, pointer: Pointer) -> str:
     """Why a file has no content now; empty where it has."""
     *parents, name = path.split("/")

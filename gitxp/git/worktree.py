@@ -60,6 +60,11 @@ class Location(NamedTuple):
     head: Oid | None = None
     head_tree: Oid | None = None
 
+    @property
+    def worktree(self) -> str:
+        """What git calls the linked worktree that this is; empty in the main one."""
+        return "" if self.git_dir == self.common_dir else os.path.basename(self.git_dir)
+
 
 def locate(git: Git) -> Location:
     """Where `git.directory` is; `NotARepository` with git's own words where it is nowhere."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from gitxp.format import FOLDER
 from gitxp.git.contents import read_objects
 from gitxp.git.lfs import find_store
 from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
+from gitxp.keeping.large_kept import KEPT_REF, RECENT, keep_large, keeps_recent, list_kept_large
+from gitxp.keeping.lfs_trash import list_taken_out
 from gitxp.keeping.pointers import find_pointers, names_of
 
 if TYPE_CHECKING:
@@ -19,42 +22,73 @@ if TYPE_CHECKING:
 
     from gitxp.keeping.finding import Patient
     from gitxp.keeping.holdings import Held, Holder
+    from gitxp.keeping.pointers import HeldPointer
 
 _FEW = 20  # files that are told one by one
 _ARTIFACTS = f"{FOLDER}/artifacts/"
-# git-lfs keeps what the tips of refs need that are no older than this; any ref, so those of runs, too.
-_RECENT = "lfs.fetchrecentrefsdays"
 _FOR_EVER = 36_500
-_LONG = 3650
 _TEXT, _TEXT_DEEP = 1 << 20, 64 << 20  # bytes of a file that is looked into
 _ALL_TEXT = 64 << 20  # bytes of all files that are looked into, without --deep
 _NUMBERS = (f"{FOLDER}/metrics/", f"{FOLDER}/data/")  # series and fingerprints: large, and no place for a secret
 
 
-def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder]) -> Iterator[Finding]:
-    """Large files of runs that are missing here, and those that git-lfs would not keep."""
+def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder], with_refs: int) -> Iterator[Finding]:
+    """Large files of runs that are missing here, and those that git-lfs would not keep.
+
+    The first `with_refs` of the holders have refs of their own; the others are in archives and in the trash.
+    """
     pointers = find_pointers(patient.git, held)
     if not pointers:
         return
     store = find_store(patient.git, patient.common_dir)
     missing = [one for one in pointers if store.find(one.pointer) is None]
-    if missing:
-        runs = list(dict.fromkeys(holders[one.file.first].name for one in missing))
+    in_trash = {oid for taken in list_taken_out(patient.common_dir) for oid in taken.objects}
+    taken = [one for one in missing if one.pointer.oid in in_trash]
+    if taken:
         yield Finding(
-            *("lfs-missing", WARNING, f"Large files of {some(runs)} are not here: {some(names_of(missing))}."),
+            *(
+                "lfs-in-trash",
+                NOTE,
+                f"Large files of {_runs_of(taken, holders)} are in the trash: {some(names_of(taken))}.",
+            ),
+            "gitxp undo brings back what gitxp gc took out last.",
+        )
+    lost = [one for one in missing if one.pointer.oid not in in_trash]
+    if lost:
+        yield Finding(
+            *(
+                "lfs-missing",
+                WARNING,
+                f"Large files of {_runs_of(lost, holders)} are not here: {some(names_of(lost))}.",
+            ),
             "If they were pushed: gitxp pull --large RUN. Else only the machine that made them has them.",
         )
     sizes = {one.pointer.oid: store.size(one.pointer.oid) for one in pointers}
     present = {oid: size for oid, size in sizes.items() if size is not None}
-    if present and not _keeps_recent(patient):
+    of_others = {one.pointer.oid: one for one in pointers if one.pointer.oid in present and one.file.first >= with_refs}
+    others = list(of_others.values())
+    if present and not keeps_recent(patient.git):
         yield Finding(
             "lfs-prune",
             WARNING,
             f"Runs alone need large files ({len(present):,}, {mebibytes(sum(present.values()))}): 'git lfs prune' deletes them "
             f"when the runs are older than a few days, pushed or not.",
-            f"Let it keep what all refs need: git config {_RECENT} {_FOR_EVER}",
-            fix=partial(_keep_recent, patient),
+            f"Let it keep what all refs need: git config {RECENT} {_FOR_EVER}",
+            fix=partial(_keep, patient, others),
         )
+    elif not of_others.keys() <= list_kept_large(patient.git):
+        size = mebibytes(sum(present[oid] for oid in of_others))
+        yield Finding(
+            "lfs-prune",
+            WARNING,
+            f"Runs in archives or in the trash alone need large files ({len(others):,}, {size}): 'git lfs prune' deletes them.",
+            f"Let it keep them by a ref, {KEPT_REF}: gitxp doctor --fix",
+            fix=partial(_keep, patient, others),
+        )
+
+
+def _runs_of(pointers: Sequence[HeldPointer], holders: Sequence[Holder]) -> str:
+    return some(list(dict.fromkeys(holders[pointer.file.first].name for pointer in pointers)))
 
 
 def check_secrets(
@@ -115,10 +149,9 @@ def _bounded(texts: Sequence[Held], *, deep: bool) -> tuple[list[Held], list[Hel
     return list(texts), []
 
 
-def _keeps_recent(patient: Patient) -> bool:
-    answer = patient.git.ask("config", "--type=int", "--get", _RECENT)
-    return not answer.status and int(answer.stdout) >= _LONG
-
-
-def _keep_recent(patient: Patient) -> None:
-    patient.git.run("config", "--local", _RECENT, str(_FOR_EVER))
+def _keep(patient: Patient, others: Sequence[HeldPointer]) -> None:
+    """Let git-lfs keep what the tips of refs need, and `others` by a ref of their own."""
+    if not keeps_recent(patient.git):
+        patient.git.run("config", "--local", RECENT, str(_FOR_EVER))
+    if others:
+        keep_large(patient.git, others, os.environ)

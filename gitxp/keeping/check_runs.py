@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitxp.keeping.finding import Patient
 
 _FEW = 20  # broken runs that are told one by one
+_HOUR = 3600.0
 _LONG = 30 * 86_400  # seconds after which a run that runs elsewhere is worth a word
 _LARGEST_STATE = 16 * 1024 * 1024
 
@@ -55,7 +56,7 @@ def check_runs(patient: Patient) -> Iterator[Finding]:
             ),
             f"Rename one: git update-ref refs/experiments/NEW refs/experiments/{names[0]}, then gitxp rm {names[0]}",
         )
-    twins = [" = ".join(names) for names in by_id.values() if len(names) > 1]
+    twins = [some(names, " = ") for names in by_id.values() if len(names) > 1]
     if twins:
         yield Finding(
             "twin-runs", NOTE, f"The same run under several names: {some(twins)}.", "gitxp rm takes one away."
@@ -77,6 +78,13 @@ def check_live(patient: Patient) -> Iterator[Finding]:
         host = _read_state(patient, name).get("host")
         if name not in unrecovered and isinstance(host, str) and host != patient.host:
             elsewhere.append(f"{name} on {host}")
+    unlocked = [name for name in sorted(live - unrecovered) if not os.path.lexists(_live(patient, name, "lock"))]
+    unlocked = [name for name in unlocked if _since(_live(patient, name), patient.now) > _HOUR]
+    if unlocked:
+        yield Finding(
+            *("stale-live", WARNING, f"Live folders without a lock, whose run nobody can finish: {some(unlocked)}."),
+            f"Look into {_live(patient, unlocked[0])}; what is not wanted of it, delete: gc takes its run for a running one.",
+        )
     if elsewhere:
         yield Finding("live-elsewhere", NOTE, f"Running on other machines that use this repository: {some(elsewhere)}.")
     unfinished = [run for run in patient.runs if run.status == RUNNING and run.name not in live]
@@ -116,6 +124,14 @@ def _read_state(patient: Patient, name: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return state if isinstance(state, dict) else {}
+
+
+def _since(path: str, now: float) -> float:
+    """How many seconds ago something was made or taken away in a folder; 0 where it is gone."""
+    try:
+        return now - os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _age(run: Any, patient: Patient) -> float:

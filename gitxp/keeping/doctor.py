@@ -47,7 +47,8 @@ def examine(
     found += check_left(patient)
     found += check_versions(patient)
     found += check_space(patient)
-    holders = [Holder(run.name, run.commit) for run in patient.runs]
+    runs = sorted(patient.runs, key=lambda run: run.is_folded)
+    holders = [Holder(run.name, run.commit) for run in runs]
     holders += [Holder(f"{entry.name} (in the trash)", entry.commit) for entry in list_trash(patient.git)]
     try:
         held = list_held(patient.git, holders, progress)
@@ -55,7 +56,7 @@ def examine(
         held = list[Held]()
         found.append(Finding("damage", ERROR, f"git cannot list what runs hold. {error.message}", "git fsck"))
     progress("large files")
-    found += check_lfs(patient, held, holders)
+    found += check_lfs(patient, held, holders, sum(not run.is_folded for run in runs))
     progress("likely secrets")
     names = {"secret_names": wish.secret_names, "allowed_names": wish.allowed_names}
     found += check_secrets(patient, held, holders, deep=wish.deep, **names)

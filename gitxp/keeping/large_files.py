@@ -15,7 +15,8 @@ from gitxp.git.contents import check_objects
 from gitxp.git.lfs import find_store
 from gitxp.git.remote import TRACKING_REFS
 from gitxp.keeping.holdings import Held
-from gitxp.keeping.pointers import find_pointers
+from gitxp.keeping.large_kept import KEPT_REF
+from gitxp.keeping.pointers import HeldPointer, find_pointers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,7 +71,7 @@ def _other_tips(git: Git, runs: Sequence[Run], commits: set[Oid]) -> list[Oid]:
     found = [
         oid
         for oid, ref in (line.split(" ", 1) for line in lines if line)
-        if ref not in names and not (ref.startswith((TRACKING_REFS, RUN_REFS)) and oid in commits)
+        if ref not in names and ref != KEPT_REF and not (ref.startswith((TRACKING_REFS, RUN_REFS)) and oid in commits)
     ]
     logs = git.ask("log", "--walk-reflogs", "--format=%H", *_OWN_REFLOGS, "--all")
     found += logs.stdout.decode("ascii", "replace").split()
@@ -88,6 +89,17 @@ def _pointers(git: Git, tips: Sequence[Oid], *options: str, pathspec: Sequence[s
         if is_object:
             paths[oid] = path
     return {one.pointer.oid: one.file.path for one in find_pointers(git, _as_held(git, paths))}
+
+
+def find_pointers_in(git: Git, commits: Sequence[Oid]) -> list[HeldPointer]:
+    """The pointers in the trees of these commits."""
+    if not commits:
+        return []
+    asked = "".join(f"{oid}\n" for oid in commits).encode()
+    words = ("--ignore-missing", "--missing=allow-any", "--no-walk=unsorted", "--stdin")
+    data = git.run("rev-list", "--objects", *words, data=asked)
+    lines = (line.decode("utf-8", "surrogateescape").partition(" ") for line in data.split(b"\n"))
+    return find_pointers(git, _as_held(git, {oid: path for oid, is_object, path in lines if is_object}))
 
 
 def _as_held(git: Git, paths: dict[str, str]) -> Iterator[Held]:

@@ -11,6 +11,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitxp.format import time_of_id
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -54,7 +56,7 @@ def list_taken_out(common_dir: str) -> list[TakenOut]:
         return []
     return [
         TakenOut(
-            *(removal, int(removal.replace("-", "")[:12], 16) / 1000),
+            *(removal, time_of_id(removal)),
             tuple(sorted(name for name in os.listdir(os.path.join(top, removal)) if _SHA256.fullmatch(name))),
         )
         for removal in removals

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun
-from gitxp.format import RUN_REFS, Oid, RefName, format_time
+from gitxp.format import RUN_REFS, Oid, RefName, format_time, time_of_id
 from gitxp.git.contents import check_objects
 from gitxp.git.lfs import find_store
 from gitxp.git.refs import Change, change_refs, list_refs
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REMOVED, TAKEN_OUT, RESTORED = "removed", "large files", "restored"
 UNDO_REFS = "refs/gitxp/undo/"
-_RESTORES = "-restore"
+_RESTORE = "restore"
 _SHOWN = 10
 
 
@@ -86,11 +86,17 @@ def find_removals(git: Git, common_dir: str) -> list[Undoable]:
             groups.setdefault(entry.removal, []).append(entry)
     return [
         Undoable(
-            *(REMOVED, entries[0].removed_at or 0.0, tuple(entry.run for entry in entries)),
+            *(REMOVED, _moment(removal, entries[0].removed_at or 0.0), tuple(entry.run for entry in entries)),
             partial(bring_back, git, common_dir, entries),
         )
-        for entries in groups.values()
+        for removal, entries in groups.items()
     ]
+
+
+def _moment(removal: str, at: float) -> float:
+    """When a removal was, to the millisecond, which its id knows: a tag has but the second."""
+    exact = time_of_id(removal)
+    return exact if 0 <= exact - at < 1 else at
 
 
 def find_taken_out(git: Git, common_dir: str) -> list[Undoable]:
@@ -103,8 +109,10 @@ def find_taken_out(git: Git, common_dir: str) -> list[Undoable]:
     return [Undoable(TAKEN_OUT, taken.at, (), partial(undo, taken)) for taken in list_taken_out(common_dir)]
 
 
-def find_restores(git: Git, bring_back: Callable[[str], str]) -> list[Undoable]:
-    """What `gitxp restore --here` wrote over, newest first; `bring_back` makes the working tree what a ref keeps.
+def find_restores(git: Git, worktree: str, bring_back: Callable[[str], str]) -> list[Undoable]:
+    """What `gitxp restore --here` wrote over in a worktree, newest first; `bring_back` makes its files what a ref keeps.
+
+    `worktree` is `Location.worktree`: what was done in another one is not to be taken back onto the files of this one.
 
     It gives the ref that keeps what was there until then, whose commit has that of the first among its ancestors: so that
     one can go.
@@ -118,7 +126,7 @@ def find_restores(git: Git, bring_back: Callable[[str], str]) -> list[Undoable]:
     return [
         Undoable(RESTORED, at, (), partial(undo, ref, oid, at))
         for ref, oid, at in list_kept(git)
-        if ref.endswith(_RESTORES)
+        if ref.partition("Z-")[2] == (f"{_RESTORE}-{worktree}" if worktree else _RESTORE)
     ]
 
 

@@ -33,6 +33,7 @@ def render_artifacts(artifacts: Sequence[Mapping[str, Any]], *, style: Style | N
 def _remarks(item: Mapping[str, Any]) -> list[str]:
     files = item.get("files")
     return [
+        *(["its content is not here"] if item.get("here") is False else []),
         *([f"a link to {text_of(item['link'])}"] if item.get("link") else []),
         *([text_of(item["type"])] if item.get("type") else []),
         *([f"step {text_of(item['step'])}"] if "step" in item else []),

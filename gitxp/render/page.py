@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _SHORT_OID = 10
 _MOST_PARAMS_SHOWN, _MOST_PARAMS = 100, 1000  # on a terminal; else as many as the format has
 _LONGEST = 10_000  # characters of one value; --json has it whole
+_NOTE_LINES = 100  # of one note; --json has all
 _WIDEST_NAME = 200
 _INDENT = "  "
 _UNITS = {
@@ -112,7 +113,7 @@ def _facts(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
     started, duration, base = about.get("started_at"), about.get("duration"), about.get("base")
     finished = about.get("finished_at")
     where = [f"{about[key]}" for key in ("user", "host") if isinstance(about.get(key), str)]
-    facts = {
+    facts: dict[str, str | list[str]] = {
         "problem": text_of(about.get("problem")),
         "title": text_of(about.get("title")),
         "command": command_text(command, _LONGEST),
@@ -127,14 +128,26 @@ def _facts(about: Mapping[str, Any], now: float) -> list[list[Cell]]:
         "by": text_of("@".join(where)) + (" (not made here)" if about.get("own") is False else ""),
         "group": text_of(about.get("group")),
         "tags": some([text_of(tag) for tag in list_of(about.get("tags"))], ", "),
-        **{f"note {i}" if i > 1 else "note": text_of(n) for i, n in enumerate(list_of(about.get("notes")), 1)},
+        **{f"note {i}" if i > 1 else "note": _lines(n) for i, n in enumerate(list_of(about.get("notes")), 1)},
         "from": text_of(about.get("parent_run")),
         "remote": text_of(mapping_of(about.get("git")).get("remote")),
         "commit": text_of(about.get("commit")),
         "id": text_of(about.get("id")),
         "recorder": _recorder(about),
     }
-    return [[Cell(key, "faint"), Cell(text, "bad" if key == "problem" else "")] for key, text in facts.items() if text]
+    return [
+        [Cell("" if number else key, "faint"), Cell(line, "bad" if key == "problem" else "")]
+        for key, text in facts.items()
+        if text
+        for number, line in enumerate(text if isinstance(text, list) else [text])
+    ]
+
+
+def _lines(note: Any) -> list[str]:
+    """A note as it was written, line by line; the first of them."""
+    lines = note.split("\n") if isinstance(note, str) else [note]
+    more = [f"… {len(lines) - _NOTE_LINES:,} more lines"] if len(lines) > _NOTE_LINES else []
+    return [*(text_of(line) for line in lines[:_NOTE_LINES]), *more]
 
 
 def _recorder(about: Mapping[str, Any]) -> str:

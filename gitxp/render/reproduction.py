@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from gitxp.render.style import Style
 
-_INKS = {"equal": "good", "within": "good", "different": "bad", "missing": "bad", "unknown": "odd", "ignored": "faint"}
+_INKS = {
+    "equal": "good",
+    "within": "good",
+    "different": "bad",
+    "missing": "bad",
+    "unknown": "odd",
+    "metrics": "faint",
+    "ignored": "faint",
+}
+_WORDS = {"within": "within tolerance", "metrics": "as its metrics"}
 _SHORT = 10
 _DIGEST = 32
 
@@ -37,14 +46,13 @@ def render_reproduction(about: Mapping[str, Any], *, style: Style | None = None)
     for finding in findings:
         a, b = _texts(finding.get("a"), finding.get("b"))
         verdict = finding["verdict"]
-        words = "within tolerance" if verdict == "within" else verdict
         rows.append(
             [
                 Cell(finding["kind"], "faint"),
                 Cell(text_of(finding["name"])),
                 Cell(a),
                 Cell(b),
-                Cell(words, _INKS[verdict]),
+                Cell(_WORDS.get(verdict, verdict), _INKS[verdict]),
             ]
         )
     headings = ("", "", visible(about["run"]), visible(about["rerun"]), "")

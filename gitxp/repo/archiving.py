@@ -39,6 +39,7 @@ class Archiving(Base):
         if dry_run:
             names = sorted(run.name for group in months.values() for run in group)
             return TakenIn({}, names, left if named else {})
+        self._keep_large([run.commit for group in months.values() for run in group])
         objects = self._reader(len(chosen))
         try:
             done = take_in(self.git, objects, months)

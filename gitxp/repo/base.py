@@ -9,10 +9,11 @@ from gitxp.git.program import Git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Self
 
     from gitxp.capture.config import Config
+    from gitxp.format import Oid
     from gitxp.git.lfs import Store
     from gitxp.git.network import Network
     from gitxp.git.objects import Objects
@@ -92,6 +93,40 @@ class Base:
         from gitxp.git.lfs import find_store
 
         return find_store(self._git_here(), self.location.common_dir)
+
+    def _keep_large(self, commits: Sequence[Oid]) -> None:
+        """Let git-lfs keep the large files of runs with these tips, which go to the trash or into an archive, where it keeps those of runs."""
+        from gitxp.keeping.large_files import find_pointers_in
+        from gitxp.keeping.large_kept import keep_large, keeps_recent
+
+        if commits and keeps_recent(self.git):
+            pointers = find_pointers_in(self.git, commits)
+            if pointers:
+                keep_large(self.git, pointers, os.environ, besides=True)
+
+    def _keep_large_alone(self) -> None:
+        """Let git-lfs no longer keep the large files of runs that are gone for good."""
+        from gitxp.keeping.large_files import find_pointers_in
+        from gitxp.keeping.large_kept import keep_large, list_kept_large
+        from gitxp.store.trash import list_trash
+
+        if not list_kept_large(self.git):
+            return
+        folded = [run.commit for run in self._index().newest(archived=True).runs if run.is_folded]
+        commits = [*folded, *(entry.commit for entry in list_trash(self.git))]
+        keep_large(self.git, find_pointers_in(self.git, commits), os.environ)
+
+    def _with_here(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Entries of a record, with `here` where they name a large object: whether it is here."""
+        from gitxp.pointer import Pointer, parse_lfs_oid
+
+        store = self._large_store()
+        told = []
+        for item in items:
+            oid = parse_lfs_oid(item.get("lfs_oid", ""))
+            here = {} if oid is None else {"here": store.find(Pointer(oid, item.get("size", -1))) is not None}
+            told.append({**item, **here})
+        return told
 
     def _git_here(self) -> Git:
         """git, once it is sure that there is a repository: else its own words would be the error."""

@@ -61,4 +61,8 @@ class Collecting(Restoring):
         for left in self._unfinished():
             if not left.files:
                 left.clear()
-        return collect(self._git_here(), self.location.common_dir, plan, time.time())
+        done = collect(self._git_here(), self.location.common_dir, plan, time.time())
+        self._keep_large([run.commit for run in done.runs])
+        if done.expired:
+            self._keep_large_alone()
+        return done

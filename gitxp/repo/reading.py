@@ -196,18 +196,6 @@ class Reading(Base):
         except (OSError, FormatError):
             return {}  # it ended while we looked
 
-    def _with_here(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The entries, with whether the large object that each names is here."""
-        from gitxp.pointer import Pointer, parse_lfs_oid
-
-        store = self._large_store()
-        told = []
-        for item in items:
-            oid = parse_lfs_oid(item.get("lfs_oid", ""))
-            here = {} if oid is None else {"here": store.find(Pointer(oid, item.get("size", -1))) is not None}
-            told.append({**item, **here})
-        return told
-
     def _committed_output(self, run: Run) -> Iterator[bytes]:
         from gitxp.git.refs import find_ref
         from gitxp.store.runs import read_output

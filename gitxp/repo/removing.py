@@ -54,7 +54,9 @@ class Removing(Reading, Restoring, Sharing):
         from gitxp.keeping.removal import refuse_running, remove
 
         refuse_running([t.name for t in plan.targets if t.ref and not plan.keep and self._has_live_folder(t.name)])
-        return remove(self._git_here(), self.location.common_dir, plan, time.time(), self._network(), said)
+        done = remove(self._git_here(), self.location.common_dir, plan, time.time(), self._network(), said)
+        self._keep_large([run.commit for run in done.runs])
+        return done
 
     def trash(self) -> list[Trashed]:
         """The removed runs, newest first."""
@@ -77,6 +79,7 @@ class Removing(Reading, Restoring, Sharing):
         from gitxp.store.trash import forget_for_good
 
         forget_for_good(self._git_here(), entries)
+        self._keep_large_alone()
 
     def find_in_trash(self, text: str) -> Trashed:
         """The entry of the trash that a text means. Raises `UnknownRun`, `AmbiguousRun`."""
@@ -89,7 +92,9 @@ class Removing(Reading, Restoring, Sharing):
         from gitxp.keeping.undo import find_removals, find_restores, find_taken_out
 
         where = self._git_here(), self.location.common_dir
-        found = [*find_removals(*where), *find_taken_out(*where), *find_restores(self.git, self.bring_back)]
+        found = [*find_removals(*where), *find_taken_out(*where)]
+        if self.location.toplevel is not None:
+            found += find_restores(self.git, self.location.worktree, self.bring_back)
         return sorted(found, key=lambda one: one.at, reverse=True)
 
     def undo(self, text: str | None = None) -> Undone:

@@ -168,7 +168,8 @@ class Rerunning(Reading, Restoring):
             try:
                 prepared = self._prepare(plan, chosen, restored)
                 links = prepared.links
-                note.say(is_complete=True, name=chosen, links=links.links, copies=links.copies)
+                submodules = [list(one) for one in restored.filled]
+                note.say(is_complete=True, name=chosen, links=links.links, copies=links.copies, submodules=submodules)
                 if on_ready is not None:
                     on_ready(prepared)
                 outcome = self._execute(prepared, metrics_from, begin)
@@ -178,7 +179,8 @@ class Rerunning(Reading, Restoring):
                 raise
             if keep or outcome.ending.status is None:
                 return Rerun(outcome, place)
-            left = find_leftovers(Git(place), links, self._stored(outcome.name) or set(), self.location.toplevel)
+            stored = self._stored(outcome.name) or {}
+            left = find_leftovers(Git(place), links, restored.filled, stored, self.location.toplevel)
             if left:
                 return Rerun(outcome, place, tuple(left))
             try:
@@ -191,7 +193,7 @@ class Rerunning(Reading, Restoring):
         from gitxp.restoring.checkout import default_place, restore
 
         place = os.path.abspath(to) if to is not None else default_place(self.location, name)
-        restored = restore(self._git_here(), plan.run, os.path.realpath(place), doing=note)
+        restored = restore(self._git_here(), plan.run, os.path.realpath(place), submodules_of=self.location, doing=note)
         return self._with_large(plan.run, restored)
 
     def _prepare(self, plan: Plan, name: str, restored: Restored) -> Prepared:
@@ -202,13 +204,18 @@ class Rerunning(Reading, Restoring):
         from gitxp.restoring.requirements import find_own_packages
 
         toplevel, place = self.location.toplevel, restored.path
-        links = Links() if toplevel is None else link_data(Git(toplevel), plan.run, place, plan.program)
+        links = Links()
+        if toplevel is not None:
+            links = link_data(Git(toplevel), plan.run, place, plan.program, restored.submodules)
         if plan.cwd != "." and not make_folder(place, plan.cwd):
             raise FormatError(f"{plan.run.name} ran in {plan.cwd!r}, which is no folder of its snapshot.")
         environment = None
         if plan.recipe is not None:
             environment = rebuild(plan.recipe, os.path.join(self.location.common_dir, "gitxp", "envs"), place)
-        notices = [*restored.notices, *(f"a submodule, left empty: {path}" for path in restored.submodules)]
+        notices = [
+            *restored.notices,
+            *(f"a submodule, left empty, since its commit is not here: {path}" for path in restored.submodules),
+        ]
         own = find_own_packages(plan.own_folders, place)
         return Prepared(plan, name, place, links, environment, tuple(own), tuple(notices))
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitxp.model import Run
+    from gitxp.pointer import Pointer
     from gitxp.restoring.artifacts import Artifact
     from gitxp.restoring.branch import Branch
     from gitxp.restoring.checkout import Restored
@@ -39,20 +40,32 @@ class Restoring(Base):
             restored = restore_here(self._git_at_top(), run, self.config.snapshot, *self._who())
         else:
             place = os.path.abspath(to) if to is not None else default_place(self.location, run.name)
-            restored = restore(self._git_here(), run, os.path.realpath(place), worktree=worktree)
+            submodules_of = None if worktree else self.location  # git fills those of a worktree itself
+            restored = restore(
+                self._git_here(), run, os.path.realpath(place), worktree=worktree, submodules_of=submodules_of
+            )
         return self._with_large(run, restored)
 
-    def _stored(self, name: str) -> set[str] | None:
-        """The paths that a run has as artifacts; none where there is no such run, None where it goes on."""
+    def _stored(self, name: str) -> dict[str, Pointer | None] | None:
+        """The paths that a run has as artifacts, and those of its snapshot's large files, each with its pointer.
+
+        None of a run that is not there; None instead where it goes on.
+        """
         from gitxp.git.refs import find_ref
         from gitxp.names import RunName
+        from gitxp.pointer import Pointer
         from gitxp.store.runs import read_run
 
         if os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", name)):
             return None
         where = find_ref(self._git_here(), RunName(name))
-        outputs = read_run(self._reader(), where).record.get("outputs", ()) if where is not None else ()
-        return {item["path"] for item in outputs if item.get("stored")}
+        record = read_run(self._reader(), where).record if where is not None else {}
+        stored: dict[str, Pointer | None] = {
+            item["path"]: Pointer(item["lfs_oid"].removeprefix("sha256:"), item["size"])
+            for item in record.get("large", ())
+            if {"path", "lfs_oid", "size"} <= item.keys()
+        }
+        return stored | {item["path"]: None for item in record.get("outputs", ()) if item.get("stored")}
 
     def _unfinished(self) -> list[Unfinished]:
         """What restores and reruns left that were killed."""
@@ -95,10 +108,19 @@ class Restoring(Base):
         return read_file(git, self._reader(), run, inside, stored=stored)
 
     def artifacts(self, run: Run) -> list[Artifact]:
-        """The files that a run produced, sorted by path: those that are stored, and those that are but listed."""
+        """The files that a run produced, sorted by path: those that are stored, and those that are but listed.
+
+        `about` of one that is a large object (`lfs_oid`) has `here`: whether the content is in this clone.
+        """
+        from dataclasses import replace
+
         from gitxp.restoring.artifacts import list_artifacts
 
-        return list_artifacts(self._reader(), run)
+        found = list_artifacts(self._reader(), run)
+        if not any("lfs_oid" in artifact.about for artifact in found):
+            return found
+        told = self._with_here([artifact.about for artifact in found])
+        return [replace(artifact, about=about) for artifact, about in zip(found, told, strict=True)]
 
     def read_artifact(self, run: Run, path: str) -> Iterator[bytes]:
         """The bytes of a stored artifact, in pieces; `path` is one of `artifacts`, or the end of only one.

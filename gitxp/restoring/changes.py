@@ -1,7 +1,7 @@
 """The command of a rerun: that of the run, with other values for some of its options.
 
 `--lr 0.2` replaces the value of an option that the command has, in the way in which it stands there (`--lr=0.1` stays one
-word), and is added at the end where it has none; `key=value`, as Hydra takes it, likewise. Words that name no option
+word), and is added at the end of the program's options where it has none; `key=value`, as Hydra takes it, likewise. Words that name no option
 change nothing that could be told, and another command is no rerun: both are refused.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitxp.capture.params.launchers import is_launcher, is_python, program_arguments
 from gitxp.capture.secrets.redaction import REDACTED
 from gitxp.errors import UsageError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from gitxp.model import Run
 
+_SCRIPTS = (".py", ".sh")
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "fish"})
 
 
@@ -89,7 +91,8 @@ def _apply(command: list[str], change: Change) -> list[str]:
             hint="Which one is meant cannot be told: restore the run, and run the command there.",
         )
     if not places:
-        return [*command, *_as_words(change)]
+        end = _end_of_options(command)
+        return [*command[:end], *_as_words(change), *command[end:]]
     (place,) = places
     if command[place] != change.name:  # one word
         if len(change.values) != 1:
@@ -106,8 +109,28 @@ def _apply(command: list[str], change: Change) -> list[str]:
             f"{change.name} has {end - place - 1} values in the command, and {count} were given.",
             hint="Which words are its values cannot be told then: restore the run, and run the command there.",
         )
+    if change.is_pair and is_option(change.name) and change.values[0].startswith("-"):
+        # in a word of its own it could be taken for an option, as argparse takes -1e-3
+        return [*command[:place], *_as_words(change), *command[min(place + 2, end) :]]
     # one value takes the place of the first word: what follows may be an argument of its own
     return [*command[: place + 1], *change.values, *command[min(place + 1 + count, end) :]]
+
+
+def _end_of_options(command: Sequence[str]) -> int:
+    """Where options of the user's program end: at its `--`, behind which it takes no word for one, or at the end."""
+    start = len(command) - len(program_arguments(command, "."))
+    while "--" in command[start:]:
+        end = command.index("--", start)
+        if not _is_program(command[end + 1 : end + 2]):
+            return end
+        # what stands before it is a launcher that we do not know
+        start = len(command) - len(program_arguments(command[end + 1 :], "."))
+    return len(command)
+
+
+def _is_program(words: Sequence[str]) -> bool:
+    names = [os.path.basename(word) for word in words]
+    return any(is_python(name) or is_launcher(name) or name.endswith(_SCRIPTS) for name in names)
 
 
 def _as_words(change: Change) -> list[str]:

@@ -20,6 +20,7 @@ from gitxp.git.objects import SUBMODULE_MODE
 from gitxp.git.outbox import find_common_dir
 from gitxp.git.program import Git, checked
 from gitxp.git.scratch import make_scratch
+from gitxp.restoring.submodules import Filled, fill_submodules
 from gitxp.restoring.trees import SAFE, check_files, explained, find_base, snapshot_tree
 from gitxp.store.doing import Doing
 
@@ -36,7 +37,8 @@ class Restored:
     """A snapshot that was restored to `path`, an absolute one; `base` is None where the run began without a commit.
 
     `worktree` tells whether it is one of git's. `differing` are paths whose file could not be as it was: two of one name,
-    where case does not count. `submodules` are empty folders, `left_out` paths that the snapshot has not. `notices` are
+    where case does not count. `submodules` are empty folders, `filled` those whose files were written without a repository
+    of their own, `left_out` paths that the snapshot has not. `notices` are
     sentences, of git's for the most part. `undo` is the ref of a commit with what was there before, where it was restored
     onto a working tree.
     """
@@ -47,6 +49,7 @@ class Restored:
     worktree: bool
     differing: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
+    filled: tuple[Filled, ...] = ()
     left_out: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     undo: str | None = None
@@ -58,16 +61,27 @@ def default_place(location: Location, name: str) -> str:
     return f"{top.rstrip('/').removesuffix('.git')}-{name}"
 
 
-def restore(git: Git, run: Run, place: str, *, worktree: bool = True, doing: Doing | None = None) -> Restored:
+def restore(
+    git: Git,
+    run: Run,
+    place: str,
+    *,
+    worktree: bool = True,
+    submodules_of: Location | None = None,
+    doing: Doing | None = None,
+) -> Restored:
     """Write the snapshot of a run to `place`, an absolute path of a folder that is new or empty.
 
     Raises `UsageError` where it is neither, `FormatError` and `GitxpError` where the snapshot cannot be written; then
-    nothing is left behind. `doing` is the caller's note of a larger task; without one, a note stands while this works.
+    nothing is left behind. With `submodules_of`, submodules get the files that they have in the clones of them there, and no
+    repository: else they are empty, for `git submodule update` to fill. `doing` is the caller's note of a larger task; without one, a note stands while this works.
     """
     with contextlib.ExitStack() as stack:
         note = doing or stack.enter_context(Doing(find_common_dir(git), what="restore"))
         folder = stack.enter_context(_Folder(place, note, run))
         files = check_files(git, run)
+        if not worktree:
+            git = folder.writing_elsewhere(git)
         tree = snapshot_tree(git, run)
         base = find_base(git, run)
         try:
@@ -77,11 +91,16 @@ def restore(git: Git, run: Run, place: str, *, worktree: bool = True, doing: Doi
                 index = None
             else:
                 os.makedirs(place, exist_ok=True)
-                inside = Git(place, extra=_plain(git, place), settings=(*SAFE, "core.bare=false"))
+                inside = Git(place, settings=(*SAFE, "core.bare=false"))
+                inside.environ = git.environ | _plain(git, place)
                 index = folder.private_index()
             said = inside.start("read-tree", "--reset", "-u", tree, index=index).result()
             checked(("read-tree",), said)
             differing = inside.run("diff-files", "--name-only", "-z", "--ignore-submodules", index=index)
+            filled: list[Filled] = []
+            empty = [path for path, mode in files if mode == SUBMODULE_MODE]
+            if submodules_of is not None:
+                filled, empty = fill_submodules(git, tree, place, submodules_of.toplevel, submodules_of.common_dir)
         except GitFailed as error:
             raise explained(error, run, place) from error
         folder.keep()
@@ -91,7 +110,8 @@ def restore(git: Git, run: Run, place: str, *, worktree: bool = True, doing: Doi
         base=base,
         worktree=worktree,
         differing=tuple(os.fsdecode(path) for path in differing.split(b"\0") if path),
-        submodules=tuple(path for path, mode in files if mode == SUBMODULE_MODE),
+        submodules=tuple(empty),
+        filled=tuple(filled),
         left_out=tuple(item["path"] for item in run.record.get("skipped", ())),
         notices=tuple(_notices(run, said.stderr.decode("utf-8", "replace"))),
     )
@@ -113,6 +133,8 @@ def _notices(run: Run, stderr: str) -> list[str]:
     told = [f"git: {line}" for line in stderr.splitlines() if line.startswith(_SAID)]
     if run.record.get("snapshot") is False:
         told.append(f"{run.name} has no snapshot: these are the files of the commit that HEAD was at")
+    dirty = [item["path"] for item in run.record.get("submodules", ()) if item.get("dirty")]
+    told += [f"a submodule had changes of its own then, which no snapshot has: {path}" for path in dirty]
     return told
 
 
@@ -155,9 +177,25 @@ class _Folder:
 
     def private_index(self) -> str:
         """The path of an index that is none of the user's."""
-        self._scratch = make_scratch()
-        self._note.say(scratch=self._scratch)
-        return os.path.join(self._scratch, "index")
+        return os.path.join(self._make_scratch(), "index")
+
+    def writing_elsewhere(self, git: Git) -> Git:
+        """Git that puts new objects into a folder of ours, where those of the repository are only to be read."""
+        said = os.fsdecode(git.run("rev-parse", "--git-path", "objects")).removesuffix("\n")
+        objects = os.path.abspath(os.path.join(git.directory, said))
+        if os.access(objects, os.W_OK):
+            return git
+        ours = os.path.join(self._make_scratch(), "objects")
+        os.mkdir(ours)
+        other = Git(git.directory, environ=git.environ)
+        other.environ |= {"GIT_OBJECT_DIRECTORY": ours, "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(objects)}
+        return other
+
+    def _make_scratch(self) -> str:
+        if self._scratch is None:
+            self._scratch = make_scratch()
+            self._note.say(scratch=self._scratch)
+        return self._scratch
 
     def keep(self) -> None:
         """It is complete."""
@@ -173,6 +211,12 @@ class _Folder:
             self._git.ask("worktree", "remove", "--force", "--force", self._place)
         if self._made is None:
             os.makedirs(self._place, exist_ok=True)
+
+
+def _quoted(path: str) -> str:
+    """A path as git takes it in a list of object folders, whatever is in it."""
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _first_missing(place: str) -> str | None:

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from gitxp.capture.snapshot import Snapshot, capture, copy_index
 from gitxp.errors import GitFailed, GitxpError, SnapshotFailed
 from gitxp.format import FOLDER, Oid, format_time
+from gitxp.git.large_files import find_pointers, has_content
 from gitxp.git.objects import SUBMODULE_MODE
 from gitxp.git.program import Git
 from gitxp.git.scratch import make_scratch
 from gitxp.git.worktree import Surveyor
 from gitxp.restoring.checkout import Restored
+from gitxp.restoring.large import list_large
+from gitxp.restoring.submodules import list_submodules
 from gitxp.restoring.trees import SAFE, check_files, find_base, find_folder_entry, list_files, snapshot_tree
 from gitxp.store.writer import Identity
 
@@ -58,9 +61,13 @@ def restore_here(git: Git, run: Run, limits: Limits, user: str, host: str) -> Re
         files = check_files(git, run)
         before = here.keep("restore", said, run.commit, limits, (user, host))
         tree = snapshot_tree(here.git, run, keep=find_folder_entry(here.git, before.tree))
+        right = here.find_right(run, before)
+        if right:
+            tree, files = here.leave_out(tree, right), [item for item in files if item[0] not in right]
         here.go(before, tree, files)
         base = find_base(git, run)
-        return Restored(run.name, here.git.directory, base, worktree=False, notices=here.notices(run), undo=before.ref)
+        notices = (*here.notices(run), *_other_submodules(here.git, tree, before.tree))
+        return Restored(run.name, here.git.directory, base, worktree=False, notices=notices, undo=before.ref)
 
 
 def bring_back(git: Git, ref: str, limits: Limits, user: str, host: str) -> str:
@@ -140,7 +147,8 @@ class _WorkingTree:
         parents = [word for parent in (location.head, instead) if parent for word in ("-p", parent)]
         identity = Identity.of(self._survey.variables, os.environ, *by)
         commit = write_commit(self.git, tree, parents, message, identity)
-        ref = f"{UNDO_REFS}{format_time(time.time_ns()).replace(':', '')}-{what}"
+        of = f"-{location.worktree}" if location.worktree else ""
+        ref = f"{UNDO_REFS}{format_time(time.time_ns()).replace(':', '')}-{what}{of}"
         self.git.run("update-ref", "--create-reflog", "-m", f"gitxp {what}", ref, commit, "0" * len(commit))
         return Before(ref, commit, tree, index)
 
@@ -158,6 +166,21 @@ class _WorkingTree:
         data = b"".join(os.fsencode(path) + b"\0" for path in others)
         self.git.run("update-index", "--force-remove", "-z", "--stdin", data=data, index=before.private)
         return before._replace(tree=self.resolve_index(before.private))
+
+    def find_right(self, run: Run, before: Before) -> set[str]:
+        """The large files of a run that are on disk as it had them, and that no snapshot has: they can stay."""
+        large = list_large(run) - dict(list_files(self.git, before.tree)).keys()
+        pointers = find_pointers(self.git, run.commit) if large else {}
+        top = self.git.directory
+        return {path for path in large & pointers.keys() if has_content(os.path.join(top, path), pointers[path])}
+
+    def leave_out(self, tree: Oid, paths: Collection[str]) -> Oid:
+        """A tree without these paths."""
+        index = os.path.join(self._scratch, "partial")
+        self.git.run("read-tree", tree, index=index)
+        data = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        self.git.run("update-index", "--force-remove", "-z", "--stdin", data=data, index=index)
+        return self.resolve_index(index)
 
     def go(self, before: Before, tree: Oid, files: list[tuple[str, str]]) -> None:
         """Go from what was kept to another tree, whose files these are. `GitxpError` where something is in the way."""
@@ -211,6 +234,16 @@ def write_commit(git: Git, tree: Oid, parents: Sequence[str], message: str, iden
     writer.settings = git.settings
     made = writer.run("commit-tree", tree, *parents, "-F", "-", data=message.encode("utf-8", "surrogateescape") + b"\n")
     return Oid(made.decode("ascii").strip())
+
+
+def _other_submodules(git: Git, tree: Oid, before: Oid) -> list[str]:
+    """Sentences about the submodules that are not at the commit that the run had them at: they are left alone."""
+    had = dict(list_submodules(git, before))
+    return [
+        f"left as it is: the submodule {path}, which the run had at {commit[:10]}"
+        for path, commit in list_submodules(git, tree)
+        if had.get(path) != commit
+    ]
 
 
 def _in_the_way(toplevel: str, files: list[tuple[str, str]], kept: dict[str, str]) -> set[str]:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def list_large(run: Run) -> set[str]:
-    """The paths of which the tree has pointers, and the command had the content."""
-    return {item["path"] for item in run.record.get("large", ()) if isinstance(item, dict) and "path" in item}
+    """The paths of the large files that a run began with, untracked, of which its tree has pointers."""
+    items = [item for item in run.record.get("large", ()) if isinstance(item, dict)]
+    return {path for item in items if isinstance(path := item.get("path"), str)}
 
 
 def bring_large(git: Git, store: Store, run: Run, restored: Restored) -> Restored:

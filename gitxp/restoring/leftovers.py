@@ -6,22 +6,43 @@ import os
 from typing import TYPE_CHECKING
 
 from gitxp.capture.passed_over import PassedOver
+from gitxp.git.large_files import has_content
+from gitxp.restoring.submodules import find_left
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from gitxp.git.program import Git
+    from gitxp.pointer import Pointer
     from gitxp.restoring.links import Links
+    from gitxp.restoring.submodules import Filled
 
 
-def find_leftovers(inside: Git, links: Links, stored: set[str], toplevel: str | None) -> list[str]:
+def find_leftovers(
+    inside: Git,
+    links: Links,
+    submodules: Sequence[Filled],
+    stored: Mapping[str, Pointer | None],
+    toplevel: str | None,
+) -> list[str]:
     """The files of a worktree that neither the snapshot nor the new run has, sorted.
 
-    `inside` is git at its top, `stored` what the new run has as artifacts, by path. Caches count for nothing, nor do
+    `inside` is git at its top, `submodules` are those that were filled, `stored` what the new run has by path: an artifact,
+    or the large file of its snapshot that a pointer stands for, if it is still that. Caches count for nothing, nor do
     copies of files at `toplevel` that are as they were.
     """
     changed = inside.run("diff-files", "-z", "--name-only", "--ignore-submodules", "--diff-filter=d")
     others = inside.run("ls-files", "-o", "-z")
     passed_over = PassedOver(inside.directory)
-    left = {os.fsdecode(path) for path in (changed + others).split(b"\0") if path} - stored - set(links.links)
+    left = {os.fsdecode(path) for path in (changed + others).split(b"\0") if path}
+    for one in submodules:
+        left.update(find_left(one, inside.directory))
+    left -= {*links.links, *(one.path for one in submodules)}
+    left -= {
+        path
+        for path in left & stored.keys()
+        if (pointer := stored[path]) is None or has_content(os.path.join(inside.directory, path), pointer)
+    }
     for path in links.copies:
         if toplevel is not None and _is_same(os.path.join(inside.directory, path), os.path.join(toplevel, path)):
             left.discard(path)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitxp.git.program import Git
     from gitxp.model import Run
 
@@ -32,10 +34,11 @@ class Links:
     problems: list[str] = field(default_factory=list)
 
 
-def link_data(git: Git, run: Run, place: str, program: str | None) -> Links:
+def link_data(git: Git, run: Run, place: str, program: str | None, empty: Sequence[str] = ()) -> Links:
     """Link the run's data, as far as they are inside of the repository and not there yet, to those where `git` is, the top.
 
-    So is what the snapshot left out: large files, likely secrets, nested repositories.
+    So is what the snapshot left out: large files, likely secrets, nested repositories. What is in the folders `empty`, those of
+    submodules whose commit is not here, is not: what lies there in the working tree is of another commit.
 
     Of a folder that is there already, what git ignores or the snapshot left out is linked: what else is missing was made
     since.
@@ -44,7 +47,8 @@ def link_data(git: Git, run: Run, place: str, program: str | None) -> Links:
     """
     maker = _Maker(git, place, _written(run), {item["path"] for item in run.record.get("skipped", ())})
     for path in _named(run):
-        maker.bring(path)
+        if not any(f"{path}/".startswith(f"{folder}/") for folder in empty):
+            maker.bring(path)
     if program is not None:
         maker.bring_whole(program)
     return maker.found

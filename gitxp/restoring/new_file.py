@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 def write_new_file(chunks: Iterable[bytes], target: str, *, force: bool = False) -> int:
     """Write bytes to a path, which must not be there unless `force`; the number of bytes.
 
-    A symbolic link that is there is replaced and not followed. Raises `UsageError`; what fails leaves nothing behind.
+    A symbolic link that is there is replaced and not followed; a folder, a device or a pipe is not, whatever is wished:
+    it is no file, and others use it. Raises `UsageError`; what fails leaves nothing behind.
     """
+    if force and os.path.exists(target) and not os.path.isfile(target):
+        raise UsageError(f"{target} is there, and is no file.", hint="Give the name of a file.")
     temporary = f"{target}.{os.getpid()}.gitxp-tmp" if force else target
     written = 0
     try:

@@ -76,20 +76,28 @@ def check_files(git: Git, run: Run) -> list[tuple[str, str]]:
             judge.run("read-tree", run.commit, index=os.path.join(scratch, "index"))
         except GitFailed as error:
             raise explained(error, run, "here") from error
+    clash = find_clash(files)
+    if clash is not None:
+        raise _refusal(run, clash)
+    return files
+
+
+def find_clash(files: list[tuple[str, str]]) -> str | None:
+    """What is wrong with files as `list_files` gives them: one that stands twice, or is a folder, too; None if nothing is."""
     known: set[str] = set()
     for path, _ in files:
         if path in known:
-            raise _refusal(run, f"{path!r} stands there twice")
+            return f"{path!r} stands there twice"
         known.add(path)
     seen: set[str] = set()
     for path, _ in files:
         folder = os.path.dirname(path)
         while folder and folder not in seen:
             if folder in known:
-                raise _refusal(run, f"{folder!r} is a file and a folder at once")
+                return f"{folder!r} is a file and a folder at once"
             seen.add(folder)
             folder = os.path.dirname(folder)
-    return files
+    return None
 
 
 def explained(error: GitFailed, run: Run, place: str) -> GitxpError:

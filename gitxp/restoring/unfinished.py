@@ -18,22 +18,26 @@ from gitxp.git.program import Git
 from gitxp.git.scratch import PREFIX
 from gitxp.restoring.leftovers import find_leftovers
 from gitxp.restoring.links import Links
+from gitxp.restoring.submodules import Filled
 from gitxp.store.doing import Unfinished, list_left_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from gitxp.pointer import Pointer
 
 _GIT = ".git"
+_PARTS = len(Filled._fields)
 
 
 def list_unfinished(
-    git: Git, common_dir: str, toplevel: str | None, stored: Callable[[str], set[str] | None]
+    git: Git, common_dir: str, toplevel: str | None, stored: Callable[[str], Mapping[str, Pointer | None] | None]
 ) -> Iterator[Unfinished]:
     """What was left. `stored` gives the paths that a run has as artifacts; none of a missing one, None of one that goes on."""
     for note, facts in list_left_notes(common_dir):
         texts = {key: value for key, value in facts.items() if isinstance(value, str)}
         place = texts.get("place", "")
-        known = stored(texts["name"]) if "name" in texts else set()
+        known = stored(texts["name"]) if "name" in texts else {}
         if known is None:
             continue
         files: list[str] = []
@@ -45,10 +49,13 @@ def list_unfinished(
         yield Unfinished(texts.get("what", "restore"), texts.get("run", "a run"), place, tuple(files), clear)
 
 
-def _left_by_command(place: str, facts: dict[str, Any], stored: set[str], toplevel: str | None) -> list[str]:
+def _left_by_command(
+    place: str, facts: dict[str, Any], stored: Mapping[str, Pointer | None], toplevel: str | None
+) -> list[str]:
     links = Links(_texts(facts.get("links")), _texts(facts.get("copies")))
     try:
-        return find_leftovers(Git(place), links, stored, toplevel)
+        submodules = [Filled(*texts) for item in _list(facts.get("submodules")) if len(texts := _texts(item)) == _PARTS]
+        return find_leftovers(Git(place), links, submodules, stored, toplevel)
     except GitxpError:
         return _files(place)  # it is no worktree any more
 
@@ -115,4 +122,8 @@ def _clear(git: Git, note: str, texts: dict[str, str]) -> None:
 
 
 def _texts(value: Any) -> list[str]:
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+    return [text for text in _list(value) if isinstance(text, str)]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.data.fingerprints import fingerprint, fingerprint_files
+from gitxp.capture.logger_files import is_metric_file
 from gitxp.format import SYSTEM_PREFIX, data_path, decode_number, format_time
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
 
 EQUAL, WITHIN, DIFFERENT, MISSING, UNKNOWN, IGNORED = "equal", "within", "different", "missing", "unknown", "ignored"
+BY_METRICS = "metrics"
 _BAD = frozenset({DIFFERENT, MISSING})
 _PARTS = ("last", "min", "max")
 _MAX_MANIFEST = 64 * 1024 * 1024
@@ -34,7 +36,7 @@ class Finding:
     """One thing that was compared: `kind` is `data`, `status`, `metric`, `output` or `printed`, `name` its path or name.
 
     `verdict` is `equal`; `within` (the tolerance); `different`; `missing` (the rerun has none); `unknown` (it cannot be
-    compared); or `ignored` (as asked). `a` is what the run had, `b` what the rerun has, None where that is nothing to show.
+    compared); `metrics` (a file that a logger wrote, which counts by the metrics in it); or `ignored` (as asked). `a` is what the run had, `b` what the rerun has, None where that is nothing to show.
     """
 
     kind: str
@@ -74,7 +76,7 @@ def compare(run: Run, again: Run, *, tolerance: float, ignore: Sequence[str], pr
 
     `printed` is whether both printed the same bytes: it counts where there is nothing else, None where it is not known.
     """
-    found = [*_metrics(run, again, tolerance), *_outputs(run, again)]
+    found = _by_metrics([*_metrics(run, again, tolerance), *_outputs(run, again)], run)
     found = [
         Finding(f.kind, f.name, IGNORED, f.a, f.b) if any(fnmatchcase(f.name, glob) for glob in ignore) else f
         for f in found
@@ -198,3 +200,24 @@ def _outputs(run: Run, again: Run) -> Iterator[Finding]:
             yield Finding("output", path, MISSING, a)
         else:
             yield Finding("output", path, EQUAL if a == b else DIFFERENT, a, b)
+
+
+def _by_metrics(found: Sequence[Finding], run: Run) -> list[Finding]:
+    """The same, where the bytes of a logger's files, which nobody named, are left to the metrics that were read from them.
+
+    Such a file has what differs by the tolerance; an event file of TensorBoard has the time in it, and in its name.
+    """
+    if not any(f.kind == "metric" for f in found):
+        return list(found)
+    asked = run.record.get("asked", {}).get("outputs", ())
+    loggers = {
+        item["path"]
+        for item in run.record.get("outputs", ())
+        if "source" in item and item["path"] not in asked and is_metric_file(item["path"])
+    }
+    return [
+        Finding(f.kind, f.name, BY_METRICS, f.a, f.b)
+        if f.kind == "output" and f.verdict in _BAD and f.name in loggers
+        else f
+        for f in found
+    ]
