@@ -61,7 +61,7 @@ WHOLE: dict[str, Any] = {
     ],
     "dirty": True,
     "group": "g",
-    "metrics": {"acc": {"last": 0.5, "min": 0.25, "max": "nan", "count": 2, "step": 1}},
+    "metrics": {"m": {"last": 0.5, "min": 0.25, "max": "nan", "count": 2, "step": 1}},
     "note": "n",
     "outputs": [
         {"path": "o", "size": 3, "xxh3_128": "1" * 32, "stored": False, "artifact": "@/o"},
