@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from gitxp.recording.logged import Logged
     from gitxp.recording.recovery import Recovered
 
+    Said = Callable[[bytes], None]
+
+
+def ignore(*_: object) -> None:
+    """Tell nobody."""
+
 
 class Base:
     """A git repository, opened when something of it is first wanted.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from gitxp.repo.base import ignore
 from gitxp.repo.restoring import Restoring
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ class Collecting(Restoring):
         *,
         artifacts_only: bool = False,
         trash_days: float | None = None,
-        progress: Callable[[str], None] = lambda _: None,
+        progress: Callable[[str], None] = ignore,
     ) -> GcPlan:
         """What `gc` would do: the runs that the rules do not keep, none without rules; what is in the trash for its time.
 
