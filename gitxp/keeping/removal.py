@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import GitxpError
 from gitxp.format import RUN_REFS, Oid, RefName, make_id
+from gitxp.git.history import ask_contains
 from gitxp.git.remote import list_tracked, note_gone, push
 from gitxp.store.removed import note_removed
 from gitxp.store.trash import Doomed, Trashed, throw_away
@@ -131,7 +132,7 @@ def find_there(git: Git, remote: Remote, targets: Sequence[Target], given_names:
     found, newer = [], []
     for target, given in zip(targets, given_names, strict=True):
         names = [name for name in dict.fromkeys((target.name, given)) if name in known]
-        name = next((name for name in names if _is_part(git, known[name], target.commit)), None)
+        name = next((name for name in names if ask_contains(git, target.commit, known[name])), None)
         if name is None and names:
             newer.append(target.name)
             continue
@@ -150,10 +151,6 @@ def find_there(git: Git, remote: Remote, targets: Sequence[Target], given_names:
             hint=f"Take it in first: gitxp pull {remote.name}",
         )
     return found
-
-
-def _is_part(git: Git, commit: Oid, tip: Oid) -> bool:
-    return commit == tip or not git.ask("merge-base", "--is-ancestor", commit, tip).status
 
 
 def remove(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import AmbiguousRun, UnknownRun
 from gitxp.format import RECORD_PATH, RUN_REFS, Oid
+from gitxp.git.history import contains
 from gitxp.git.refs import find_ref
 from gitxp.names import RunName, is_name
 from gitxp.store.runs import decode_run, read_run
@@ -97,9 +98,7 @@ def _find_owner(oid: Oid, git: Git, objects: Objects, index: Index) -> list[Run]
     if problem or "id" not in record:
         return []
     return [
-        run
-        for run in index.find(record["id"])
-        if run.id == record["id"] and not git.ask("merge-base", "--is-ancestor", oid, run.commit).status
+        run for run in index.find(record["id"]) if run.id == record["id"] and contains(git, objects, run.commit, oid)
     ]
 
 
