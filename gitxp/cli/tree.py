@@ -74,8 +74,7 @@ def tree_command(
         return
     terminal.print(render_tree(lineage, width=terminal.width, style=terminal.style))
     if lineage.metric is not None:
-        words = metric_words(lineage.metric, lineage.chosen)
-        lines = [words] if terminal.width is None else wrap(words, terminal.width)
+        lines = wrap(metric_words(lineage.metric, lineage.chosen), terminal.width)
         sys.stderr.write("".join(f"{line}\n" for line in lines))
     if lineage.total > len(lineage.runs):
         sys.stderr.write(f"… and {count_text(lineage.total - len(lineage.runs), 'older run')}: gitxp tree -n 0\n")

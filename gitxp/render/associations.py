@@ -40,8 +40,7 @@ def render_associations(told: Associations, *, width: int | None, style: Style |
 
 
 def _paragraph(lines: Sequence[str], width: int | None, style: Style, ink: str) -> str:
-    cut = lines if width is None else [piece for line in lines for piece in wrap(line, width)]
-    return "".join(style.paint(line, ink) + "\n" for line in cut)
+    return "".join(style.paint(piece, ink) + "\n" for line in lines for piece in wrap(line, width))
 
 
 def _table(told: Associations, width: int | None, style: Style) -> str:
@@ -137,7 +136,7 @@ def render_associations_json(told: Associations) -> str:
     """The same, exact; what is not known is absent."""
     facts: dict[str, Any] = {
         "metric": told.metric,
-        "better": "less" if told.direction.is_less else "more",
+        "better": told.direction.way,
         "runs": told.runs,
         "passed_over": told.passed_over,
         "parameters": [_association(one) for one in told.found],
