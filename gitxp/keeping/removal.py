@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitxp.errors import GitxpError
+from gitxp.errors import GitxpError, some_of
 from gitxp.format import RUN_REFS, Oid, RefName, make_id
 from gitxp.git.history import ask_contains
 from gitxp.git.remote import list_tracked, note_gone, push
@@ -114,9 +114,8 @@ def refuse_running(names: Sequence[str]) -> None:
     """`GitxpError` where there are such runs: they are running here."""
     if not names:
         return
-    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
     raise GitxpError(
-        f"{shown} {'is' if len(names) == 1 else 'are'} running: nothing was removed.",
+        f"{some_of(names, _SHOWN)} {'is' if len(names) == 1 else 'are'} running: nothing was removed.",
         hint="Stop it first: Ctrl-C where it runs, or kill its process.",
     )
 

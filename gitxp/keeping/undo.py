@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun
+from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun, some_of
 from gitxp.format import RUN_REFS, Oid, RefName, format_time, time_of_id
 from gitxp.git.contents import check_objects
 from gitxp.git.history import ask_contains
@@ -167,8 +167,9 @@ def find_in_trash(entries: Sequence[Trashed], text: str) -> Trashed:
             return matches[0]
         if matches:
             names = [entry.name for entry in matches]
-            hint = ", ".join(names[:_SHOWN]) + (f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
-            raise AmbiguousRun(f"{text!r} could be any of {len(names):,} runs in the trash.", names, hint=hint)
+            raise AmbiguousRun(
+                f"{text!r} could be any of {len(names):,} runs in the trash.", names, hint=some_of(names, _SHOWN)
+            )
     raise UnknownRun(
         f"There is no run {text!r} in the trash.",
         hint="'gitxp trash' shows what is there." if entries else "The trash is empty.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitxp.errors import AmbiguousRun, UnknownRun
+from gitxp.errors import AmbiguousRun, UnknownRun, some_of
 from gitxp.format import RECORD_PATH, RUN_REFS, Oid
 from gitxp.git.history import contains
 from gitxp.git.refs import find_ref
@@ -104,10 +104,7 @@ def _find_owner(oid: Oid, git: Git, objects: Objects, index: Index) -> list[Run]
 
 def _ambiguous(text: str, runs: list[Run]) -> AmbiguousRun:
     names = [run.name for run in runs]
-    more = f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return AmbiguousRun(
-        f"{text!r} could be any of {len(names):,} runs.", names, hint=f"{', '.join(names[:_SHOWN])}{more}"
-    )
+    return AmbiguousRun(f"{text!r} could be any of {len(names):,} runs.", names, hint=some_of(names, _SHOWN))
 
 
 def _unknown(text: str, wanted: str, index: Index) -> UnknownRun:

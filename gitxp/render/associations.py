@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gitxp.errors import some_of
 from gitxp.render.as_json import json_text
 from gitxp.render.measure import fit, shorten, width_of, wrap
 from gitxp.render.safe import visible
@@ -128,8 +129,7 @@ def _sentences(told: Associations) -> Iterator[str]:
 
 
 def _named(params: Sequence[str]) -> str:
-    names = [visible(shorten(visible(param), _WIDEST)) for param in params[:_NAMED]]
-    return ", ".join(names) + (f" and {len(params) - _NAMED:,} more" if len(params) > _NAMED else "")
+    return some_of([shorten(visible(param), _WIDEST) for param in params], _NAMED)
 
 
 def render_associations_json(told: Associations) -> str:

@@ -9,12 +9,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitxp.errors import some_of
 from gitxp.render.as_json import json_array
 from gitxp.render.measure import fit, shorten, width_of
 from gitxp.render.runs import Listing
 from gitxp.render.safe import visible
 from gitxp.render.table import GAP, Cell, csv_table, markdown_table, text_table
-from gitxp.render.words import aligned, duration_text, exact_text, is_number, number_text, number_texts, value_text
+from gitxp.render.words import (
+    aligned,
+    duration_text,
+    exact_text,
+    is_number,
+    number_text,
+    number_texts,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,8 +102,7 @@ def measure_words(measures: Sequence[Measure]) -> str:
         of = [measure.direction for measure in measures if measure.direction.is_said is is_said]
         ways = [f"{one.way} {_heading(one.key)}" for one in of]
         if ways:
-            more = f" and {len(ways) - _MOST_NAMED:,} more" if len(ways) > _MOST_NAMED else ""
-            parts.append(f"{', '.join(ways[:_MOST_NAMED])}{more} ({why})")
+            parts.append(f"{some_of(ways, _MOST_NAMED)} ({why})")
     return f"Better: {'; '.join(parts)}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.compared import PARTS
+from gitxp.errors import some_of
 from gitxp.format import SYSTEM_PREFIX
 from gitxp.render.cells_of_many import BEST, NONE, row_texts
 from gitxp.render.curve import CURVES, curve_texts
@@ -207,10 +208,9 @@ def _legend(compared: Compared, rows: Sequence[Row], width: int | None, style: S
     named = [compared.directions[row.name] for row in rows if row.best]
     if not named:
         return ""
-    words = ", ".join(visible(direction.words) for direction in named[:_MANY_NAMED])
-    more = f" and {len(named) - _MANY_NAMED} more" if len(named) > _MANY_NAMED else ""
+    words = some_of([visible(direction.words) for direction in named], _MANY_NAMED)
     by_name = "" if all(direction.is_said for direction in named) else " (as the names say; --better KEY or -KEY)"
-    line = f"{BEST} is best: {words}{more}{by_name}"
+    line = f"{BEST} is best: {words}{by_name}"
     return "".join(f"{style.paint(piece, 'faint')}\n" for piece in wrap(line, width))
 
 

@@ -84,7 +84,7 @@ class Folding(Storing):
                     "Nothing was pushed: something in these archives looks like a secret.",
                     hint=f"See what, and send it if you want: gitxp push {plan.remote.label} --force-secrets",
                 )
-            stored = self._store_large(plan.remote, outgoing, ignore, allow_storage)
+            stored = self._store_large(plan.remote, outgoing, ignore, allow_storage, ignore)
         try:
             return fold_there(self._network(), plan, said)
         except NoLfs:  # nothing was done: archives go first, and they alone bring anything

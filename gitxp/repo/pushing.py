@@ -113,7 +113,7 @@ class Pushing(Storing):
             return result
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
-        result.large = self._store_large(remote, result.outgoing, storing, allow_storage)
+        result.large = self._store_large(remote, result.outgoing, storing, allow_storage, doing)
         if result.large is None:
             result.unsent = self._count_unsent(remote, result.outgoing, verify=verify)
         doing(f"Preparing {len(result.outgoing.going):,} refs")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
     from gitxp.pointer import Pointer
     from gitxp.repo.base import Said
-    from gitxp.sharing.store import Copied
+    from gitxp.sharing.store import Copied, Progress
 
 
 def refuse_storage(_address: str) -> bool:
@@ -33,11 +33,12 @@ class Storing(Planning):
         *,
         remote: Remote | None = None,
         said: Said = ignore,
+        doing: Callable[[str], None] = ignore,
     ) -> list[CopiedLarge]:
         """Bring the large files of runs here that are not: from the storage that gitxp.yaml names, the rest from a remote.
 
         What came of each place that was asked; empty where there is neither a storage nor git-lfs, which asks the remote.
-        `storing` is told the place, how many they are, and their bytes; for `allow_storage`, see `push`. Raises
+        `storing` is told the place, how many they are, and their bytes; for the others, see `push`. Raises
         `ConfigError` for an address that gitxp.yaml may not name, `UsageError` for one that is not allowed, `GitxpError`
         where the storage cannot be opened.
         """
@@ -48,7 +49,7 @@ class Storing(Planning):
         store = self._large_store()
         found = {run.commit: find_pointers(self.git, run.commit).values() for run in runs}
         missing = {pointer for pointers in found.values() for pointer in pointers if store.find(pointer) is None}
-        stored = self._exchange_large(download, missing, storing, allow_storage)
+        stored = self._exchange_large(download, missing, storing, allow_storage, doing)
         left = {pointer for pointer in missing if store.find(pointer) is None}
         if remote is None or not has_program(self.git) or (stored and not left):
             return [stored] if stored else []
@@ -104,12 +105,13 @@ class Storing(Planning):
         outgoing: Outgoing,
         storing: Callable[[str, int, int], None],
         allow_storage: Callable[[str], bool],
+        doing: Callable[[str], None],
     ) -> CopiedLarge | None:
         from gitxp.sharing.store import upload
 
         if not self.config.storage:
             return None
-        return self._exchange_large(upload, self._outgoing_pointers(remote, outgoing), storing, allow_storage)
+        return self._exchange_large(upload, self._outgoing_pointers(remote, outgoing), storing, allow_storage, doing)
 
     def _count_unsent(self, remote: Remote, outgoing: Outgoing, *, verify: bool) -> int:
         """How many large files stay here, since git-lfs has no hook in this clone, or is passed over."""
@@ -132,7 +134,12 @@ class Storing(Planning):
         pointers: Collection[Pointer],
         storing: Callable[[str, int, int], None],
         allow_storage: Callable[[str], bool],
+        doing: Callable[[str], None],
     ) -> CopiedLarge | None:
+        def show(far: Progress) -> None:
+            percent = far.size * 100 // max(1, far.all_size)
+            doing(f"Copying large files: {far.objects:,} of {far.all_objects:,}, {percent} %")
+
         from gitxp.errors import GitxpError
         from gitxp.exchange import CopiedLarge
         from gitxp.sharing.places import open_place, parse_address
@@ -154,6 +161,6 @@ class Storing(Planning):
                 f"The storage {address} cannot be opened: {type(error).__name__}: {error}.",
                 hint="Look at storage in gitxp.yaml, and at the credentials of its library.",
             ) from error
-        done = copy(self._large_store(), place, pointers)
+        done = copy(self._large_store(), place, pointers, show)
         failed = tuple((failure.pointer.oid, failure.reason) for failure in done.failed)
         return CopiedLarge(address, len(done.copied), len(done.there), failed)
