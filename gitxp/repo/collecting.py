@@ -41,7 +41,7 @@ class Collecting(Restoring):
 
         git, common_dir, now = self._git_here(), self.location.common_dir, time.time()
         runs = self._index().newest(archived=True).runs
-        folder = os.path.join(common_dir, "gitxp", "live")
+        folder = self._live_folder()
         live = [name for name in os.listdir(folder) if is_name(name)] if os.path.isdir(folder) else []
         if artifacts_only and live:
             raise GitxpError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from gitxp.repo.base import ignore
@@ -165,6 +164,3 @@ class Removing(Reading, Restoring, Connecting):
             run = read_run(self._reader(), RunRef(name, RefName(remote.tracking + text), commit))
             return Target(name, commit, run.id), text
         return Target(entry.run, entry.commit, entry.id, is_trashed=True), entry.run
-
-    def _has_live_folder(self, name: str) -> bool:
-        return os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", name))
