@@ -27,6 +27,11 @@ class Direction(NamedTuple):
     is_said: bool
 
     @property
+    def way(self) -> str:
+        """`less` or `more`: what is better."""
+        return "less" if self.is_less else "more"
+
+    @property
     def words(self) -> str:
         """`least loss`, `greatest accuracy`."""
         return f"{'least' if self.is_less else 'greatest'} {self.key}"
@@ -40,7 +45,12 @@ def parse_direction(text: str) -> Direction:
     key, colon, word = text.rpartition(":")
     if colon and key and word in {"min", "max"}:
         return Direction(key, word == "min", is_said=True)
-    return Direction(text, is_less_better(text), is_said=False)
+    return direction_by_name(text)
+
+
+def direction_by_name(name: str) -> Direction:
+    """The way that a name tells, where nobody said one."""
+    return Direction(name, is_less_better(name), is_said=False)
 
 
 def is_less_better(name: str) -> bool:

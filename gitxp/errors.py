@@ -163,3 +163,9 @@ class CommandNotFound(GitxpError):
     def __init__(self, message: str, *, hint: str | None = None, executable: bool = True) -> None:
         super().__init__(message, hint=hint)
         self.exit_code = 127 if executable else 126
+
+
+def some_of(texts: Sequence[str], most: int, between: str = ", ") -> str:
+    """Several texts in a sentence, of many the first, and how many more there are: `a, b and 12 more`."""
+    more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
+    return between.join(texts[:most]) + more

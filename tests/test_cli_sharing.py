@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -142,13 +143,16 @@ def test_progress_on_a_terminal_only(ada: Member, bob: Member) -> None:
 
 
 def test_what_gitxp_itself_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal, what takes more than a second is told until something else is said; elsewhere and quietly, not."""
+    """On a terminal, what takes more than a second is told until something else is said; elsewhere and quietly, not.
+
+    It is told at once or not at all: git may be asking for a password a moment later, in the same place.
+    """
 
     class Screen(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-    now = 100.0
+    now, threads = 100.0, threading.active_count()
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(sys, "stderr", screen := Screen())
     loud, quiet = Listener(), Listener(quiet=True)
@@ -157,16 +161,26 @@ def test_what_gitxp_itself_does(monkeypatch: pytest.MonkeyPatch) -> None:
     for listener in (loud, quiet):
         listener.tell("looking\x1b")
         listener.tell("looking still, less than 0.1 s later")
-    assert screen.getvalue() == "\rlooking\\x1b …\033[K"
-    loud(b"Writing objects: 100% (3/3)\n")
-    loud.tell("ending")
-    loud.close()
-    assert screen.getvalue().split("\033[K")[1:] == ["\r", "\rWriting objects: 100% (3/3)", "\n\rending …", "\r", ""]
+    assert screen.getvalue() == "\r\033[Klooking\\x1b …"
+    assert threading.active_count() == threads
+    with loud:
+        loud(b"Writing objects: 50% (1/2)\rWriting objects: 100% (2/2)\r")
+        loud.tell("ending")
+        loud.say(["said"])
+    wanted = [
+        "",
+        "looking\\x1b …",
+        "",
+        "Writing objects: 50% (1/2)",
+        "Writing objects: 100% (2/2)\n",
+        "ending …",
+        "said\n",
+    ]
+    assert screen.getvalue().split("\r\033[K") == wanted
     monkeypatch.setattr(sys, "stderr", elsewhere := io.StringIO())
-    listener = Listener()
-    now += 1.5
-    listener.tell("looking")
-    listener.close()
+    with Listener() as listener:
+        now += 1.5
+        listener.tell("looking")
     assert elsewhere.getvalue() == ""
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitxp.growth import Descendant, Lineage
+from gitxp.growth import Changes, Descendant, Lineage
 from gitxp.model import Run
 from gitxp.query.descent import BASE, HISTORY, RECORDED, SNAPSHOT, WINDOW, Idea, Origin, find_origins
 from gitxp.render.measure import width_of
-from gitxp.render.tree import render_tree
+from gitxp.render.tree import change_text, render_tree
 from gitxp.repo import Repo
 from run_factory import START, Factory, encode, make_id, make_record
 
@@ -161,6 +161,11 @@ def test_hostile_records_are_harmless(repo: str) -> None:
         lineage = opened.tree()
     assert [(one.run.name, one.parent) for one in lineage.runs] == [("a", None), ("b", "a"), ("broken", None)]
     assert "\x1b" not in render_tree(lineage, width=80)
+
+
+def test_values_that_differ_look_different() -> None:
+    """A parameter that changed in its eighth digit is not shown as if it had stayed the same."""
+    assert change_text(Changes({"lr": (0.12345671, 0.12345672)})) == "lr 0.12345671 → 0.12345672"
 
 
 def parents(lineage: Lineage) -> dict[str, str | None]:

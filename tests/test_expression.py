@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitxp.query.expression import parse_operand, parse_order, parse_where, split_list
+from gitxp.query.expression import parse_operand, parse_order, parse_where, split_list, split_names
 from gitxp.query.fields import Names
 from gitxp.query.moments import parse_duration, parse_moment
 from gitxp.query.source import QueryError
@@ -184,6 +184,13 @@ def test_orders_and_lists_are_split_outside_of_quotes_and_brackets() -> None:
     by, then = parse_order("-train/loss,started", NAMES, NOW)
     assert (by.operand, by.descending) == (Key("metrics", "train/loss", Type.NUMBER), True)
     assert (then.operand, then.descending) == (Key("field", "started_at", Type.TIME), False)
+
+
+def test_names_with_commas_are_quoted() -> None:
+    """Names between commas are what they are, each once; quotes belong to a name only if they are not around all of it."""
+    assert split_names(" loss, 'a,b' ,loss,\"c\"") == ["loss", "a,b", "c"]
+    assert split_names("f(x,y),it's") == ["f(x,y)", "it's"]
+    assert split_names(" , ") == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitxp.format import Oid
-from gitxp.git.history import contains, merge_bases
+from gitxp.git.history import ask_contains, contains, merge_bases
 from gitxp.git.objects import open_objects
 from gitxp.git.program import Git
 
@@ -88,7 +88,8 @@ def test_as_git_says(shape: list[list[int]], data: st.DataObject) -> None:
             a, b = (commits[data.draw(st.integers(0, len(shape) - 1))] for _ in range(2))
             found = merge_bases(git, objects, a, b)
             assert sorted(found) == sorted(git.ask("merge-base", "--all", a, b).stdout.decode().split())
-            assert contains(git, objects, a, b) == (git.ask("merge-base", "--is-ancestor", b, a).status == 0)
+            is_part = git.ask("merge-base", "--is-ancestor", b, a).status == 0
+            assert (contains(git, objects, a, b), ask_contains(git, a, b)) == (is_part, is_part)
         objects.close()
 
 
@@ -122,6 +123,7 @@ def test_what_is_missing(tmp_path: Path) -> None:
     nothing = Oid("1" * 40)
     assert not contains(git, objects, commits[1], nothing)
     assert not contains(git, objects, nothing, commits[1])
+    assert not ask_contains(git, commits[1], nothing)
     assert merge_bases(git, objects, commits[1], nothing) == []
     objects.close()
 

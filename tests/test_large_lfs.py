@@ -222,6 +222,21 @@ def test_an_archive_at_a_host_without_lfs(host: HttpServer, ada: Member, hub: Me
     assert [name.partition("-")[0] for name in hub.names()] == ["@archive"]
 
 
+def test_an_archive_brings_large_files_to_a_storage(host: HttpServer, ada: Member, hub: Member, large: str) -> None:
+    """Of an archive whose runs were never pushed, large files go to the storage, once somebody said that it may be used."""
+    host.lfs.is_here = False
+    ada.write("gitxp.yaml", f"{YAML}storage: ../storage\n")
+    assert ada.run("archive-refs", large).status == 0
+    done = ada.run("archive-refs", "--remote", "--yes")
+    assert done.status == 2
+    assert "--trust-storage" in done.stderr
+    assert hub.names() == []
+    done = ada.run("archive-refs", "--remote", "--yes", "--trust-storage")
+    assert done.status == 0, done.stderr
+    assert [name.partition("-")[0] for name in hub.names()] == ["@archive"]
+    assert os.path.getsize(ada.path(f"../storage/sha256/{OID[:2]}/{OID[2:4]}/{OID}")) > 0
+
+
 def test_pull_from_a_host_without_lfs(host: HttpServer, ada: Member, bob: Member, large: str) -> None:
     """Large files that are nowhere are named, with the reason that the host has no LFS."""
     ada.git("-c", "core.hooksPath=/dev/null", "push", "-q", "origin", f"refs/experiments/{large}")

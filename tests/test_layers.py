@@ -277,7 +277,7 @@ def test_the_way_to_the_start_of_the_command_is_light(repo: str, tmp_path: Path)
 
 
 # Each of them, or what it imports, takes milliseconds at the end of each run, or at the start of each.
-NOT_NEEDED = {"datetime", "enum", "functools", "gitxp.capture.readers", "gitxp.repo.sharing", "json", "re", "typing"}
+NOT_NEEDED = {"datetime", "enum", "functools", "gitxp.capture.readers", "gitxp.repo.pushing", "json", "re", "typing"}
 WHOLE = """
 import os, sys
 fd = os.open({path!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

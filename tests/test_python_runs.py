@@ -281,6 +281,7 @@ def test_export_of_series(gitxp: Gitxp) -> None:
     """All points of the named metrics of the runs that are asked for."""
     lines = gitxp("export", "--series", "loss", "--where", 'params.opt == "adam"').stdout.splitlines()
     assert lines == ["run,metric,step,time,value", "first,loss,0,1000.5,0.9", "first,loss,1,1001.5,0.5"]
+    assert gitxp("export", "first", "--series", "'loss', loss").stdout.splitlines() == lines
     assert len(json.loads(gitxp("export", "second", "--series", "*", "--format", "json").stdout)) == 3
 
 

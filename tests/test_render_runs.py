@@ -294,13 +294,19 @@ def test_a_name_of_a_hundred_thousand_characters() -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x", "@SUM(A1)", "-1+2", "=", "+"])
 def test_csv_runs_no_formula(text: str) -> None:
     """A cell that a spreadsheet would take for a formula begins with a quote."""
-    assert csv_table([text], [[text]]) == f"'{text}\n'{text}\n"
+    assert csv_table([text], [[text]], safe=False) == f"'{text}\n'{text}\n"
 
 
 @pytest.mark.parametrize("text", ["-1", "+2.5", "-1e-05", "-inf", "-.5", "nan"])
 def test_csv_keeps_numbers(text: str) -> None:
     """Numbers with a sign stay numbers."""
-    assert csv_table(["n"], [[text]]) == f"n\n{text}\n"
+    assert csv_table(["n"], [[text]], safe=False) == f"n\n{text}\n"
+
+
+def test_csv_for_a_terminal() -> None:
+    """On a terminal no cell and no heading has control characters; in a file each is as it is."""
+    assert csv_table(["a\x1b"], [["b\x07"]], safe=True) == "a\\x1b\nb\\x07\n"
+    assert csv_table(["a\x1b"], [["b\x07"]], safe=False) == "a\x1b\nb\x07\n"
 
 
 def test_markdown_is_escaped() -> None:

@@ -10,12 +10,15 @@ from gitxp.render.measure import fit, shorten, width_of, wrap
 from gitxp.render.words import (
     age_text,
     command_text,
+    difference_of,
+    distinct_texts,
     duration_text,
     ending_text,
     exact_text,
     find_time,
     number_text,
     number_texts,
+    pair_texts,
     size_text,
     time_text,
     value_text,
@@ -123,6 +126,23 @@ def test_close_numbers_stay_different() -> None:
     assert number_texts([0.12345, 0.12349]) == ["0.12345", "0.12349"]
     assert number_texts([0.12346, 0.5]) == ["0.1235", "0.5   "]
     assert number_texts([0.123451, 0.123452]) == ["0.123451", "0.123452"]
+
+
+def test_what_differs_looks_different() -> None:
+    """Where six digits make different numbers the same, as many are shown as it takes; what is not there stays empty."""
+    assert distinct_texts([0.12345671, None, 0.12345672]) == ["0.12345671", "", "0.12345672"]
+    assert distinct_texts([0.1, None, 0.25]) == ["0.1 ", "", "0.25"]
+    assert pair_texts(0.12345671, 0.12345672) == ["0.12345671", "0.12345672"]
+    assert pair_texts(1, 1.0) == ["1", "1"]
+    assert pair_texts("adam", 1) == ["adam", "1"]
+
+
+def test_differences() -> None:
+    """A difference has its sign, and there is none of what is no number, or not finite."""
+    assert [difference_of(1, 3), difference_of(0.5, 0.25), difference_of(2, 2)] == ["+2", "-0.25", "0"]
+    assert [difference_of(1, "2"), difference_of(True, 2), difference_of(1, math.inf), difference_of(None, 1)] == [
+        ""
+    ] * 4
 
 
 @given(st.lists(st.one_of(st.none(), FLOATS, st.integers())))

@@ -9,6 +9,7 @@ import pytest
 from gitxp.format import Oid, RefName
 from gitxp.model import Run
 from gitxp.names import RunName
+from gitxp.render.reproduction import as_object, render_reproduction
 from gitxp.restoring.verdict import Finding, Reproduction, compare
 from states import Lab, as_python, as_shell, make, portrait
 from test_restore import but_worktrees
@@ -233,6 +234,13 @@ def test_what_is_reproduced(verdicts: list[str], wanted: bool) -> None:
     """A run is reproduced where something was compared, and nothing differs."""
     findings = [Finding("status", "status", "equal"), *(Finding("metric", "m", verdict) for verdict in verdicts)]
     assert Reproduction("r", "s", tuple(findings)).reproduced is wanted
+
+
+def test_values_that_differ_look_different() -> None:
+    """Of a metric that is different, the two values are never shown as the same."""
+    found = [Finding("metric", "loss", "different", 0.12345671, 0.12345672)]
+    text = render_reproduction(as_object("r", "s", found, reproduced=False))
+    assert "0.12345671  0.12345672  different" in text
 
 
 @pytest.mark.parametrize(

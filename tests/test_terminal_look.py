@@ -175,9 +175,13 @@ class Later:
 
 
 def test_what_takes_long_is_told_though_nothing_new_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is shown at first; once the silence was long enough, what was told last is, then each; at the end nothing."""
-    screen = Screen()
+    """Nothing is shown at first; once the silence was long enough, what was told last is, and at the end nothing.
+
+    What is told soon after is shown a little later, what is told later at once.
+    """
+    screen, now = Screen(), 100.0
     monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr(progress_line.time, "monotonic", lambda: now)
     monkeypatch.setattr(progress_line.threading, "Timer", Later)
     Later.made.clear()
     with show_progress() as tell:
@@ -185,13 +189,25 @@ def test_what_takes_long_is_told_though_nothing_new_happens(monkeypatch: pytest.
         tell("one")
         tell("two\x1b[31m")
         assert screen.getvalue() == ""
-        (timer,) = Later.made
-        timer.ring()  # type: ignore[operator]
+        (first,) = Later.made
+        now += first.seconds
+        first.ring()  # type: ignore[operator]
         assert screen.getvalue() == "\r\x1b[Ktwo\\x1b[31m …"
-        tell("three")
-        assert screen.getvalue().endswith("\r\x1b[Kthree …")
-    assert screen.getvalue().endswith("\r\x1b[K")
-    assert timer.is_over
+        tell("three, too soon")
+        tell("four, too soon")
+        assert screen.getvalue().endswith("two\\x1b[31m …")
+        (_, second) = Later.made
+        assert second.seconds < first.seconds
+        now += second.seconds
+        second.ring()  # type: ignore[operator]
+        assert screen.getvalue().endswith("\r\x1b[Kfour, too soon …")
+        now += 60
+        tell("five")
+        assert screen.getvalue().endswith("\r\x1b[Kfive …")
+        now += 0.01
+        tell("six, too soon")
+    assert screen.getvalue().endswith("five …\r\x1b[K")
+    assert Later.made[-1].is_over
 
 
 def test_quick_work_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:

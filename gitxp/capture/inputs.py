@@ -23,7 +23,8 @@ from gitxp.capture.file_names import FileNames
 from gitxp.capture.folding_paths import Folded, fold_paths
 from gitxp.capture.passed_over import PassedOver
 from gitxp.format import format_time
-from gitxp.git.snapshot_files import find_blobs, read_blobs
+from gitxp.git.contents import read_objects
+from gitxp.git.snapshot_files import find_blobs
 from gitxp.pointer import MAX_POINTER, read_pointer
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from gitxp.capture.config import Opened
     from gitxp.git.program import Git
+    from gitxp.git.snapshot_files import Blob
 
 OPENED = "opened"
 _MAX_OUTSIDE = 200  # entries
@@ -147,19 +149,19 @@ class _Finder:
         git, commit = self._where.git, self._where.commit
         paths = [path[len(self._top) :] for path in (*self._inside, *self._overwritten) if path.startswith(self._top)]
         blobs = find_blobs(git, commit, paths)
-        small: dict[str, tuple[str, int]] = {}
+        small: dict[str, tuple[Blob, int]] = {}
         for name, blob in blobs.items():
             full = self._top + name
             about = self._inside.get(full)
             if full in self._linked:  # the snapshot has the link, and not what is behind it
                 continue
             if about and blob.size <= MAX_POINTER and about.st_size != blob.size:
-                small[full] = (blob.oid, about.st_size)
+                small[full] = (blob, about.st_size)
             self._inside.pop(full, None)
         self._overwritten = [path for path in self._overwritten if path[len(self._top) :] not in blobs]
-        texts = read_blobs(git, list(dict.fromkeys(oid for oid, _ in small.values())))
-        for full, (oid, size) in small.items():
-            pointer = read_pointer(texts.get(oid, b""))
+        texts = dict(read_objects(git, list(dict.fromkeys(blob for blob, _ in small.values()))))
+        for full, (blob, size) in small.items():
+            pointer = read_pointer(texts.get(blob.oid, b""))
             if pointer:
                 self._pointers[full] = (pointer.lfs_oid, size)
 

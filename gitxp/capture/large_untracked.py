@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.capture.data.hashing import facts_of
 from gitxp.capture.data.stat_cache import is_trusted
-from gitxp.capture.outputs import size_words
+from gitxp.capture.untracked import size_words
 from gitxp.pointer import Pointer, encode_pointer
 
 if TYPE_CHECKING:

@@ -35,7 +35,6 @@ _MAX_STEP = 2**53
 _STEPS = ("global_step", "step", "iteration", "iter", "batch", "epoch")
 _STEP_NAMES = frozenset((*_STEPS, "steps", "iterations", "iters", "epochs", "batches", "eta", "pid", "rank", "line"))
 _LEVELS = frozenset("trace debug info notice warn warning error critical fatal".split())
-_SPACE = b" \t"
 
 
 class LineMetrics:

@@ -23,6 +23,7 @@ import xxhash
 
 from gitxp.capture.data.hash_threads import Cancelled
 from gitxp.capture.data.hashing import Facts, facts_of, hash_file, make_buffer
+from gitxp.capture.untracked import size_words
 from gitxp.pointer import encode_pointer
 
 if TYPE_CHECKING:
@@ -322,14 +323,6 @@ def put_large(store: Store, path: str, *, follow: bool = False, tick: Callable[[
         return store.put(fd, hasher=xxhash.xxh3_128, tick=tick)
     finally:
         os.close(fd)
-
-
-def size_words(size: int) -> str:
-    """A limit in words: `50 MiB`."""
-    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size >= scale:
-            return f"{size / scale:.4g} {unit}"
-    return f"{size} bytes"
 
 
 def _tell_missing(entries: Iterable[dict[str, Any]]) -> Iterator[str]:

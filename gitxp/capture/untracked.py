@@ -70,7 +70,7 @@ def choose(
         if reason:
             skipped.append(Skipped(path, reason, facts.st_size))
         elif facts.st_size > limits.max_file_size:
-            large.append(Skipped(path, f"larger than {_size(limits.max_file_size)}", facts.st_size))
+            large.append(Skipped(path, f"larger than {size_words(limits.max_file_size)}", facts.st_size))
         else:
             chosen.append((path, facts.st_size))
     if len(chosen) > limits.max_files or sum(size for _, size in chosen) > limits.max_total_size:
@@ -102,18 +102,19 @@ def _trim(chosen: list[tuple[str, int]], limits: Limits) -> tuple[list[tuple[str
         if len(kept) >= limits.max_files:
             too_many.append(Skipped(path, f"more than {limits.max_files:,} untracked files", size))
         elif total + size > limits.max_total_size:
-            over.append(Skipped(path, f"more than {_size(limits.max_total_size)} of untracked files", size))
+            over.append(Skipped(path, f"more than {size_words(limits.max_total_size)} of untracked files", size))
         else:
             kept.append((path, size))
             total += size
     return kept, over, too_many
 
 
-def _size(count: int) -> str:
+def size_words(size: int) -> str:
+    """A limit in words: `50 MiB`."""
     for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= scale:
-            return f"{count / scale:.4g} {unit}"
-    return f"{count} bytes"
+        if size >= scale:
+            return f"{size / scale:.4g} {unit}"
+    return f"{size} bytes"
 
 
 def fold(skipped: Sequence[Skipped]) -> Iterable[Skipped]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.secrets.redaction import REDACTED
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.errors import AmbiguousRun, UnknownRun
 from gitxp.render.safe import visible
@@ -32,13 +32,13 @@ def is_run(repo: Repo, text: str) -> bool:
 def annotate(texts: Sequence[str], **wish: Any) -> None:
     """Say something of these runs."""
     with open_repo() as repo:
-        tell(repo.annotate(repo.get_all(texts), **wish))
+        tell_annotated(repo.annotate(repo.get_all(texts), **wish))
 
 
-def tell(done: Sequence[Annotated]) -> None:
+def tell_annotated(done: Sequence[Annotated]) -> None:
     """One line for each run on stderr: what was stored, which may be less than what was said."""
     for run in done:
-        sys.stderr.write(f"{run.name}: {_words(run.edit) if run.edit else 'nothing new'}\n")
+        say([f"{run.name}: {_words(run.edit) if run.edit else 'nothing new'}"])
 
 
 def _words(edit: Edit) -> str:

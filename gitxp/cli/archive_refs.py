@@ -11,9 +11,9 @@ from gitxp.cli.asking import confirm, yes_option
 from gitxp.cli.network import Listener
 from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
-from gitxp.cli.storage import storage_asker
+from gitxp.cli.storage import storage_asker, storage_option
 from gitxp.cli.terminal import terminal_options
-from gitxp.errors import GitxpError, UsageError
+from gitxp.errors import GitxpError, UsageError, some_of
 from gitxp.render.safe import visible
 from gitxp.render.words import count_text
 
@@ -46,6 +46,7 @@ _SHOWN = 10
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say which runs it would be, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="What was done, as JSON.")
+@storage_option
 @yes_option
 @terminal_options
 def archive_refs_command(
@@ -55,6 +56,7 @@ def archive_refs_command(
     take_out: bool,
     remote: str | None,
     dry_run: bool,
+    trust_storage: bool,
     as_json: bool,
     yes: bool,
     terminal: Terminal,
@@ -94,7 +96,7 @@ def archive_refs_command(
             about: dict[str, object] = plan.to_json()
             lines = _plan_lines(plan)
             if not dry_run:
-                done_there = _fold_there(repo, plan, yes=yes, quiet=as_json)
+                done_there = _fold_there(repo, plan, yes=yes, trust_storage=trust_storage, quiet=as_json)
                 about |= done_there.to_json()
                 lines = _done_lines(plan, done_there)
         elif take_out:
@@ -112,9 +114,7 @@ def archive_refs_command(
             lines += [f"  {ref}" for ref in done.archives]
             lines += [f"{name} stays where it is: {reason}." for name, reason in sorted(done.left.items())]
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(about)])
+        terminal.print_json(about)
     else:
         sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
     if remote is not None and not dry_run and done_there.refused:
@@ -126,14 +126,11 @@ def archive_refs_command(
 
 
 def _plan_there(repo: Repo, name: str, runs: Sequence[Run], *, dry_run: bool, quiet: bool) -> FoldPlan:
-    listener = Listener(quiet=quiet)
-    try:
+    with Listener(quiet=quiet) as listener:
         return repo.plan_fold_there(repo.remote(name or None, to_push=True), runs, said=listener, dry_run=dry_run)
-    finally:
-        listener.close()
 
 
-def _fold_there(repo: Repo, plan: FoldPlan, *, yes: bool, quiet: bool) -> FoldedThere:
+def _fold_there(repo: Repo, plan: FoldPlan, *, yes: bool, trust_storage: bool, quiet: bool) -> FoldedThere:
     """Do what was planned, once somebody said yes to what is deleted."""
     if plan.covered:
         confirm(
@@ -142,11 +139,8 @@ def _fold_there(repo: Repo, plan: FoldPlan, *, yes: bool, quiet: bool) -> Folded
             "refs/experiments/@archive-* for these runs.",
             yes=yes,
         )
-    listener = Listener(quiet=quiet)
-    try:
-        return repo.fold_there(plan, said=listener, allow_storage=storage_asker(trust=False))
-    finally:
-        listener.close()
+    with Listener(quiet=quiet) as listener:
+        return repo.fold_there(plan, said=listener, allow_storage=storage_asker(trust=trust_storage))
 
 
 def _plan_lines(plan: FoldPlan) -> list[str]:
@@ -162,5 +156,4 @@ def _done_lines(plan: FoldPlan, done: FoldedThere) -> list[str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return f": {', '.join(names[:_SHOWN])}{more}" if names else ""
+    return f": {some_of(names, _SHOWN)}" if names else ""

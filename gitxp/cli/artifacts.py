@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import remark
 from gitxp.cli.repository import open_repo
-from gitxp.cli.restore import tell
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
 
@@ -56,15 +56,13 @@ def artifacts_command(
             return
         else:
             target, size = repo.get_artifact(found, path, to, force=force)
-            tell([f"{os.path.relpath(target)}: {size:,} bytes"])
+            remark([f"{os.path.relpath(target)}: {size:,} bytes"])
             return
     if as_json:
-        from gitxp.render.as_json import json_array
-
-        terminal.print_exact(json_array(item.to_json() for item in artifacts))
+        terminal.print_json_array(item.to_json() for item in artifacts)
         return
     from gitxp.render.artifacts import render_artifacts
 
     terminal.print(render_artifacts([item.to_json() for item in artifacts], style=terminal.style))
     if not artifacts:
-        tell([f"{found.name} produced no files that gitxp knows of"])
+        remark([f"{found.name} produced no files that gitxp knows of"])

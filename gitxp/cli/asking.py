@@ -23,10 +23,15 @@ def confirm(question: str, *, yes: bool) -> None:
     """Go on only if that is wanted. `UsageError` where nobody can be asked, `GitxpError` where the answer is no."""
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UsageError(f"{question} There is no terminal to ask on.", hint="Add --yes if that is wanted.")
     if not ask(question):
         raise GitxpError("Nothing was done.")
+
+
+def can_ask() -> bool:
+    """Whether there is a terminal to ask on."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask(question: str) -> bool:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import remark
 from gitxp.cli.repository import open_repo
-from gitxp.cli.restore import tell
 from gitxp.cli.terminal import terminal_options
 
 if TYPE_CHECKING:
@@ -35,20 +35,18 @@ def branch_command(*, run: str, name: str, as_json: bool, terminal: Terminal) ->
         found = repo.get(run)
         made = repo.branch(found, name)
     if found.record.get("snapshot") is False:
-        tell([f"{found.name} has no snapshot: of its code, only the commit HEAD was at is known"])
+        remark([f"{found.name} has no snapshot: of its code, only the commit HEAD was at is known"])
     if made.large:
-        tell(
+        remark(
             [
                 *(f"a git-lfs pointer there, and not its content: {path}" for path in made.large),
                 "leave them out (git rm), or let git-lfs have them (git lfs track), before others check the branch out",
             ]
         )
     if as_json:
-        from gitxp.render.as_json import json_text
-
         about: dict[str, object] = {"ref": made.ref, "commit": made.commit, "base": made.base, "is_new": made.is_new}
         about |= {"large": list(made.large)} if made.large else {}
-        terminal.print_exact([json_text({key: value for key, value in about.items() if value is not None})])
+        terminal.print_json({key: value for key, value in about.items() if value is not None})
         return
     what = f"one commit on {made.base[:7]}" if made.base else "one commit without a parent"
     if not made.is_new:

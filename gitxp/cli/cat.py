@@ -40,11 +40,9 @@ def cat_command(*, run: str, path: str, stored: bool, raw: bool, as_json: bool, 
         found = repo.get(run)
         chunks = repo.cat(found, path, stored=stored)
         if as_json:
-            from gitxp.render.as_json import json_text
-
             data = b"".join(chunks)
             about = {"name": found.name, "id": found.id, "path": path, "bytes": len(data)}
-            terminal.print_exact([json_text({**about, "content": data.decode("utf-8", "backslashreplace")})])
+            terminal.print_json({**about, "content": data.decode("utf-8", "backslashreplace")})
             return
         if terminal.is_terminal and not raw:
             from gitxp.render.output import visible_diff

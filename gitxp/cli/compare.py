@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import say, warn
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.compared import PARTS
 from gitxp.errors import UsageError
-from gitxp.render.safe import visible
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitxp.cli.terminal import Terminal
-    from gitxp.compared import Compared
     from gitxp.model import Run
     from gitxp.repo import Repo
 
@@ -106,7 +104,8 @@ def compare_command(
             runs = _find(repo, where, sort, _MOST if count is None else count, archived=archived)
         points = 0 if as_json or as_csv or as_markdown else rendering.CURVE
         compared = repo.compare(runs, better=better, points=points)
-    _tell(compared)
+    for text in compared.remarks:
+        warn(text)
     chosen = [name for part in parts for name in _PARTS[part]]
     look = rendering.Look(chosen or PARTS, every, rows)
     if as_json:
@@ -140,10 +139,5 @@ def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: boo
             hint=f"-a takes {count_text(page.hidden, 'archived run')} as well." if page.hidden else "gitxp list",
         )
     if page.total > len(page.runs):
-        sys.stderr.write(f"Of {count_text(page.total, 'run')}, the first {len(page.runs)} are shown: -n 0 shows all.\n")
+        say([f"Of {count_text(page.total, 'run')}, the first {len(page.runs)} are shown: -n 0 shows all."])
     return list(page.runs)
-
-
-def _tell(compared: Compared) -> None:
-    for remark in compared.remarks:
-        sys.stderr.write(f"Warning: {visible(remark)}\n")

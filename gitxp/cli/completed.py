@@ -261,22 +261,3 @@ FINDERS: dict[str, Callable[[Place], Iterable[Item]]] = {
     "[RUN…] [+TAG -TAG…]": _runs_and_tags,
     "[set GOAL | clear]": _goal,
 }
-# Values that only the user knows.
-FREE = frozenset(
-    {
-        "AGE",
-        "COMMAND …",
-        "DAY",
-        "DAYS",
-        "GLOB",
-        "K=V",
-        "N",
-        "NAME",
-        "REL",
-        "TEXT",
-        "TIME",
-        "WEIGHT",
-        "[--] COMMAND…",
-        "[TEXT]",
-    }
-)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import warn
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
 from gitxp.render.output import visible_diff
-from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -123,11 +123,9 @@ def _compare(
     comparison = repo.diff(a, b, paths)
     for run in (a, b):
         if run.record.get("snapshot") is False and _CODE in wanted:
-            sys.stderr.write(
-                f"Warning: {run.name} has no snapshot: of its code, only the commit HEAD was at is known.\n"
-            )
+            warn(f"{run.name} has no snapshot: of its code, only the commit HEAD was at is known.")
         if run.problem:
-            sys.stderr.write(f"Warning: the record of {run.name} cannot be read: {visible(run.problem)}\n")
+            warn(f"the record of {run.name} cannot be read: {run.problem}")
     if _CODE in wanted and not comparison.code:
         _tell_unmatched(repo, a, b, paths)
     if as_json:
@@ -202,4 +200,4 @@ def _write_patch(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequ
 def _tell_unmatched(repo: Repo, a: Run, b: Run, paths: Sequence[str]) -> None:
     """Say so where no file has these paths: that is a slip, and not two equal runs."""
     if paths and not repo.has_files(a, paths) and not repo.has_files(b, paths):
-        sys.stderr.write(f"Warning: neither run has a file at {visible(' '.join(paths))}.\n")
+        warn(f"neither run has a file at {' '.join(paths)}.")

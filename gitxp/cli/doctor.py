@@ -40,9 +40,7 @@ def doctor_command(*, fix: bool, remote: str | None, deep: bool, as_json: bool, 
         if fix:
             found = repo.mend(found)
     if as_json:
-        from gitxp.render.as_json import json_array
-
-        terminal.print_exact(json_array(one.to_json() for one in found))
+        terminal.print_json_array(one.to_json() for one in found)
     else:
         from gitxp.render.findings import render_findings
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.progress import show_progress
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 
@@ -41,11 +41,10 @@ def du_command(*, run: str | None, count: int | None, as_json: bool, terminal: T
         usage = repo.usage(progress=progress) if run is None else None
         paths = [] if run is None else repo.usage_of(repo.get(run), progress=progress)
     if as_json:
-        from gitxp.render.as_json import json_array, json_text
-
-        terminal.print_exact(
-            json_array(one.to_json() for one in paths) if usage is None else [json_text(usage.to_json())]
-        )
+        if usage is None:
+            terminal.print_json_array(one.to_json() for one in paths)
+        else:
+            terminal.print_json(usage.to_json())
         return
     from gitxp.render.usage import render_paths, render_usage
 
@@ -54,4 +53,4 @@ def du_command(*, run: str | None, count: int | None, as_json: bool, terminal: T
     elif paths:
         terminal.print(render_paths(paths, limit=limit, width=terminal.width, style=terminal.style))
     else:
-        sys.stderr.write("It holds nothing that a branch does not hold as well.\n")
+        say(["It holds nothing that a branch does not hold as well."])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.progress import show_progress
+from gitxp.cli.remarks import remark
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -83,11 +84,12 @@ def _frame(
     repo: Repo, runs: Sequence[Run], metrics: str | None, *, stats: bool, progress: Callable[[str], None]
 ) -> Frame:
     from gitxp.frames.of_runs import frame_of_runs, frame_of_series
+    from gitxp.query.expression import split_names
 
     if metrics is None:
         progress(f"a table of {count_text(len(runs), 'run')}")
         return frame_of_runs(runs, stats=stats)
-    names = [] if metrics == "*" else [name for part in metrics.split(",") if (name := part.strip())]
+    names = [] if metrics == "*" else split_names(metrics)
 
     def counted() -> Iterator[Run]:
         for number, run in enumerate(runs):
@@ -117,7 +119,7 @@ def _write(frame: Frame, form: str, output: str, *, force: bool) -> None:
     else:
         pieces = _pieces(frame, form, safe=False)
         write_new_file((piece.encode("utf-8", "surrogateescape") for piece in pieces), output, force=force)
-    sys.stderr.write(f"gitxp: {len(frame):,} rows, {len(frame.columns)} columns: {output}\n")
+    remark([f"{len(frame):,} rows, {len(frame.columns)} columns: {output}"])
 
 
 def _pieces(frame: Frame, form: str, *, safe: bool) -> Iterator[str]:

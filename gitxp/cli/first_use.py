@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitxp.cli.listing import tell
+from gitxp.cli.remarks import tell_command
 from gitxp.errors import NotARepository
 
 if TYPE_CHECKING:
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 def tell_first(repo: Repo, width: int | None) -> None:
     """Say that there are no runs, and how there will be some: where one can be made, or from where they come."""
     if repo.location.toplevel is None:
-        tell(
+        tell_command(
             "There are no runs yet, and none are made in a bare repository. They come here from a clone",
             "gitxp push",
             width,
         )
         return
-    tell("There are no runs yet. The first is made by", "gitxp run python train.py", width)
+    tell_command("There are no runs yet. The first is made by", "gitxp run python train.py", width)
     if repo.git.ask("remote").stdout:
-        tell("Those of others are brought here by", "gitxp pull", width)
+        tell_command("Those of others are brought here by", "gitxp pull", width)
     else:
-        tell("Then look at it", "gitxp show @", width)
+        tell_command("Then look at it", "gitxp show @", width)
 
 
 def tell_beginner(width: int | None) -> bool:
@@ -36,12 +36,12 @@ def tell_beginner(width: int | None) -> bool:
             if repo.page(1, archived=True).runs:
                 return False
         except NotARepository:
-            tell(
+            tell_command(
                 "gitxp keeps runs in a git repository, and there is none here. Go to your project, or make one",
                 "git init",
                 width,
             )
-            tell("What it can do", "gitxp --help", width)
+            tell_command("What it can do", "gitxp --help", width)
             return True
         tell_first(repo, width)
     return True

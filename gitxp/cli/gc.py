@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.asking import confirm, yes_option
 from gitxp.cli.progress import show_progress
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -87,13 +87,11 @@ def gc_command(
                 progress("removing what was planned, and packing refs")
                 done = repo.gc(plan)
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text((plan if dry_run else done).to_json())])
+        terminal.print_json((plan if dry_run else done).to_json())
     elif dry_run:
         terminal.print(visible("".join(f"{line}\n" for line in _planned(plan)), keep="\n"))
     else:
-        sys.stderr.write("".join(f"{visible(line)}\n" for line in _done(done)))
+        say(map(visible, _done(done)))
 
 
 def _planned(plan: GcPlan) -> list[str]:

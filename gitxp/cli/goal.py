@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -63,19 +63,17 @@ def goal_command(
         if action == "set":
             before = repo.config.goal
             plan = repo.set_goal(" ".join(rest), runs=runs, **options)
-            sys.stderr.write(visible(f"gitxp.yaml has the goal {plan.reach}{_in_place_of(before)}") + "\n")
+            say([visible(f"gitxp.yaml has the goal {plan.reach}{_in_place_of(before)}")])
             return
         if action == "clear":
-            sys.stderr.write("The goal is gone from gitxp.yaml\n" if repo.clear_goal() else "There was no goal\n")
+            say(["The goal is gone from gitxp.yaml" if repo.clear_goal() else "There was no goal"])
             return
         progress = repo.goal()
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(progress and progress.to_json())])
+        terminal.print_json(progress and progress.to_json())
         return
     if progress is None:
-        sys.stderr.write("There is no goal yet: gitxp goal set 'metrics.acc >= 0.95'\n")
+        say(["There is no goal yet: gitxp goal set 'metrics.acc >= 0.95'"])
         return
     from gitxp.render.goal import render_goal
 

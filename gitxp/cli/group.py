@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitxp.cli.annotating import is_run, tell
+from gitxp.cli.annotating import is_run, tell_annotated
 from gitxp.cli.repository import open_repo
 from gitxp.errors import UsageError
 
@@ -38,4 +38,4 @@ def group_command(*, words: Sequence[str], remove: bool) -> None:
             raise UsageError(
                 f"{group!r} is a run, and the last word is the group.", hint=f"gitxp group {' '.join(words)} GROUP"
             )
-        tell(repo.annotate(repo.get_all(runs), group=group))
+        tell_annotated(repo.annotate(repo.get_all(runs), group=group))

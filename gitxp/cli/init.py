@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.progress import show_progress
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 
@@ -34,9 +34,9 @@ def init_command(*, terminal: Terminal) -> int:
         with show_progress() as progress:
             found = [one for one in repo.doctor(progress=progress) if one.is_wrong]
     if path is None:
-        sys.stderr.write("gitxp.yaml is there already, and stays as it is.\n")
+        say(["gitxp.yaml is there already, and stays as it is."])
     else:
-        sys.stderr.write(f"Wrote {os.path.relpath(path)}: every key is in it, as a comment.\n")
+        say([f"Wrote {os.path.relpath(path)}: every key is in it, as a comment."])
     if found:
         from gitxp.render.findings import render_findings
 

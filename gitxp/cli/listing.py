@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import UsageError
-from gitxp.render.measure import shorten, width_of, wrap
+from gitxp.cli.remarks import say_wrapped, tell_command
+from gitxp.errors import UsageError, some_of
+from gitxp.render.measure import shorten
 from gitxp.render.safe import visible
 from gitxp.render.words import count_text
 
@@ -82,9 +82,9 @@ def tell_nothing(hidden: int, asked: Asked, width: int | None) -> None:
     """Say why there is no table."""
     if hidden:
         words = "All runs are archived" if asked.where is None else "Only archived runs answer to that"
-        tell(words, f"{asked.again()} --all", width)
+        tell_command(words, f"{asked.again()} --all", width)
     else:
-        tell("No run answers to that. What there is", "gitxp list --all-columns", width)
+        tell_command("No run answers to that. What there is", "gitxp list --all-columns", width)
 
 
 def tell_more(page: Page, asked: Asked, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
@@ -92,11 +92,11 @@ def tell_more(page: Page, asked: Asked, left_out: Sequence[str], every: str, wid
     again = asked.again()
     more = page.total - len(page.runs)
     if more and not whole:
-        tell(f"… and {count_text(more, 'more run')}", f"{again} -n 0", width)
+        tell_command(f"… and {count_text(more, 'more run')}", f"{again} -n 0", width)
     if page.hidden:
-        tell(f"… and {count_text(page.hidden, 'archived run')}", f"{again} --all", width)
+        tell_command(f"… and {count_text(page.hidden, 'archived run')}", f"{again} --all", width)
     if left_out:
-        tell(f"… and {count_text(len(left_out), 'more column')}", f"{again} {every}", width)
+        tell_command(f"… and {count_text(len(left_out), 'more column')}", f"{again} {every}", width)
 
 
 def tell_choice(choice: Choice, width: int | None) -> None:
@@ -109,7 +109,7 @@ def tell_choice(choice: Choice, width: int | None) -> None:
     if choice.left_out:
         lacking = "it is" if len(choice.measures) == 1 else "one of them is"
         words += f"; {count_text(choice.left_out, 'run')} left out, where {lacking} missing or nan"
-    _write([words], width)
+    say_wrapped(words, width)
 
 
 def tell_groups(groups: Groups, asked: Asked, left_out: Sequence[str], width: int | None, *, whole: bool) -> None:
@@ -118,37 +118,22 @@ def tell_groups(groups: Groups, asked: Asked, left_out: Sequence[str], width: in
 
     shown = [measure for measure in groups.measures if measure.title not in left_out]
     if shown:
-        _write([measure_words(shown)], width)
+        say_wrapped(measure_words(shown), width)
     nan = sum(summary.nan for group in groups.groups for summary in group.summaries)
     if nan:
-        _write([f"{count_text(nan, 'value')} left out: nan"], width)
+        say_wrapped(f"{count_text(nan, 'value')} left out: nan", width)
     again = asked.again()
     more = groups.total - len(groups.groups)
     if more and not whole:
-        tell(f"… and {count_text(more, 'more group')}", f"{again} -n 0", width)
+        tell_command(f"… and {count_text(more, 'more group')}", f"{again} -n 0", width)
     if groups.hidden:
-        tell(f"… and {count_text(groups.hidden, 'archived run')}", f"{again} --all", width)
+        tell_command(f"… and {count_text(groups.hidden, 'archived run')}", f"{again} --all", width)
     if left_out:
-        tell(f"… and {count_text(len(left_out), 'more metric')}", f"{again} --json", width)
+        tell_command(f"… and {count_text(len(left_out), 'more metric')}", f"{again} --json", width)
 
 
 def tell_strange(refs: Sequence[str], width: int | None) -> None:
     """Say which refs stand where runs do and are none: somebody made them by hand."""
     if refs:
-        named = ", ".join(shorten(visible(ref), _LONGEST_REF) for ref in refs[:_NAMED])
-        more = f" and {len(refs) - _NAMED:,} more" if len(refs) > _NAMED else ""
-        _write([f"Not listed, since they can be no runs: {named}{more}"], width)
-
-
-def tell(words: str, command: str, width: int | None) -> None:
-    """Say what there is besides, and the command that shows it: on a line of its own where both do not fit."""
-    line = f"{words}: {command}"
-    if width is None or width_of(line) <= width:
-        _write([line], None)
-    else:
-        _write([*wrap(f"{words}:", width), f"  {command}"], None)
-
-
-def _write(lines: Sequence[str], width: int | None) -> None:
-    fitted = lines if width is None else [piece for line in lines for piece in wrap(line, width)]
-    sys.stderr.write("".join(f"{line}\n" for line in fitted))
+        named = some_of([shorten(visible(ref), _LONGEST_REF) for ref in refs], _NAMED)
+        say_wrapped(f"Not listed, since they can be no runs: {named}", width)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -42,11 +42,9 @@ def logs_command(*, run: str, follow: bool, raw: bool, as_json: bool, terminal: 
         found = repo.get(run)
         chunks = repo.logs(found, follow=follow)
         if as_json:
-            from gitxp.render.as_json import json_text
-
             output = b"".join(chunks)
             about = {"name": found.name, "id": found.id, "status": found.status, "bytes": len(output)}
-            terminal.print_exact([json_text({**about, "output": output.decode("utf-8", "backslashreplace")})])
+            terminal.print_json({**about, "output": output.decode("utf-8", "backslashreplace")})
             return
         first = next(chunks, b"")
         chunks = itertools.chain([first], chunks)
@@ -56,6 +54,4 @@ def logs_command(*, run: str, follow: bool, raw: bool, as_json: bool, terminal: 
             chunks = visible_output(chunks, color=terminal.color)
         terminal.write(chunks)
         if not first and found.status == RUNNING and not repo.is_running_here(found):
-            sys.stderr.write(
-                f"{found.name} is running elsewhere: its output comes with its end, by git push and fetch.\n"
-            )
+            say([f"{found.name} is running elsewhere: its output comes with its end, by git push and fetch."])

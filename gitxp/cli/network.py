@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import re
 import sys
-import time
+from typing import TYPE_CHECKING
 
+from gitxp.cli.progress import CLEAR, Line
+from gitxp.cli.remarks import say
 from gitxp.git.addresses import hide_credentials
 from gitxp.render.safe import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Self
 
 _PROGRESS = re.compile(
     r"(remote: )?[A-Z][a-z]+ (objects|deltas|data|references|refs|LFS objects|LFS)\b.*:|remote: Total \d"
@@ -23,9 +29,6 @@ _OF_GIT = re.compile(
     r"batch (?:request|response): |Check that it exists and that you have proper |(   | [*+=!t-] )[\[0-9a-f]"
 )
 _LONGEST = 2000
-_SLUGGISH = "\033[K"  # to the end of the line: what a longer one left
-_SILENCE = 1.0  # seconds that people like to wait before they are told what for
-_PAUSE = 0.1  # seconds between two such lines
 
 
 class Listener:
@@ -34,10 +37,19 @@ class Listener:
     def __init__(self, *, quiet: bool = False, with_hook: bool = False) -> None:
         self._is_terminal = not quiet and sys.stderr.isatty()
         self._with_hook = with_hook
+        self._line = Line(is_alone=False)
         self._rest = b""
         self._is_open = False
-        self._is_passing = False
-        self._due = time.monotonic() + _SILENCE
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Show what is left, and end a line of progress that is still open."""
+        rest, self._rest = self._rest, b""
+        self._show(rest.decode("utf-8", "replace"))
+        self._end_line()
+        self._line.close()
 
     def __call__(self, chunk: bytes) -> None:
         """Show what is worth it of these bytes; an unfinished line waits for its end."""
@@ -48,27 +60,14 @@ class Listener:
 
     def tell(self, what: str) -> None:
         """Show what gitxp itself is doing, on a terminal and if it takes a while, until something else is said."""
-        if self._is_terminal and time.monotonic() >= self._due:
-            self._due = time.monotonic() + _PAUSE
+        if self._is_terminal:
             self._end_line()
-            sys.stderr.write(f"\r{visible(what)} …{_SLUGGISH}")
-            sys.stderr.flush()
-            self._is_passing = True
+            self._line.tell(what)
 
-    def clear(self) -> None:
-        """Take away what `tell` showed."""
-        if self._is_passing:
-            sys.stderr.write(f"\r{_SLUGGISH}")
-            sys.stderr.flush()
-            self._is_passing = False
-            self._due = time.monotonic()
-
-    def close(self) -> None:
-        """Show what is left, and end a line of progress that is still open."""
-        rest, self._rest = self._rest, b""
-        self._show(rest.decode("utf-8", "replace"))
-        self._end_line()
-        self.clear()
+    def say(self, lines: Iterable[str]) -> None:
+        """Write lines of gitxp's own, which are safe for a terminal."""
+        self._line.tell("")
+        say(lines)
 
     def _is_worth(self, text: str) -> bool:
         return text.startswith(_WORTH) or (self._with_hook and _OF_GIT.match(text) is None)
@@ -83,10 +82,10 @@ class Listener:
         is_progress = _PROGRESS.match(text) is not None
         if not text or (is_progress and not self._is_terminal) or not (is_progress or self._is_worth(text)):
             return
-        self.clear()
+        self._line.tell("")
         if is_progress:
             is_last = line.endswith("\n")
-            sys.stderr.write(f"\r{visible(text)}{_SLUGGISH}" + ("\n" if is_last else ""))
+            sys.stderr.write(f"{CLEAR}{visible(text)}" + ("\n" if is_last else ""))
             self._is_open = not is_last
         else:
             self._end_line()

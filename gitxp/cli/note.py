@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitxp.cli.annotating import is_run, tell
+from gitxp.cli.annotating import is_run, tell_annotated
 from gitxp.cli.editor import edit_text
 from gitxp.cli.repository import open_repo
 from gitxp.errors import GitxpError, UsageError
@@ -42,7 +42,7 @@ def note_command(*, words: Sequence[str], message: str | None, remove: Sequence[
         if remove:
             if len(words) > 1:
                 raise UsageError("Notes have their numbers in one run.", hint=f"gitxp note {words[0]} --remove 1")
-            tell(repo.annotate(repo.get_all(words), remove_notes=remove))
+            tell_annotated(repo.annotate(repo.get_all(words), remove_notes=remove))
             return
         texts = words
         if message is None and len(words) > 1:
@@ -57,4 +57,4 @@ def note_command(*, words: Sequence[str], message: str | None, remove: Sequence[
             message = edit_text(_TEMPLATE.format(names=", ".join(run.name for run in runs)), repo.git)
             if not message:
                 raise GitxpError("The note is empty, so none was added.", hint="gitxp note RUN 'What you found out'")
-        tell(repo.annotate(runs, note=message))
+        tell_annotated(repo.annotate(runs, note=message))

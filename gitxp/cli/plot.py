@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import GitxpError, UsageError
@@ -146,22 +147,17 @@ def _choose(
     if not page.runs:
         raise GitxpError("No run answers to that.", hint="gitxp list 'EXPR' shows which do.")
     if page.total > len(page.runs):
-        sys.stderr.write(f"The newest {len(page.runs):,} of {page.total:,} runs; -n 0 draws all.\n")
+        say([f"The newest {len(page.runs):,} of {page.total:,} runs; -n 0 draws all."])
     return page.runs
 
 
 def _split(metric: str) -> list[str]:
-    from gitxp.query.expression import split_list
+    from gitxp.query.expression import split_names
 
-    names = [_unquoted(part.text) for part in split_list(metric)]
+    names = split_names(metric)
     if not names:
         raise UsageError("METRIC is empty.", hint="gitxp plot loss")
-    return list(dict.fromkeys(names))
-
-
-def _unquoted(text: str) -> str:
-    """The name in quotes, for one with a comma in it."""
-    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
+    return names
 
 
 def _room(terminal: Terminal) -> Any:

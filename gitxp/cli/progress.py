@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from gitxp.render.safe import visible
@@ -12,50 +13,64 @@ from gitxp.render.safe import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_SILENCE = 1.0  # seconds
-_CLEAR = "\r\x1b[K"
+_SILENCE = 1.0  # seconds that people like to wait before they are told what for
+_PAUSE = 0.1  # seconds between two such lines
+CLEAR = "\r\x1b[K"
 
 
-class _Line:
-    """The line: what was told last, shown from the moment on when the silence was long enough.
+class Line:
+    """The line: what was told last, shown when the silence was long enough, and anew after a pause.
 
-    A thread waits for that moment, since what takes long often tells nothing until it is done.
+    What takes long often tells nothing until it is done, so a thread waits for that moment; but not where git may ask for a
+    password meanwhile (`is_alone` is false), whose question the line must not cover: then what comes too early is lost.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_alone: bool) -> None:
+        self._is_alone = is_alone
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
+        self._due = time.monotonic() + _SILENCE
         self._what = ""
-        self._is_due = self._is_shown = False
+        self._is_shown = False
 
     def tell(self, what: str) -> None:
+        """Show this, in place of what was told before; "" clears the line."""
         with self._lock:
             self._what = what
-            if self._timer is None and what:
-                self._timer = threading.Timer(_SILENCE, self._end_silence)
+            early = self._due - time.monotonic()
+            if not what:
+                self._clear()
+            elif early <= 0:
+                self._show()
+            elif self._is_alone and self._timer is None:
+                self._timer = threading.Timer(early, self._ring)
                 self._timer.daemon = True
                 self._timer.start()
-            self._show()
 
     def close(self) -> None:
+        """Clear the line, and wait no more."""
+        self.tell("")
         if self._timer is not None:
             self._timer.cancel()
-        self.tell("")
 
-    def _end_silence(self) -> None:
+    def _ring(self) -> None:
         with self._lock:
-            self._is_due = True
-            self._show()
+            self._timer = None
+            if self._what:
+                self._show()
 
     def _show(self) -> None:
-        if self._what and self._is_due:
-            sys.stderr.write(f"{_CLEAR}{visible(self._what)} …")
-        elif self._is_shown:
-            sys.stderr.write(_CLEAR)
-        else:
-            return
+        sys.stderr.write(f"{CLEAR}{visible(self._what)} …")
         sys.stderr.flush()
-        self._is_shown = bool(self._what)
+        self._is_shown = True
+        self._due = time.monotonic() + _PAUSE
+
+    def _clear(self) -> None:
+        if self._is_shown:
+            sys.stderr.write(CLEAR)
+            sys.stderr.flush()
+            self._is_shown = False
+            self._due = time.monotonic()
 
 
 @contextlib.contextmanager
@@ -64,7 +79,7 @@ def show_progress() -> Iterator[Callable[[str], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    line = _Line()
+    line = Line(is_alone=True)
     try:
         yield line.tell
     finally:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.network import Listener
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.storage import storage_asker, storage_option, tell_storing
 from gitxp.cli.terminal import terminal_options
@@ -72,32 +72,28 @@ def pull_command(
       gitxp pull --large calm-otter-7k3q
       gitxp pull https://example.com/team/project.git
     """  # noqa: D301  (click wants the backspace itself)
-    listener = Listener(quiet=quiet)
-    with open_repo() as repo:
+    with open_repo() as repo, Listener(quiet=quiet) as listener:
         name, runs = split_words(repo, words)
         remote = repo.remote(name)
         ask = storage_asker(trust=trust_storage)
         if large:
             repo.check_storage(ask)
         copied = None
-        try:
-            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
-            if large:
-                came = [*pulled.created, *pulled.updated, *pulled.merged, *(here for _, here in pulled.renamed)]
-                wanted = repo.get_all(list(dict.fromkeys([*came, *runs])))
-                copied = repo.fetch_large(wanted, partial(tell_storing, listener), ask, remote=remote, said=listener)
-        finally:
-            listener.close()
+        pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
+        if large:
+            came = [*pulled.created, *pulled.updated, *pulled.merged, *(here for _, here in pulled.renamed)]
+            wanted = repo.get_all(list(dict.fromkeys([*came, *runs])))
+            copied = repo.fetch_large(
+                *(wanted, partial(tell_storing, listener), ask), remote=remote, said=listener, doing=listener.tell
+            )
     from gitxp.render.sharing import large_lines, pulled_json, pulled_lines
 
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(pulled_json(pulled, copied))])
+        terminal.print_json(pulled_json(pulled, copied))
     lines = list(pulled_lines(pulled, remote.label, quiet=quiet or as_json))
     for one in copied or ():
         lines += large_lines(one, quiet=quiet or as_json)
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    say(lines)
     if copied == []:
         raise UsageError(
             "Large files did not come: gitxp.yaml names no storage, and git-lfs is not here to ask the remote.",

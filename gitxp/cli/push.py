@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from gitxp.cli.network import Listener
 from gitxp.cli.pull import split_words
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.storage import storage_asker, storage_option, tell_storing
 from gitxp.cli.terminal import terminal_options
@@ -61,35 +61,28 @@ def push_command(
       gitxp push origin calm-otter-7k3q
       gitxp push --dry-run
     """  # noqa: D301  (click wants the backspace itself)
-    listener = Listener(quiet=quiet, with_hook=True)
-    with open_repo() as repo:
+    with open_repo() as repo, Listener(quiet=quiet, with_hook=True) as listener:
         name, texts = split_words(repo, words)
         remote = repo.remote(name, to_push=True)
         runs = _find_runs(repo, texts, is_first=name is None)
         before = _tell_leaving(listener, terminal.width, quiet=quiet)
-        try:
-            pushed = repo.push(
-                *(remote, runs),
-                said=listener,
-                doing=listener.tell,
-                before=before,
-                dry_run=dry_run,
-                verify=not no_verify,
-                force_secrets=force_secrets,
-                storing=partial(tell_storing, listener),
-                allow_storage=storage_asker(trust=trust_storage),
-            )
-        finally:
-            listener.close()
+        pushed = repo.push(
+            *(remote, runs),
+            said=listener,
+            doing=listener.tell,
+            before=before,
+            dry_run=dry_run,
+            verify=not no_verify,
+            force_secrets=force_secrets,
+            storing=partial(tell_storing, listener),
+            allow_storage=storage_asker(trust=trust_storage),
+        )
     from gitxp.render.sharing import pushed_json, pushed_lines
 
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(pushed_json(pushed, dry_run=dry_run))])
+        terminal.print_json(pushed_json(pushed, dry_run=dry_run))
     for part in pushed.parts:
-        lines = pushed_lines(part, part.to, dry_run=dry_run, quiet=quiet or as_json)
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        say(pushed_lines(part, part.to, dry_run=dry_run, quiet=quiet or as_json))
     error = next((part.error for part in pushed.parts if part.error), None)
     if error is not None:
         raise error
@@ -122,9 +115,6 @@ def _tell_leaving(listener: Listener, width: int | None, *, quiet: bool) -> Call
         from gitxp.render.leaving import leaving_lines, secret_lines
 
         lines = [] if quiet else leaving_lines(leaving, remote.label, redact_url(remote.url), width or _WIDTH)
-        lines += secret_lines(leaving)
-        listener.clear()
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
-        sys.stderr.flush()
+        listener.say([*lines, *secret_lines(leaving)])
 
     return tell

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 
@@ -31,12 +31,10 @@ def remotes_command(*, as_json: bool, terminal: Terminal) -> None:
     with open_repo() as repo:
         found = repo.remotes()
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text([asdict(remote) for remote in found])])
+        terminal.print_json([asdict(remote) for remote in found])
         return
     if not found:
-        sys.stderr.write("There are no remotes. Add one: git remote add origin URL\n")
+        say(["There are no remotes. Add one: git remote add origin URL"])
         return
     from gitxp.render.sharing import render_remotes
 

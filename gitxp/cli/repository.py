@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING
 
 from gitxp.cli.progress import show_progress
-from gitxp.render.safe import visible
+from gitxp.cli.remarks import remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,4 +34,4 @@ def open_repo() -> Iterator[Repo]:
                     text = f"{run.name} lost its recorder and cannot be finished: {run.problem}"
                 else:
                     text = f"{run.name} lost its recorder; it is recorded as {run.status}, with what there was."
-                sys.stderr.write(f"gitxp: {visible(text)}\n")
+                remark([text])

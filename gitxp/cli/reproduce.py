@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import remark
 from gitxp.cli.repository import open_repo
 from gitxp.cli.rerun import allow, rerun_options, tell_ready
-from gitxp.cli.restore import tell
 from gitxp.cli.start import tell_start
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -85,14 +85,12 @@ def reproduce_command(
                 on_start=tell_start,
             )
     if done.place is not None:
-        tell([f"the worktree stays: {os.path.relpath(done.place)}"])
+        remark([f"the worktree stays: {os.path.relpath(done.place)}"])
     from gitxp.render.reproduction import as_object, render_reproduction
 
     about = as_object(done.run, done.rerun, done.findings, reproduced=done.reproduced)
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(about)])
+        terminal.print_json(about)
     else:
         terminal.print(render_reproduction(about, style=terminal.style))
     return 0 if done.reproduced else EXIT_NOT_REPRODUCED
@@ -100,7 +98,7 @@ def reproduce_command(
 
 def _tell_data(findings: Sequence[Finding]) -> None:
     words = {"different": "the data changed", "missing": "the data are missing"}
-    tell([f"{words[finding.verdict]}: {finding.name}" for finding in findings if finding.verdict in words])
+    remark([f"{words[finding.verdict]}: {finding.name}" for finding in findings if finding.verdict in words])
 
 
 @contextlib.contextmanager

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from gitxp.cli.asking import ask
+from gitxp.cli.asking import ask, can_ask
+from gitxp.cli.remarks import remark
 from gitxp.cli.repository import open_repo
-from gitxp.cli.restore import tell
 from gitxp.cli.start import recorded, tell_start
 from gitxp.errors import UsageError
 from gitxp.format import command_line
-from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,7 +102,7 @@ def rerun_command(
         raise UsageError("--to is empty.", hint="Give the folder to restore into.")
     if dry_run:
         with open_repo() as repo:
-            tell(describe(repo.plan_rerun(repo.get(run), changes, env=env)))
+            remark(describe(repo.plan_rerun(repo.get(run), changes, env=env)))
         return 0
     return recorded(execute)
 
@@ -141,10 +139,9 @@ def allow(plan: Plan, *, trust: bool) -> None:
     """Ask whether a run of somebody else's may be executed. `UsageError` where nobody can be asked, or says no."""
     if plan.is_own or trust:
         return
-    for line in describe(plan):
-        sys.stderr.write(f"gitxp: {visible(line)}\n")
+    remark(describe(plan))
     hint = f"Look at it: gitxp show {plan.run.name}; gitxp diff; and if you trust it: --trust"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UsageError(f"{plan.run.name} is not executed: nobody is here to be asked.", hint=hint)
     if not ask("Execute this?"):
         raise UsageError(f"{plan.run.name} is not executed.", hint=hint)
@@ -160,9 +157,7 @@ def tell_ready(prepared: Prepared) -> None:
     told += [f"imported from the snapshot: {os.path.relpath(path, prepared.place)}" for path in prepared.own]
     if prepared.environment is not None and prepared.plan.recipe is not None:
         told += [f"environment: {prepared.environment}", *_some(list(prepared.plan.recipe.notices))]
-    for line in (*told, *_some(links.problems), *_some(prepared.notices)):
-        sys.stderr.write(f"gitxp: {visible(line)}\n")
-    sys.stderr.flush()
+    remark([*told, *_some(links.problems), *_some(prepared.notices)])
 
 
 def tell_place(done: Rerun) -> None:
@@ -174,9 +169,9 @@ def tell_place(done: Rerun) -> None:
         told = [
             f"{place} stays, since not all that is there is stored with the run: {', '.join(_some(list(done.left)))}"
         ]
-        tell([*told, f"take it away: git worktree remove --force {place}"])
+        remark([*told, f"take it away: git worktree remove --force {place}"])
     else:
-        tell([f"the worktree stays: {place}"])
+        remark([f"the worktree stays: {place}"])
 
 
 def _some(items: Sequence[str]) -> list[str]:

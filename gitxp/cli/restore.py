@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.progress import show_progress
+from gitxp.cli.remarks import remark
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
 from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gitxp.cli.terminal import Terminal
     from gitxp.restoring.checkout import Restored
 
@@ -56,11 +54,9 @@ def restore_command(*, run: str, to: str | None, plain: bool, here: bool, as_jso
         with show_progress() as progress:
             progress(f"the files of {found.name}")
             restored = repo.restore(found, to, worktree=not plain, here=here)
-    tell(_lines(restored))
+    remark(_lines(restored), most=_TOLD)
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(to_json(restored))])
+        terminal.print_json(to_json(restored))
     elif terminal.is_terminal:
         terminal.print(f"{visible(restored.path)}\n")
     else:
@@ -74,14 +70,6 @@ def to_json(restored: Restored) -> dict[str, object]:
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
     }
-
-
-def tell(lines: Sequence[str]) -> None:
-    """Say something to the user on stderr, some lines of it at the most."""
-    for line in lines[:_TOLD]:
-        sys.stderr.write(f"gitxp: {visible(line)}\n")
-    if len(lines) > _TOLD:
-        sys.stderr.write(f"gitxp: … and {len(lines) - _TOLD} more\n")
 
 
 def _lines(restored: Restored) -> list[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.asking import confirm, yes_option
 from gitxp.cli.network import Listener
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
-from gitxp.errors import GitxpError, UsageError
+from gitxp.errors import GitxpError, UsageError, some_of
 from gitxp.render.safe import visible
 from gitxp.render.words import count_text
 
@@ -61,15 +61,10 @@ def rm_command(
                 f"Delete {_named([t.name for t in plan.targets])} at {remote} for everybody? Other clones may hold copies.",
                 yes=yes,
             )
-        listener = Listener(quiet=as_json)
-        try:
+        with Listener(quiet=as_json) as listener:
             done = repo.remove(plan, said=listener)
-        finally:
-            listener.close()
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(done.to_json())])
+        terminal.print_json(done.to_json())
     else:
         _tell(done)
     if done.refused:
@@ -81,15 +76,12 @@ def rm_command(
 
 
 def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return visible(", ".join(names[:_SHOWN])) + more
+    return visible(some_of(names, _SHOWN))
 
 
 def _show_plan(plan: RemovalPlan, terminal: Terminal, *, as_json: bool) -> None:
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(plan.to_json())])
+        terminal.print_json(plan.to_json())
         return
     here = [target.name for target in plan.targets if target.is_here and not plan.keep]
     lines = [f"Would remove {name}\n" for name in here]
@@ -115,4 +107,4 @@ def _tell(done: Removal) -> None:
         f"git push {done.remote} :{ref}"
         for ref in done.archives_there
     ]
-    sys.stderr.write("".join(f"{visible(line)}\n" for line in lines))
+    say(map(visible, lines))

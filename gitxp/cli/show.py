@@ -40,9 +40,7 @@ def show_command(*, run: str, as_json: bool, history: bool, terminal: Terminal) 
             if said.problems:
                 about["passed_over"] = list(said.problems)
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(about)])
+        terminal.print_json(about)
         return
     from gitxp.render.page import render_page
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitxp.cli.asking import ask, can_ask
 from gitxp.render.safe import visible
 from gitxp.render.words import count_text, size_text
 
@@ -25,21 +25,13 @@ def storage_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def storage_asker(*, trust: bool) -> Callable[[str], bool]:
     """What decides on a storage that was not used from here before: `trust`, or else the user, where there is a terminal."""
 
-    def ask(address: str) -> bool:
-        if trust:
-            return True
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return False
-        question = (
-            f"gitxp.yaml names the storage {address}, which was never used from here. Use it, with your credentials?"
-        )
-        return click.confirm(visible(question), default=False, err=True)
+    def decide(address: str) -> bool:
+        named = f"gitxp.yaml names the storage {address}, which was never used from here."
+        return trust or (can_ask() and ask(f"{named} Use it, with your credentials?"))
 
-    return ask
+    return decide
 
 
 def tell_storing(listener: Listener, address: str, count: int, size: int) -> None:
     """Say, before it is done, that large files go to a storage, or come from one or a remote."""
-    listener.clear()
-    sys.stderr.write(f"{count_text(count, 'large file')} ({size_text(size)}), with {visible(address)}\n")
-    sys.stderr.flush()
+    listener.say([f"{count_text(count, 'large file')} ({size_text(size)}), with {visible(address)}"])

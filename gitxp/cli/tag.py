@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from gitxp.cli.annotating import annotate
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -84,14 +84,10 @@ def _list_tags(texts: Sequence[str], terminal: Terminal, *, as_json: bool) -> No
             for tag in run.tags:
                 runs_by_tag.setdefault(tag, []).append(run.name)
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(runs_by_tag)])
+        terminal.print_json(runs_by_tag)
         return
     if not runs_by_tag:
-        sys.stderr.write(
-            f"{'It has no tag' if texts else 'No run has a tag'} yet: gitxp tag {visible((*texts, '@')[0])} +good\n"
-        )
+        say([f"{'It has no tag' if texts else 'No run has a tag'} yet: gitxp tag {visible((*texts, '@')[0])} +good"])
         return
     from gitxp.render.tags import render_tags
 

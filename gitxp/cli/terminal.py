@@ -110,6 +110,18 @@ class Terminal:
         """Write what programs read (JSON, comma-separated values): UTF-8 whatever the locale, and never a pager."""
         self.write(text.encode("utf-8", "backslashreplace") for text in texts)
 
+    def print_json(self, value: object) -> None:
+        """Write a JSON document (see `render.as_json`)."""
+        from gitxp.render.as_json import json_text
+
+        self.print_exact([json_text(value)])
+
+    def print_json_array(self, values: Iterable[object]) -> None:
+        """Write a JSON array, an item at a time."""
+        from gitxp.render.as_json import json_array
+
+        self.print_exact(json_array(values))
+
     def write(self, chunks: Iterable[bytes]) -> None:
         """Write bytes as they come, each chunk at once."""
         sys.stdout.flush()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.asking import confirm, yes_option
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -45,14 +45,12 @@ def trash_command(*, runs: Sequence[str], empty: bool, as_json: bool, yes: bool,
         if empty and entries:
             confirm(f"Delete {count_text(len(entries), 'removed run')} for good?", yes=yes)
             repo.empty_trash(list(dict.fromkeys(entries)))
-            sys.stderr.write(f"Deleted {count_text(len(entries), 'removed run')}. git gc frees the space.\n")
+            say([f"Deleted {count_text(len(entries), 'removed run')}. git gc frees the space."])
             return
     if as_json:
-        from gitxp.render.as_json import json_array
-
-        terminal.print_exact(json_array(entry.to_json() for entry in entries))
+        terminal.print_json_array(entry.to_json() for entry in entries)
     elif not entries:
-        sys.stderr.write("The trash is empty.\n")
+        say(["The trash is empty."])
     else:
         from gitxp.render.trash import render_trash
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from gitxp.cli.first_use import tell_first
 from gitxp.cli.progress import show_progress
+from gitxp.cli.remarks import say, say_wrapped, tell_command
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
-from gitxp.render.measure import wrap
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
@@ -68,14 +67,13 @@ def tree_command(
         return
     if not lineage.runs:
         if where or repo.page(1, archived=True).runs:
-            sys.stderr.write("No run answers to that.\n" if where else "All runs are archived: gitxp tree --all\n")
+            say(["No run answers to that." if where else "All runs are archived: gitxp tree --all"])
         else:
             tell_first(repo, terminal.width)
         return
     terminal.print(render_tree(lineage, width=terminal.width, style=terminal.style))
     if lineage.metric is not None:
-        words = metric_words(lineage.metric, lineage.chosen)
-        lines = [words] if terminal.width is None else wrap(words, terminal.width)
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        say_wrapped(metric_words(lineage.metric, lineage.chosen), terminal.width)
     if lineage.total > len(lineage.runs):
-        sys.stderr.write(f"… and {count_text(lineage.total - len(lineage.runs), 'older run')}: gitxp tree -n 0\n")
+        older = count_text(lineage.total - len(lineage.runs), "older run")
+        tell_command(f"… and {older}", "gitxp tree -n 0", terminal.width)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.render.words import count_text
@@ -34,16 +34,14 @@ def undo_command(*, run: str | None, as_json: bool, terminal: Terminal) -> None:
     with open_repo() as repo:
         done = repo.undo(run)
     if as_json:
-        from gitxp.render.as_json import json_text
-
-        terminal.print_exact([json_text(done.to_json())])
+        terminal.print_json(done.to_json())
         return
     for back in done.runs:
         name = back.name if back.name == back.was else f"{back.was}, as {back.name}"
-        sys.stderr.write(f"Brought back {name}\n")
+        say([f"Brought back {name}"])
     if done.kept is not None:
-        sys.stderr.write(f"The files are what they were before; what was here until now is kept: {done.kept}\n")
+        say([f"The files are what they were before; what was here until now is kept: {done.kept}"])
     if done.large_files:
-        sys.stderr.write(f"Brought back {count_text(done.large_files, 'large file')}\n")
+        say([f"Brought back {count_text(done.large_files, 'large file')}"])
     for lost in done.missing:
-        sys.stderr.write(f"Stays in the trash: {lost}, whose commit is not in the repository any more\n")
+        say([f"Stays in the trash: {lost}, whose commit is not in the repository any more"])

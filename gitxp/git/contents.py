@@ -26,7 +26,7 @@ def check_objects(git: Git, oids: Sequence[str]) -> Iterator[tuple[str, str, int
 
 
 def read_objects(git: Git, sizes: Sequence[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
-    """The bytes of objects that are there, of which the sizes are known; some tens of megabytes are read at a time."""
+    """The bytes of objects of which the sizes are known, of those that are there; some tens of megabytes are read at a time."""
     part: list[str] = []
     total = 0
     for oid, size in sizes:
@@ -47,6 +47,8 @@ def _read(git: Git, oids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         end = at + len(oid)
         while data[end] != 10:  # a newline
             end += 1
-        size = int(bytes(data[at:end]).rsplit(b" ", 1)[1])
-        yield oid, bytes(data[end + 1 : end + 1 + size])
-        at = end + 1 + size + 1
+        size = bytes(data[at:end]).rsplit(b" ", 1)[1]
+        at = end + 1
+        if size.isdigit():  # else it is "<oid> missing"
+            yield oid, bytes(data[at : at + int(size)])
+            at += int(size) + 1

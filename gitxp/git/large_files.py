@@ -9,12 +9,12 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitxp.git.contents import check_objects, read_objects
 from gitxp.git.lfs import DamagedContent, MissingContent, clone, write_all
-from gitxp.git.snapshot_files import read_blobs
 from gitxp.pointer import MAX_POINTER, MIN_POINTER, decode_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gitxp.git.lfs import Store
     from gitxp.git.objects import Entry, Objects
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from gitxp.pointer import Pointer
 
 _LINK_MODE = "120000"
-_AT_ONCE = 2_000  # blobs, of at most 1 KB each
 _CHUNK = 1 << 20
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -60,7 +59,7 @@ def open_artifact(objects: Objects, store: Store, entry: Entry) -> Content:
 
 def find_pointers(git: Git, commit: str, folder: str = "") -> dict[str, Pointer]:
     """The files of a commit's tree, or of this folder of it, that are pointers: by their whole paths. Raises `GitFailed`."""
-    oids: dict[str, str] = {}
+    blobs: dict[str, tuple[str, int]] = {}
     where = ("--", folder) if folder else ()
     rest = b""
     command = ("--literal-pathspecs", "ls-tree", "-r", "-l", "-z", "--full-tree", commit, *where)
@@ -69,10 +68,11 @@ def find_pointers(git: Git, commit: str, folder: str = "") -> dict[str, Pointer]
         for line in lines:
             about, _, path = line.partition(b"\t")
             mode, _, oid, size = about.split()
-            if mode != _LINK_MODE.encode("ascii") and _may_be_pointer(size):
-                oids[os.fsdecode(path)] = oid.decode("ascii")
-    pointers = _decode(git, list(dict.fromkeys(oids.values())))
-    return {path: pointers[oid] for path, oid in oids.items() if oid in pointers}
+            # a submodule has no size, and neither has what is not here of a partial clone
+            if mode != _LINK_MODE.encode("ascii") and size.isdigit() and MIN_POINTER <= int(size) <= MAX_POINTER:
+                blobs[os.fsdecode(path)] = oid.decode("ascii"), int(size)
+    pointers = _decode(git, dict.fromkeys(blobs.values()))
+    return {path: pointers[oid] for path, (oid, _) in blobs.items() if oid in pointers}
 
 
 def reachable_pointers(git: Git, commits: Iterable[str], known: Iterable[str] = ()) -> set[Pointer]:
@@ -83,28 +83,16 @@ def reachable_pointers(git: Git, commits: Iterable[str], known: Iterable[str] = 
     data = "".join([*(f"{commit}\n" for commit in commits), *(f"^{commit}\n" for commit in known)]).encode("ascii")
     # what is not here of a partial clone is nothing that could be pushed
     words = ("rev-list", "--objects", "--no-object-names", "--filter=object:type=blob", "--missing=allow-any")
-    listed = git.run(*words, "--ignore-missing", "--stdin", data=data)
-    if not listed:
-        return set()
-    answers = git.run("cat-file", "--batch-check=%(objecttype) %(objectsize) %(objectname)", data=listed)
-    words_of = (line.split(b" ") for line in answers.split(b"\n"))
-    small = [words[2].decode("ascii") for words in words_of if words[0] == b"blob" and _may_be_pointer(words[1])]
+    listed = git.run(*words, "--ignore-missing", "--stdin", data=data).decode("ascii").split()
+    kinds = check_objects(git, listed)
+    small = [(oid, size) for oid, kind, size in kinds if kind == "blob" and MIN_POINTER <= size <= MAX_POINTER]
     return set(_decode(git, small).values())
 
 
-def _may_be_pointer(size: bytes) -> bool:
-    return size.isdigit() and MIN_POINTER <= int(size) <= MAX_POINTER
-
-
-def _decode(git: Git, oids: Sequence[str]) -> dict[str, Pointer]:
-    """The pointers among these blobs, by the blobs' ids."""
-    found = {}
-    for start in range(0, len(oids), _AT_ONCE):
-        for oid, data in read_blobs(git, oids[start : start + _AT_ONCE]).items():
-            pointer = decode_pointer(data)
-            if pointer is not None:
-                found[oid] = pointer
-    return found
+def _decode(git: Git, blobs: Iterable[tuple[str, int]]) -> dict[str, Pointer]:
+    """The pointers among these blobs with their sizes, by the blobs' ids."""
+    read = ((oid, decode_pointer(data)) for oid, data in read_objects(git, list(blobs)))
+    return {oid: pointer for oid, pointer in read if pointer is not None}
 
 
 def smudge(store: Store, folder: str, wanted: Mapping[str, Pointer]) -> list[Left]:

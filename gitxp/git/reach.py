@@ -101,16 +101,6 @@ def _grouped(commits: Iterable[tuple[Oid, list[Oid]]]) -> Iterator[list[str]]:
         yield group
 
 
-def read_sizes(git: Git, oids: Collection[Oid]) -> dict[Oid, int]:
-    """The bytes that each of these blobs has; what is missing or no blob is left out."""
-    if not oids:
-        return {}
-    args = ["cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"]
-    answer = git.run(*args, data="".join(f"{oid}\n" for oid in oids).encode("ascii"))
-    words = (line.split() for line in answer.decode("ascii", "replace").splitlines())
-    return {Oid(word[0]): int(word[2]) for word in words if len(word) == 3 and word[1] == "blob"}
-
-
 def _changes_of(git: Git, commits: Sequence[str], paths: Sequence[str] = ()) -> Iterator[Change]:
     """Parse `diff-tree -z --raw`: a commit, then for each file `:mode mode object object status` and its path."""
     args = [*_DIFF_TREE, "--raw", "--no-abbrev", "--", *paths]

@@ -85,20 +85,3 @@ def find_unchanged(git: Git, blobs: Mapping[str, Blob]) -> set[str]:
     data = b"".join(path.encode("utf-8", "surrogateescape") + b"\n" for path in paths)
     oids = git.run("hash-object", "--stdin-paths", data=data).decode("ascii").split()
     return {path for path, oid in zip(paths, oids, strict=True) if blobs[path].oid == oid}
-
-
-def read_blobs(git: Git, oids: Sequence[str]) -> dict[str, bytes]:
-    """The bytes of those of these blobs that are there; they are small."""
-    found: dict[str, bytes] = {}
-    if not oids:
-        return found
-    answer = git.run("cat-file", "--batch", data="".join(f"{oid}\n" for oid in oids).encode("ascii"))
-    at = 0
-    while at < len(answer):
-        end = answer.index(b"\n", at)
-        words = answer[at:end].split(b" ")
-        at = end + 1
-        if len(words) == 3:  # else it is "<oid> missing"
-            found[words[0].decode("ascii")] = answer[at : at + int(words[2])]
-            at += int(words[2]) + 1
-    return found

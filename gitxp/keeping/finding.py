@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gitxp.errors import some_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -71,8 +73,7 @@ class Patient:
 
 def some(names: Sequence[str], between: str = ", ") -> str:
     """The first few names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return between.join(names[:_SHOWN]) + more
+    return some_of(names, _SHOWN, between)
 
 
 def mebibytes(size: float) -> str:

@@ -14,12 +14,11 @@ from gitxp.format import FOLDER, RUN_REFS, Oid
 from gitxp.git.contents import check_objects
 from gitxp.git.lfs import find_store
 from gitxp.git.remote import TRACKING_REFS
-from gitxp.keeping.holdings import Held
 from gitxp.keeping.large_kept import KEPT_REF
-from gitxp.keeping.pointers import HeldPointer, find_pointers
+from gitxp.keeping.pointers import as_held, find_pointers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from gitxp.git.program import Git
     from gitxp.model import Run
@@ -88,20 +87,4 @@ def _pointers(git: Git, tips: Sequence[Oid], *options: str, pathspec: Sequence[s
         oid, is_object, path = line.decode("utf-8", "surrogateescape").partition(" ")
         if is_object:
             paths[oid] = path
-    return {one.pointer.oid: one.file.path for one in find_pointers(git, _as_held(git, paths))}
-
-
-def find_pointers_in(git: Git, commits: Sequence[Oid]) -> list[HeldPointer]:
-    """The pointers in the trees of these commits."""
-    if not commits:
-        return []
-    asked = "".join(f"{oid}\n" for oid in commits).encode()
-    words = ("--ignore-missing", "--missing=allow-any", "--no-walk=unsorted", "--stdin")
-    data = git.run("rev-list", "--objects", *words, data=asked)
-    lines = (line.decode("utf-8", "surrogateescape").partition(" ") for line in data.split(b"\n"))
-    return find_pointers(git, _as_held(git, {oid: path for oid, is_object, path in lines if is_object}))
-
-
-def _as_held(git: Git, paths: dict[str, str]) -> Iterator[Held]:
-    for oid, kind, size in check_objects(git, list(paths)):
-        yield Held(Oid(oid), paths[oid], kind, size, 0, 0, is_shared=False)
+    return {one.pointer.oid: one.file.path for one in find_pointers(git, as_held(git, paths))}

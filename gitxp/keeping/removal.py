@@ -10,8 +10,9 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitxp.errors import GitxpError
+from gitxp.errors import GitxpError, some_of
 from gitxp.format import RUN_REFS, Oid, RefName, make_id
+from gitxp.git.history import ask_contains
 from gitxp.git.remote import list_tracked, note_gone, push
 from gitxp.store.removed import note_removed
 from gitxp.store.trash import Doomed, Trashed, throw_away
@@ -113,9 +114,8 @@ def refuse_running(names: Sequence[str]) -> None:
     """`GitxpError` where there are such runs: they are running here."""
     if not names:
         return
-    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
     raise GitxpError(
-        f"{shown} {'is' if len(names) == 1 else 'are'} running: nothing was removed.",
+        f"{some_of(names, _SHOWN)} {'is' if len(names) == 1 else 'are'} running: nothing was removed.",
         hint="Stop it first: Ctrl-C where it runs, or kill its process.",
     )
 
@@ -131,7 +131,7 @@ def find_there(git: Git, remote: Remote, targets: Sequence[Target], given_names:
     found, newer = [], []
     for target, given in zip(targets, given_names, strict=True):
         names = [name for name in dict.fromkeys((target.name, given)) if name in known]
-        name = next((name for name in names if _is_part(git, known[name], target.commit)), None)
+        name = next((name for name in names if ask_contains(git, target.commit, known[name])), None)
         if name is None and names:
             newer.append(target.name)
             continue
@@ -150,10 +150,6 @@ def find_there(git: Git, remote: Remote, targets: Sequence[Target], given_names:
             hint=f"Take it in first: gitxp pull {remote.name}",
         )
     return found
-
-
-def _is_part(git: Git, commit: Oid, tip: Oid) -> bool:
-    return commit == tip or not git.ask("merge-base", "--is-ancestor", commit, tip).status
 
 
 def remove(

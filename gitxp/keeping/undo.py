@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun
+from gitxp.errors import AmbiguousRun, GitxpError, UnknownRun, some_of
 from gitxp.format import RUN_REFS, Oid, RefName, format_time, time_of_id
 from gitxp.git.contents import check_objects
+from gitxp.git.history import ask_contains
 from gitxp.git.lfs import find_store
 from gitxp.git.refs import Change, change_refs, list_refs
 from gitxp.keeping.lfs_trash import TakenOut, list_taken_out, put_back
@@ -166,8 +167,9 @@ def find_in_trash(entries: Sequence[Trashed], text: str) -> Trashed:
             return matches[0]
         if matches:
             names = [entry.name for entry in matches]
-            hint = ", ".join(names[:_SHOWN]) + (f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
-            raise AmbiguousRun(f"{text!r} could be any of {len(names):,} runs in the trash.", names, hint=hint)
+            raise AmbiguousRun(
+                f"{text!r} could be any of {len(names):,} runs in the trash.", names, hint=some_of(names, _SHOWN)
+            )
     raise UnknownRun(
         f"There is no run {text!r} in the trash.",
         hint="'gitxp trash' shows what is there." if entries else "The trash is empty.",
@@ -197,9 +199,9 @@ def bring_back(git: Git, common_dir: str, entries: Sequence[Trashed]) -> Undone:
         changes.append(Change(entry.ref, entry.tag, None))
         there = refs.get(RefName(RUN_REFS + entry.run))
         name = entry.run
-        if entry.commit in held or (there is not None and _contains(git, there, entry.commit)):
+        if entry.commit in held or (there is not None and ask_contains(git, there, entry.commit)):
             pass  # an archive has it, or it was fetched again, with all that it had
-        elif there is not None and _contains(git, entry.commit, there):
+        elif there is not None and ask_contains(git, entry.commit, there):
             changes.append(Change(RUN_REFS + name, there, entry.commit))
         else:
             name = _free_name(entry, taken)
@@ -222,10 +224,6 @@ def _find_held(git: Git, entries: Sequence[Trashed]) -> set[Oid]:
         tips = {entry.commit for entry in mine if {entry.commit.encode(), entry.run.encode()} & words}
         held |= tips - set(find_unheld(git, tips, [commit]))
     return held
-
-
-def _contains(git: Git, tip: Oid, commit: Oid) -> bool:
-    return tip == commit or not git.ask("merge-base", "--is-ancestor", commit, tip).status
 
 
 def _free_name(entry: Trashed, taken: set[str]) -> RunName:

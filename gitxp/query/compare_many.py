@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitxp.compared import Compared, Row
-from gitxp.direction import Direction, is_counter, is_less_better
+from gitxp.direction import Direction, direction_by_name, is_counter
 from gitxp.errors import FormatError
 from gitxp.format import ENVIRONMENT_PATH, SYSTEM_PREFIX
 from gitxp.query.code_of_many import compare_code_of_many
@@ -54,7 +54,8 @@ def compare_many(
     remarks = [f"The record of {run.name} cannot be read. {run.problem}" for run in runs if run.problem]
     environments = list(_read_environments(objects, runs, remarks))
     imported = frozenset[str]().union(*(_imported(environment) for environment in environments))
-    directions = {name: _direction(name, said or {}) for name in _names(run.record.get("metrics") for run in runs)}
+    metrics = _names(run.record.get("metrics") for run in runs)
+    directions = {name: (said or {}).get(name) or direction_by_name(name) for name in metrics}
     curves = Curves(objects, points, live or {})
     rows = [
         *_about(runs),
@@ -104,10 +105,6 @@ def _params(runs: Sequence[Run]) -> Iterator[Row]:
         for name in run.params:
             ranks[name] = min(ranks.get(name, CONSTANT), source_rank(sources.get(name)))
     yield from _rows("params", sorted(ranks, key=lambda name: (ranks[name], name)), [r.params for r in runs], is_equal)
-
-
-def _direction(name: str, said: Mapping[str, Direction]) -> Direction:
-    return said.get(name) or Direction(name, is_less_better(name), is_said=False)
 
 
 def _by_use(names: Iterable[str]) -> list[str]:

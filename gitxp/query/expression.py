@@ -118,6 +118,16 @@ def split_list(text: str) -> list[Part]:
     return [Part(part, text, at + len(one) - len(one.lstrip())) for at, one in every if (part := one.strip())]
 
 
+def split_names(text: str) -> list[str]:
+    """The different names in a text, between commas; one that has a comma itself stands in quotes."""
+    names = [part.text for part in split_list(text)]
+    return list(dict.fromkeys(name[1:-1] if _is_quoted(name) else name for name in names))
+
+
+def _is_quoted(text: str) -> bool:
+    return len(text) > 2 and text[0] == text[-1] and text[0] in "\"'"
+
+
 def _guarded(parse: Callable[[], T]) -> T:
     try:
         return parse()

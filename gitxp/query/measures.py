@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitxp.direction import Direction, is_less_better, parse_direction
+from gitxp.direction import Direction, direction_by_name, parse_direction
 from gitxp.errors import UsageError
 from gitxp.listed import Measure
 from gitxp.query.expression import parse_part, split_list
@@ -51,7 +51,7 @@ def parse_measures(text: str, names: Names, now: float, *, times: bool = False) 
 def measure_of_metric(name: str) -> Wanted:
     """A metric that nobody named: which way is better is told by its name."""
     key = Key("metrics", name, Type.NUMBER)
-    return Wanted(key, Measure(key.title, Direction(name, is_less_better(name), is_said=False)))
+    return Wanted(key, Measure(key.title, direction_by_name(name)))
 
 
 def parse_keys(text: str, names: Names, now: float) -> list[tuple[Key | Arithmetic, str]]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitxp.errors import AmbiguousRun, UnknownRun
+from gitxp.errors import AmbiguousRun, UnknownRun, some_of
 from gitxp.format import RECORD_PATH, RUN_REFS, Oid
+from gitxp.git.history import contains
 from gitxp.git.refs import find_ref
 from gitxp.names import RunName, is_name
 from gitxp.store.runs import decode_run, read_run
@@ -97,18 +98,13 @@ def _find_owner(oid: Oid, git: Git, objects: Objects, index: Index) -> list[Run]
     if problem or "id" not in record:
         return []
     return [
-        run
-        for run in index.find(record["id"])
-        if run.id == record["id"] and not git.ask("merge-base", "--is-ancestor", oid, run.commit).status
+        run for run in index.find(record["id"]) if run.id == record["id"] and contains(git, objects, run.commit, oid)
     ]
 
 
 def _ambiguous(text: str, runs: list[Run]) -> AmbiguousRun:
     names = [run.name for run in runs]
-    more = f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return AmbiguousRun(
-        f"{text!r} could be any of {len(names):,} runs.", names, hint=f"{', '.join(names[:_SHOWN])}{more}"
-    )
+    return AmbiguousRun(f"{text!r} could be any of {len(names):,} runs.", names, hint=some_of(names, _SHOWN))
 
 
 def _unknown(text: str, wanted: str, index: Index) -> UnknownRun:

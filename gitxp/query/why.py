@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitxp.compared import Change, Why
-from gitxp.direction import Direction, is_less_better
+from gitxp.direction import Direction, direction_by_name
 from gitxp.query.reached import find_reached
 from gitxp.sources import CONFIGURED, CONSTANT, DEFAULT, GIVEN, source_rank
 
@@ -45,10 +45,7 @@ def why(objects: Objects, git: Git, comparison: Comparison, said: Mapping[str, D
         ),
         *_environment(comparison),
     ]
-    directions = {
-        name: (said or {}).get(name) or Direction(name, is_less_better(name), is_said=False)
-        for name in comparison.metrics
-    }
+    directions = {name: (said or {}).get(name) or direction_by_name(name) for name in comparison.metrics}
     return Why(comparison, tuple(changes), directions)
 
 

@@ -10,7 +10,8 @@ import os
 from typing import TYPE_CHECKING
 
 from gitxp.capture.params.constants import MAX_SOURCE, find_constants
-from gitxp.git.snapshot_files import find_blobs, read_blobs
+from gitxp.git.contents import read_objects
+from gitxp.git.snapshot_files import find_blobs
 from gitxp.recording.folding import depths
 from gitxp.recording.statements import Statement
 
@@ -30,7 +31,7 @@ def state_constants(git: Git, commit: str, statements: Sequence[Statement]) -> l
     for path, pid in programs:
         blob = blobs.get(path)
         if blob is not None and blob.size <= MAX_SOURCE:
-            constants = find_constants(read_blobs(git, [blob.oid]).get(blob.oid, b""))
+            constants = find_constants(dict(read_objects(git, [blob])).get(blob.oid, b""))
             return [Statement("params", 0.0, pid, {"source": CONSTANT, "params": constants})] if constants else []
     return []
 

@@ -11,7 +11,8 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from gitxp.capture.data.hashing import hash_file, make_buffer
-from gitxp.capture.outputs import MAX_ENTRIES, MAX_FILE, MAX_TOTAL, is_refused, put_large, size_words
+from gitxp.capture.outputs import MAX_ENTRIES, MAX_FILE, MAX_TOTAL, is_refused, put_large
+from gitxp.capture.untracked import size_words
 from gitxp.git.lfs import Store
 from gitxp.pointer import encode_pointer
 

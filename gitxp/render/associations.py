@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gitxp.errors import some_of
 from gitxp.render.as_json import json_text
 from gitxp.render.measure import fit, shorten, width_of, wrap
 from gitxp.render.safe import visible
@@ -40,8 +41,7 @@ def render_associations(told: Associations, *, width: int | None, style: Style |
 
 
 def _paragraph(lines: Sequence[str], width: int | None, style: Style, ink: str) -> str:
-    cut = lines if width is None else [piece for line in lines for piece in wrap(line, width)]
-    return "".join(style.paint(line, ink) + "\n" for line in cut)
+    return "".join(style.paint(piece, ink) + "\n" for line in lines for piece in wrap(line, width))
 
 
 def _table(told: Associations, width: int | None, style: Style) -> str:
@@ -129,15 +129,14 @@ def _sentences(told: Associations) -> Iterator[str]:
 
 
 def _named(params: Sequence[str]) -> str:
-    names = [visible(shorten(visible(param), _WIDEST)) for param in params[:_NAMED]]
-    return ", ".join(names) + (f" and {len(params) - _NAMED:,} more" if len(params) > _NAMED else "")
+    return some_of([shorten(visible(param), _WIDEST) for param in params], _NAMED)
 
 
 def render_associations_json(told: Associations) -> str:
     """The same, exact; what is not known is absent."""
     facts: dict[str, Any] = {
         "metric": told.metric,
-        "better": "less" if told.direction.is_less else "more",
+        "better": told.direction.way,
         "runs": told.runs,
         "passed_over": told.passed_over,
         "parameters": [_association(one) for one in told.found],

@@ -9,12 +9,11 @@ from gitxp.render.safe import visible
 from gitxp.render.words import (
     age_text,
     count_text,
+    distinct_texts,
     duration_text,
     exact_text,
     find_time,
     is_number,
-    number_texts,
-    precise_texts,
     size_text,
     value_text,
 )
@@ -49,12 +48,7 @@ def value_texts(values: Sequence[Any]) -> list[str]:
     """Values of the record: numbers rounded together to what differs."""
     if not all(value is None or is_number(value) for value in values):
         return _apart(values, [NONE if value is None else value_text(value, _LONGEST) for value in values])
-    texts = [text.strip() or NONE for text in number_texts(values)]
-    numbers = [value for value in values if value is not None]
-    if len(set(numbers)) == len(set(texts) - {NONE}):
-        return texts
-    precise = iter(precise_texts(numbers))
-    return [NONE if value is None else next(precise) for value in values]
+    return [text.strip() or NONE for text in distinct_texts(values)]
 
 
 def _apart(values: Sequence[Any], texts: list[str]) -> list[str]:

@@ -32,7 +32,7 @@ def render_compared_json(compared: Compared, rows: Sequence[Row], parts: Collect
     if metrics:
         told["best"] = {row.name: [compared.runs[i].name for i in sorted(row.best)] for row in metrics if row.best}
         told["better"] = {
-            row.name: "less" if row.is_less_better else "more" for row in metrics if row.is_less_better is not None
+            row.name: compared.directions[row.name].way for row in metrics if row.is_less_better is not None
         }
     if compared.remarks:
         told["problems"] = list(compared.remarks)

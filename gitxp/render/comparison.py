@@ -5,7 +5,6 @@ The code is not here: git shows that better than anyone (see `gitxp diff`). What
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from gitxp.render.as_json import json_text
@@ -17,11 +16,11 @@ from gitxp.render.safe import visible
 from gitxp.render.side_by_side import pair_cells, pair_table
 from gitxp.render.style import Style
 from gitxp.render.table import Cell
-from gitxp.render.words import aligned, is_number, number_text, pair_texts, value_text
+from gitxp.render.words import aligned, difference_of, pair_texts, value_text
 from gitxp.sources import source_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     from gitxp.model import Comparison, FileChange
 
@@ -64,9 +63,10 @@ def _params(comparison: Comparison, *, width: int | None, style: Style) -> str:
 
 def _metrics(comparison: Comparison, *, width: int | None, style: Style) -> str:
     pairs = sorted(comparison.metrics.items())
+    differences = aligned([difference_of(*pair) for _, pair in pairs])
     rows = [
-        [Cell(visible(name)), *pair_cells(pair, pair_texts(*pair)), difference]
-        for (name, pair), difference in zip(pairs, _differences([pair for _, pair in pairs]), strict=True)
+        [Cell(visible(name)), *pair_cells(pair, pair_texts(*pair)), Cell(difference)]
+        for (name, pair), difference in zip(pairs, differences, strict=True)
     ]
     return pair_table(comparison.runs, rows, width=width, style=style, more=["difference"], numbers=True)
 
@@ -119,17 +119,6 @@ def _change(change: FileChange) -> dict[str, Any]:
     if change.document is not None:
         facts |= document_json(change.document)
     return facts if change.notebook is None else facts | notebook_json(change.notebook)
-
-
-def _differences(pairs: Sequence[tuple[Any, Any]]) -> list[Cell]:
-    """B - A of each pair of numbers, with its sign; empty where there is none."""
-    texts = []
-    for a, b in pairs:
-        difference = b - a if is_number(a) and is_number(b) else math.nan
-        texts.append(
-            f"{'+' if difference > 0 else ''}{number_text(difference, 4)}" if math.isfinite(difference) else ""
-        )
-    return [Cell(text) for text in aligned(texts)]
 
 
 _RENDER: Mapping[str, Callable[..., str]] = {

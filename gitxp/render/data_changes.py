@@ -93,7 +93,7 @@ def _folder(path: str, change: FolderChange, only: str, most: int, width: int | 
     yield _fitting(f"{_short(path)}: {counts or 'no file differs'}", width) + "\n"
     if only:
         line = f"  Of {visible(only)} only the files that its program opened are known."
-        yield (line if width is None else shorten(line, width)) + "\n"
+        yield shorten(line, width) + "\n"
     share = most // len(files)
     room = most - sum(min(share, len(paths)) for paths in files.values())
     for what, paths in files.items():
@@ -104,7 +104,7 @@ def _folder(path: str, change: FolderChange, only: str, most: int, width: int | 
     total = sum(map(len, files.values()))
     if total > most:
         line = f"  … and {total - most:,} more (--json has all of them)"
-        yield (line if width is None else shorten(line, width)) + "\n"
+        yield shorten(line, width) + "\n"
 
 
 def _moves(moved: Mapping[str, str], most: int, width: int | None) -> Iterator[str]:

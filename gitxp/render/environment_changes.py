@@ -40,7 +40,7 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
     for side, run in enumerate((comparison.a, comparison.b)):
         if any(key in pairs for key in _ALWAYS) and all(pair[side] is None for pair in pairs.values()):
             line = f"None is recorded of {visible(run.name)}{' yet: it is running' * (run.status == RUNNING)}."
-            return (line if width is None else shorten(line, width)) + "\n"
+            return shorten(line, width) + "\n"
     packages = {name[len(_PIP) :]: pair for name, pair in pairs.items() if name.startswith(_PIP)}
     conda = {
         name[len(_CONDA) :]: pair

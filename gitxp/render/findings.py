@@ -33,4 +33,4 @@ def render_findings(findings: Sequence[Any], *, width: int | None, style: Style)
 
 
 def _wrapped(text: str, width: int | None, taken: int) -> list[str]:
-    return [text] if width is None else list(wrap(text, max(20, width - taken)))
+    return list(wrap(text, None if width is None else max(20, width - taken)))

@@ -7,7 +7,6 @@ import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gitxp.render.safe import visible
 from gitxp.render.table import csv_table
 from gitxp.render.words import exact_text
 
@@ -24,14 +23,13 @@ def frame_csv(columns: Mapping[str, tuple[str, Sequence[Any]]], *, safe: bool) -
     as escapes, for a terminal.
     """
     names = list(columns)
-    headings = [visible(name) for name in names] if safe else names
     values = [values for _, values in columns.values()]
     total = len(values[0]) if values else 0
     for start in range(0, max(total, 1), _CHUNK):
-        rows = [[_cell(value, safe=safe) for value in row] for row in _rows(values, start, total)]
-        table = csv_table(headings, rows)
+        rows = [[_cell(value) for value in row] for row in _rows(values, start, total)]
+        table = csv_table(names, rows, safe=safe)
         # the headings of every piece but the first go: a quoted heading may hold ends of lines
-        yield table if not start else table[len(csv_table(headings, [])) :]
+        yield table if not start else table[len(csv_table(names, [], safe=safe)) :]
 
 
 def frame_json(columns: Mapping[str, tuple[str, Sequence[Any]]]) -> Iterator[str]:
@@ -54,11 +52,8 @@ def _rows(values: Sequence[Sequence[Any]], start: int, total: int) -> Iterator[t
     return zip(*(column[start:end] for column in values), strict=True)
 
 
-def _cell(value: Any, *, safe: bool) -> str:
-    if isinstance(value, datetime):
-        value = _time(value)
-    text = "" if value is None else exact_text(value)
-    return visible(text) if safe else text
+def _cell(value: Any) -> str:
+    return exact_text(_time(value) if isinstance(value, datetime) else value)
 
 
 def _json(value: Any) -> str:

@@ -9,12 +9,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitxp.errors import some_of
 from gitxp.render.as_json import json_array
 from gitxp.render.measure import fit, shorten, width_of
 from gitxp.render.runs import Listing
 from gitxp.render.safe import visible
 from gitxp.render.table import GAP, Cell, csv_table, markdown_table, text_table
-from gitxp.render.words import aligned, duration_text, exact_text, is_number, number_text, number_texts, value_text
+from gitxp.render.words import (
+    aligned,
+    duration_text,
+    exact_text,
+    is_number,
+    number_text,
+    number_texts,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,9 +87,7 @@ def render_groups_csv(groups: Groups, *, safe: bool) -> str:
         for one in group.summaries:
             row += map(exact_text, (one.best, one.best_run, one.mean, one.std, one.n, one.nan))
         rows.append(row)
-    if safe:
-        headings, rows = list(map(visible, headings)), [list(map(visible, row)) for row in rows]
-    return csv_table(headings, rows)
+    return csv_table(headings, rows, safe=safe)
 
 
 def render_groups_json(groups: Groups) -> Iterator[str]:
@@ -93,10 +100,9 @@ def measure_words(measures: Sequence[Measure]) -> str:
     parts = []
     for is_said, why in ((False, "by name"), (True, "as you said")):
         of = [measure.direction for measure in measures if measure.direction.is_said is is_said]
-        ways = [f"{'less' if one.is_less else 'more'} {_heading(one.key)}" for one in of]
+        ways = [f"{one.way} {_heading(one.key)}" for one in of]
         if ways:
-            more = f" and {len(ways) - _MOST_NAMED:,} more" if len(ways) > _MOST_NAMED else ""
-            parts.append(f"{', '.join(ways[:_MOST_NAMED])}{more} ({why})")
+            parts.append(f"{some_of(ways, _MOST_NAMED)} ({why})")
     return f"Better: {'; '.join(parts)}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.compared import PARTS
+from gitxp.errors import some_of
 from gitxp.format import SYSTEM_PREFIX
 from gitxp.render.cells_of_many import BEST, NONE, row_texts
 from gitxp.render.curve import CURVES, curve_texts
@@ -74,7 +75,7 @@ def render_compared(
         return render_rows(compared, rows, width=width, now=now, style=style) + _legend(compared, rows, width, style)
     shown, left = _limited(compared, rows, look, width)
     text = _by_keys(compared, shown, width, now, style)
-    return text + "".join(_fitting(line, width) for line in left) + _legend(compared, shown, width, style)
+    return text + "".join(f"{shorten(line, width)}\n" for line in left) + _legend(compared, shown, width, style)
 
 
 def _has_room(compared: Compared, rows: Sequence[Row], width: int | None, now: float) -> bool:
@@ -207,15 +208,10 @@ def _legend(compared: Compared, rows: Sequence[Row], width: int | None, style: S
     named = [compared.directions[row.name] for row in rows if row.best]
     if not named:
         return ""
-    words = ", ".join(visible(direction.words) for direction in named[:_MANY_NAMED])
-    more = f" and {len(named) - _MANY_NAMED} more" if len(named) > _MANY_NAMED else ""
+    words = some_of([visible(direction.words) for direction in named], _MANY_NAMED)
     by_name = "" if all(direction.is_said for direction in named) else " (as the names say; --better KEY or -KEY)"
-    line = f"{BEST} is best: {words}{more}{by_name}"
-    return "".join(f"{style.paint(piece, 'faint')}\n" for piece in ([line] if width is None else wrap(line, width)))
-
-
-def _fitting(line: str, width: int | None) -> str:
-    return (line if width is None else shorten(line, width)) + "\n"
+    line = f"{BEST} is best: {words}{by_name}"
+    return "".join(f"{style.paint(piece, 'faint')}\n" for piece in wrap(line, width))
 
 
 def render_markdown(compared: Compared, look: Look, *, now: float) -> str:
@@ -240,9 +236,7 @@ def render_csv(compared: Compared, look: Look, *, safe: bool) -> str:
     """
     headings = ["part", "name", *(run.name for run in compared.runs)]
     rows = [[row.part, row.name, *map(_exact, row.values)] for row in chosen(compared, look)]
-    if safe:
-        headings, rows = list(map(visible, headings)), [list(map(visible, row)) for row in rows]
-    return csv_table(headings, rows)
+    return csv_table(headings, rows, safe=safe)
 
 
 def _exact(value: Any) -> str:

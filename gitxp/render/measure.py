@@ -20,11 +20,13 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_width, text))
 
 
-def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
-    """The text, or as much of its beginning (or end) as fits into `width` columns with an ellipsis.
+def shorten(text: str, width: int | None, *, keep_end: bool = False) -> str:
+    """The text, or as much of its beginning (or end) as fits into `width` columns (None: all) with an ellipsis.
 
     Marks that take no column are counted all the same: a stranger can heap up thousands of them.
     """
+    if width is None:
+        return text
     most = 4 * width + 16
     if len(text) > most:
         text = text[-most:] if keep_end else text[:most]
@@ -58,9 +60,12 @@ def shorten_apart(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
     return next(one for one, count in zip(shown, counts, strict=True) if count >= wanted)
 
 
-def wrap(text: str, width: int) -> Iterator[str]:
-    """Pieces of the text, each at most `width` columns (but where one character is wider), cut at spaces if possible."""
-    while shorten(text, width) != text:
+def wrap(text: str, width: int | None) -> Iterator[str]:
+    """Pieces of the text, each at most `width` columns (but where one character is wider), cut at spaces if possible.
+
+    None is as wide as it comes.
+    """
+    while width is not None and shorten(text, width) != text:
         piece = "".join(_fitting(text[: 4 * width + 16], width)) or text[0]
         cut = piece.rfind(" ")
         if text[len(piece) : len(piece) + 1] != " " and cut > 0:

@@ -11,6 +11,7 @@ import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from gitxp.errors import some_of
 from gitxp.format import SYSTEM_PREFIX, contradicts
 from gitxp.render.environment import environment_rows
 from gitxp.render.files_of_run import data_rows, has_artifacts, lacks_content, large_rows, logged_rows, output_rows
@@ -177,10 +178,7 @@ def _skipped(skipped: Any) -> str:
     for item in mappings_of(skipped):
         by_reason.setdefault(text_of(item.get("reason")), []).append(text_of(item.get("path")))
     return some(
-        [
-            f"{', '.join(paths[:3])}{f' and {len(paths) - 3:,} more' if len(paths) > 3 else ''} ({reason})"
-            for reason, paths in by_reason.items()
-        ],
+        [f"{some_of(paths, 3)} ({reason})" for reason, paths in by_reason.items()],
         "; ",
     )
 

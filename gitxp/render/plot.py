@@ -85,11 +85,7 @@ def render_plot(plot: Plot, room: Room, style: Style) -> str:
 
 def render_remarks(plot: Plot, width: int | None) -> str:
     """What is not drawn, and why: sentences, each on lines of its own."""
-    return "".join(
-        f"{line}\n"
-        for remark in map(visible, plot.remarks)
-        for line in ([remark] if width is None else wrap(remark, width))
-    )
+    return "".join(f"{line}\n" for remark in map(visible, plot.remarks) for line in wrap(remark, width))
 
 
 def _heading(plot: Plot, width: int, *, by_x: bool) -> str:

@@ -8,7 +8,7 @@ from gitxp.format import encode_number
 from gitxp.render.safe import visible
 from gitxp.render.table import Cell, text_table
 from gitxp.render.untyped import text_of
-from gitxp.render.words import is_number, number_texts
+from gitxp.render.words import is_number, pair_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
 
 def _texts(a: Any, b: Any) -> tuple[str, str]:
     if is_number(a) and is_number(b):
-        one, other = number_texts([float(a), float(b)])
+        one, other = pair_texts(a, b)
         return one, other
     return _text(a), _text(b)
 

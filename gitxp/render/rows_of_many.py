@@ -58,8 +58,7 @@ def render_rows(compared: Compared, rows: Sequence[Row], *, width: int | None, n
     left = len(columns) - len(shown) + len(singles[_MOST:])
     if not left:
         return table
-    line = f"… and {count_text(left, 'more column')}: --rows keys"
-    return table + (line if width is None else shorten(line, width)) + "\n"
+    return table + shorten(f"… and {count_text(left, 'more column')}: --rows keys", width) + "\n"
 
 
 def title_of(row: Row) -> str:

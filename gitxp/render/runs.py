@@ -110,9 +110,7 @@ def render_csv(runs: Sequence[Run], wish: Wish, *, now: float, safe: bool) -> Li
     columns, left_out = wish.choose(runs, now, exact=True)
     headings = [column.title for column in columns]
     rows = [[_exact(column.value(run)) for column in columns] for run in runs]
-    if safe:
-        headings, rows = list(map(visible, headings)), [list(map(visible, row)) for row in rows]
-    return Listing(csv_table(headings, rows), left_out)
+    return Listing(csv_table(headings, rows, safe=safe), left_out)
 
 
 def render_json(runs: Iterable[Run]) -> Iterator[str]:

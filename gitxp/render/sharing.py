@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gitxp.errors import some_of
 from gitxp.render.safe import visible
 from gitxp.render.table import Cell, text_table
 from gitxp.render.words import count_text, runs_text, value_text
@@ -207,8 +208,7 @@ def render_remotes(remotes: Sequence[Mapping[str, Any]], style: Style) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(map(visible, names[:_NAMED])) + more
+    return some_of(list(map(visible, names)), _NAMED)
 
 
 def _cut(text: str) -> str:

@@ -50,8 +50,7 @@ def pair_table(
     lines = text.split("\n")
     above = len(lines) - 1 - len(rows)  # the headings and the rule
     for i, title in titles.items():
-        whole = title.text if width is None else shorten(title.text, width)
-        lines[above + i] = style.paint(whole, title.ink)
+        lines[above + i] = style.paint(shorten(title.text, width), title.ink)
     return "\n".join(lines)
 
 

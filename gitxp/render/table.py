@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import tabulate
 
 from gitxp.render.measure import width_of
+from gitxp.render.safe import visible
 from gitxp.render.style import Style
 
 if TYPE_CHECKING:
@@ -60,8 +61,13 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, r
     return "".join(f"{line}\n" for line in _laid_out(titles, escaped, right, "pipe", cells))
 
 
-def csv_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Comma-separated values (RFC 4180, but with bare newlines), harmless to a spreadsheet."""
+def csv_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, safe: bool) -> str:
+    """Comma-separated values (RFC 4180, but with bare newlines), harmless to a spreadsheet.
+
+    `safe` writes control characters as escapes, for a terminal; else each text is as it is.
+    """
+    if safe:
+        headings, rows = list(map(visible, headings)), [list(map(visible, row)) for row in rows]
     lines: list[str] = []
     # the writer quotes the characters that its own end of a line has: a bare carriage return would end one, too
     writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")

@@ -14,7 +14,7 @@ from gitxp.render.measure import fit, shorten, width_of
 from gitxp.render.safe import visible
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import GAP, Cell, text_table
-from gitxp.render.words import count_text, is_number, number_text, number_texts, value_text
+from gitxp.render.words import count_text, difference_text, is_number, number_texts, pair_texts, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def render_json(lineage: Lineage) -> Iterator[str]:
 def metric_words(direction: Direction, chosen: str | None) -> str:
     """What gains are told of, which way is better, and who says so."""
     why = "as the goal says" if chosen == "goal" else "as you said" if direction.is_said else "by its name"
-    way = f"{'less' if direction.is_less else 'more'} is better, {why}"
+    way = f"{direction.way} is better, {why}"
     of = " (most runs have it)" if chosen == "most" else ""
     return f"{_BETTER} is better than before, {_WORSE} worse, in {visible(direction.key)}{of}: {way}"
 
@@ -115,7 +115,7 @@ def params_parts(params: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
 def _pair(name: str, pair: tuple[Any, Any]) -> str:
     texts: list[str | None] = [None if v is None else shorten(value_text(v, _WIDEST), _LONGEST) for v in pair]
     if all(map(is_number, pair)):
-        texts = [text.strip() for text in number_texts(pair)]
+        texts = [text.strip() for text in pair_texts(*pair)]
     before, after = texts
     title = shorten(visible(name), _LONGEST, keep_end=True)
     if before is None:
@@ -152,7 +152,7 @@ def _gains(runs: Sequence[Descendant]) -> list[Cell]:
     cells = []
     for one in runs:
         mark, ink = {True: (_BETTER, "good"), False: (_WORSE, "bad"), None: ("=", "")}[one.is_better]
-        text = "" if one.gain is None else f"{'+' if one.gain > 0 else ''}{number_text(one.gain, 4)} {mark}"
+        text = "" if one.gain is None else f"{difference_text(one.gain)} {mark}"
         best = f"{text} {_BEST}".strip() if one.is_best else text
         cells.append(Cell(best, ink))
     return cells

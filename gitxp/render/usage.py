@@ -31,7 +31,7 @@ def render_usage(usage: Any, *, limit: int | None, width: int | None, style: Sty
     shown = usage.runs if limit is None else usage.runs[:limit]
     others = usage.runs[len(shown) :]
     has_large = any(run.large for run in usage.runs)
-    rows = [_row(_short(run.name, width), run.own, run.large, has_large=has_large) for run in shown]
+    rows = [_row(shorten(run.name, _room(width)), run.own, run.large, has_large=has_large) for run in shown]
     if others:
         name = f"… {count_text(len(others), 'more run')}"
         sizes = sum(run.own for run in others), sum(run.large for run in others)
@@ -46,8 +46,8 @@ def _right(headings: Sequence[str]) -> list[bool]:
     return [heading != headings[-1] for heading in headings]
 
 
-def _short(text: str, width: int | None) -> str:
-    return text if width is None else shorten(text, max(20, width - _SIZES))
+def _room(width: int | None) -> int | None:
+    return None if width is None else max(20, width - _SIZES)
 
 
 def render_paths(paths: Sequence[Any], *, limit: int | None, width: int | None, style: Style) -> str:
@@ -66,8 +66,7 @@ def _row(name: str, own: int, large: int, *, has_large: bool) -> list[Cell]:
 
 
 def _name(one: Any, width: int | None) -> str:
-    text = visible(one.path) or "(folders and commits)"
-    return text if width is None else shorten(text, max(20, width - _SIZES), keep_end=True)
+    return shorten(visible(one.path) or "(folders and commits)", _room(width), keep_end=True)
 
 
 def _remark(one: Any) -> str:

@@ -14,7 +14,7 @@ from gitxp.render.safe import visible
 from gitxp.render.side_by_side import pair_cells, pair_table
 from gitxp.render.style import Style
 from gitxp.render.table import Cell
-from gitxp.render.words import aligned, is_number, number_text, pair_texts
+from gitxp.render.words import aligned, difference_of, is_number, pair_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +49,7 @@ def render_why(why: Why, *, width: int | None, style: Style | None = None) -> st
     if why.comparison.metrics:
         parts.append(style.paint("Metrics beside it", "heading") + "\n" + _metrics(why, width, style))
     if why.changes and why.comparison.metrics:
-        lines = [_NO_CAUSE] if width is None else wrap(_NO_CAUSE, width)
-        parts.append("".join(style.paint(line, "faint") + "\n" for line in lines))
+        parts.append("".join(style.paint(line, "faint") + "\n" for line in wrap(_NO_CAUSE, width)))
     return "\n".join(parts)
 
 
@@ -78,24 +77,19 @@ def _cells(change: Change) -> list[Cell]:
 
 def _metrics(why: Why, width: int | None, style: Style) -> str:
     pairs = sorted(why.comparison.metrics.items())
-    steps = aligned([_step(*pair) for _, pair in pairs])
+    differences = aligned([difference_of(*pair) for _, pair in pairs])
     rows = []
-    for (name, pair), step in zip(pairs, steps, strict=True):
+    for (name, pair), difference in zip(pairs, differences, strict=True):
         word, ink = _verdict(pair, why.directions[name])
         rows.append(
             [
                 Cell(visible(name)),
                 *(Cell(c.text, "faint" if c.ink == "faint" else "") for c in pair_cells(pair, pair_texts(*pair))),
-                Cell(step),
+                Cell(difference),
                 Cell(word, ink),
             ]
         )
     return pair_table(why.comparison.runs, rows, width=width, style=style, more=["difference", ""], numbers=True)
-
-
-def _step(a: Any, b: Any) -> str:
-    difference = b - a if is_number(a) and is_number(b) else math.nan
-    return f"{'+' if difference > 0 else ''}{number_text(difference, 4)}" if math.isfinite(difference) else ""
 
 
 def _verdict(pair: tuple[Any, Any], direction: Direction) -> tuple[str, str]:
@@ -114,7 +108,7 @@ def render_why_json(why: Why) -> str:
             "b": why.comparison.b.name,
             "changes": [_change(change) for change in why.changes],
             "metrics": dict(why.comparison.metrics),
-            "better": {name: "less" if way.is_less else "more" for name, way in why.directions.items()},
+            "better": {name: direction.way for name, direction in why.directions.items()},
         }
     )
 

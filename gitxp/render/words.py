@@ -168,13 +168,31 @@ def exact_text(value: Any) -> str:
 
 def pair_texts(a: Any, b: Any) -> list[str]:
     """Two values of the record, rounded to what differs."""
-    if not (is_number(a) and is_number(b)):
-        return [value_text(a), value_text(b)]
-    texts = number_texts([a, b])
-    return texts if texts[0] != texts[1] or a == b else precise_texts([a, b])
+    return distinct_texts([a, b]) if is_number(a) and is_number(b) else [value_text(a), value_text(b)]
 
 
-def precise_texts(values: Sequence[float]) -> list[str]:
+def difference_text(difference: float) -> str:
+    """A difference of two numbers with its sign, to four digits."""
+    return f"{'+' if difference > 0 else ''}{number_text(difference, _FEWEST_DIGITS)}"
+
+
+def difference_of(a: Any, b: Any) -> str:
+    """B - A of two values of the record, as text; empty where they are no numbers, or it is infinite or nan."""
+    difference = b - a if is_number(a) and is_number(b) else math.nan
+    return difference_text(difference) if math.isfinite(difference) else ""
+
+
+def distinct_texts(values: Sequence[float | None]) -> list[str]:
+    """Numbers as `number_texts` rounds them; where that makes different ones the same, with more digits. None is empty."""
+    texts = number_texts(values)
+    numbers = [value for value in values if value is not None]
+    if len(set(numbers)) == len({text.strip() for text in texts} - {""}):
+        return texts
+    precise = iter(_precise_texts(numbers))
+    return ["" if value is None else next(precise) for value in values]
+
+
+def _precise_texts(values: Sequence[float]) -> list[str]:
     """Numbers with as few digits as keep different ones different, and more than a column usually has."""
     different = len(set(values))
     for digits in range(_MOST_DIGITS + 1, _ALL_DIGITS):

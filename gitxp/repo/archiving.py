@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
@@ -82,7 +80,7 @@ class Archiving(Base):
                 left[run.name] = f"it is in {run.ref} already"
             elif run.problem or run.started_at is None:
                 left[run.name] = "its record cannot be read"
-            elif run.status == RUNNING or os.path.isdir(self._live(run)):
+            elif run.status == RUNNING or self._has_live_folder(run.name):
                 left[run.name] = "it is running"
             elif run.name in aliased:
                 left[run.name] = "a symbolic ref leads to it"
@@ -90,6 +88,3 @@ class Archiving(Base):
                 month = time.strftime("%Y-%m", time.gmtime(parse_time(run.started_at))).rjust(7, "0")
                 months.setdefault(month, []).append(run_ref(run.name, run.commit))
         return months, left
-
-    def _live(self, run: Run) -> str:
-        return os.path.join(self.location.common_dir, "gitxp", "live", run.name)

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from gitxp.recording.logged import Logged
     from gitxp.recording.recovery import Recovered
 
+    Said = Callable[[bytes], None]
+
+
+def ignore(*_: object) -> None:
+    """Tell nobody."""
+
 
 class Base:
     """A git repository, opened when something of it is first wanted.
@@ -55,7 +61,7 @@ class Base:
 
         Every reading method does it first, and adds what was done to `recovered`.
         """
-        live = os.path.join(self.location.common_dir, "gitxp", "live")
+        live = self._live_folder()
         if not os.path.isdir(live) or not os.listdir(live):
             return []
         from gitxp.recording.recovery import recover
@@ -89,15 +95,30 @@ class Base:
         if getattr(self, "_objects", None) is not None or getattr(self, "_talking", None) is not None:
             self.close()
 
+    def _own_path(self, *parts: str) -> str:
+        """A path of what gitxp has in the repository beside refs (docs/format.md, What stays on the machine)."""
+        return os.path.join(self.location.common_dir, "gitxp", *parts)
+
+    @property
+    def _index_path(self) -> str:
+        return self._own_path("index.sqlite")
+
+    def _live_folder(self, *name: str) -> str:
+        """Where a run of this name is until it is finished; without one, where all of them are."""
+        return self._own_path("live", *name)
+
+    def _has_live_folder(self, name: str) -> bool:
+        return os.path.isdir(self._live_folder(name))
+
     def _large_store(self) -> Store:
         from gitxp.git.lfs import find_store
 
         return find_store(self._git_here(), self.location.common_dir)
 
     def _keep_large(self, commits: Sequence[Oid]) -> None:
-        """Let git-lfs keep the large files of runs with these tips, which go to the trash or into an archive, where it keeps those of runs."""
-        from gitxp.keeping.large_files import find_pointers_in
+        """Let git-lfs keep the large files of runs that go to the trash or into an archive, by their tips, as it kept them."""
         from gitxp.keeping.large_kept import keep_large, keeps_recent
+        from gitxp.keeping.pointers import find_pointers_in
 
         if commits and keeps_recent(self.git):
             pointers = find_pointers_in(self.git, commits)
@@ -106,8 +127,8 @@ class Base:
 
     def _keep_large_alone(self) -> None:
         """Let git-lfs no longer keep the large files of runs that are gone for good."""
-        from gitxp.keeping.large_files import find_pointers_in
         from gitxp.keeping.large_kept import keep_large, list_kept_large
+        from gitxp.keeping.pointers import find_pointers_in
         from gitxp.store.trash import list_trash
 
         if not list_kept_large(self.git):
@@ -159,5 +180,8 @@ class Base:
 
         self.recovered += self.recover()
         common_dir = self.location.common_dir
-        path = os.path.join(common_dir, "gitxp", "index.sqlite")
-        return Index(self.git, path, self._reader, removed=lambda: removed_ids(common_dir), progress=self.indexing)
+        return Index(
+            *(self.git, self._index_path, self._reader),
+            removed=lambda: removed_ids(common_dir),
+            progress=self.indexing,
+        )

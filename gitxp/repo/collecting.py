@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from gitxp.repo.base import ignore
 from gitxp.repo.restoring import Restoring
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ class Collecting(Restoring):
         *,
         artifacts_only: bool = False,
         trash_days: float | None = None,
-        progress: Callable[[str], None] = lambda _: None,
+        progress: Callable[[str], None] = ignore,
     ) -> GcPlan:
         """What `gc` would do: the runs that the rules do not keep, none without rules; what is in the trash for its time.
 
@@ -40,7 +41,7 @@ class Collecting(Restoring):
 
         git, common_dir, now = self._git_here(), self.location.common_dir, time.time()
         runs = self._index().newest(archived=True).runs
-        folder = os.path.join(common_dir, "gitxp", "live")
+        folder = self._live_folder()
         live = [name for name in os.listdir(folder) if is_name(name)] if os.path.isdir(folder) else []
         if artifacts_only and live:
             raise GitxpError(

@@ -121,8 +121,8 @@ class Comparing(Reading):
 
         Spearman's rank correlation for each, and the permutation importance in a random forest, judged on runs that it
         has not seen; the same answer each time. Nothing of it says that one causes the other. It takes seconds, and
-        `progress` is told how much of how much is done. Raises `UsageError` for what
-        cannot be understood, and `GitxpError` without scikit-learn.
+        `progress` is told how much of how much is done. Raises `UsageError` for what cannot be understood, and `GitxpError`
+        without scikit-learn.
         """
         from gitxp.query.associations import find_associations
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 
+from gitxp.repo.base import ignore
+from gitxp.repo.connecting import Connecting
 from gitxp.repo.restoring import Restoring
-from gitxp.repo.sharing import Sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
 
 
-class Examining(Restoring, Sharing):
+class Examining(Restoring, Connecting):
     """What takes the space, and what is not as it should be."""
 
     def init(self) -> str | None:
@@ -40,7 +41,7 @@ class Examining(Restoring, Sharing):
             return None
         return path
 
-    def usage(self, *, progress: Callable[[str], None] = lambda _: None) -> Usage:
+    def usage(self, *, progress: Callable[[str], None] = ignore) -> Usage:
         """What takes the space: of each run what it alone holds, and what lies around besides, in bytes on the disk.
 
         `progress` is told what is done next. Raises `GitFailed` where git finds damage.
@@ -50,7 +51,7 @@ class Examining(Restoring, Sharing):
         runs = self._index().newest(archived=True).runs
         return measure(self._git_here(), self.location.common_dir, runs, progress)
 
-    def usage_of(self, run: Run, *, progress: Callable[[str], None] = lambda _: None) -> list[PathUsage]:
+    def usage_of(self, run: Run, *, progress: Callable[[str], None] = ignore) -> list[PathUsage]:
         """What the paths of a run take that no branch has, in bytes on the disk, the largest first."""
         from gitxp.keeping.usage import measure_paths
 
@@ -58,7 +59,7 @@ class Examining(Restoring, Sharing):
         return measure_paths(self._git_here(), self.location.common_dir, runs, run, progress)
 
     def doctor(
-        self, *, remote: str | None = None, deep: bool = False, progress: Callable[[str], None] = lambda _: None
+        self, *, remote: str | None = None, deep: bool = False, progress: Callable[[str], None] = ignore
     ) -> list[Finding]:
         """What is not as it should be with the runs of this repository, the gravest first.
 

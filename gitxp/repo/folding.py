@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gitxp.repo.sharing import Sharing, refuse_storage
+from gitxp.repo.base import ignore
+from gitxp.repo.storing import Storing, refuse_storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,12 +13,11 @@ if TYPE_CHECKING:
     from gitxp.git.remote import Remote
     from gitxp.model import Run
     from gitxp.query.archived import Line
+    from gitxp.repo.base import Said
     from gitxp.sharing.folded_there import FoldedThere, FoldPlan
 
-    Said = Callable[[bytes], None]
 
-
-class Folding(Sharing):
+class Folding(Storing):
     """One ref in place of many, for everybody."""
 
     def plan_fold_there(
@@ -25,7 +25,7 @@ class Folding(Sharing):
         remote: Remote,
         runs: Sequence[Run] = (),
         *,
-        said: Callable[[bytes], None] = lambda _: None,
+        said: Said = ignore,
         dry_run: bool = False,
     ) -> FoldPlan:
         """What `fold_there` would do: which archives a remote lacks, and which refs there they make superfluous.
@@ -62,7 +62,7 @@ class Folding(Sharing):
         self,
         plan: FoldPlan,
         *,
-        said: Callable[[bytes], None] = lambda _: None,
+        said: Said = ignore,
         allow_storage: Callable[[str], bool] = refuse_storage,
     ) -> FoldedThere:
         """Do what was planned: archives go, and the refs that they cover are deleted there, each if it is what it was.
@@ -79,12 +79,12 @@ class Folding(Sharing):
         if plan.going:
             outgoing = Outgoing([Going(name, name, plan.archives[name]) for name in plan.going])
             outgoing.there = list(plan.tips_there)
-            if self._survey(plan.remote, outgoing, lambda _: None).secrets:
+            if self._survey(plan.remote, outgoing, ignore).secrets:
                 raise SecretsFound(
                     "Nothing was pushed: something in these archives looks like a secret.",
                     hint=f"See what, and send it if you want: gitxp push {plan.remote.label} --force-secrets",
                 )
-            stored = self._store_large(plan.remote, outgoing, lambda *_: None, allow_storage)
+            stored = self._store_large(plan.remote, outgoing, ignore, allow_storage, ignore)
         try:
             return fold_there(self._network(), plan, said)
         except NoLfs:  # nothing was done: archives go first, and they alone bring anything

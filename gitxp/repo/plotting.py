@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gitxp.errors import some_of
 from gitxp.format import RUNNING
 from gitxp.repo.reading import Reading
 
@@ -200,8 +201,7 @@ class _Read:
         told = []
         for metric in dict.fromkeys(missing.metric for missing in self._missing):
             names = [missing.run for missing in self._missing if missing.metric == metric]
-            more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-            told.append(f"Without {metric}, and not drawn: {', '.join(names[:_NAMED])}{more}.")
+            told.append(f"Without {metric}, and not drawn: {some_of(names, _NAMED)}.")
         told += self._damaged[:_NAMED]
         for count, words in (
             (sum(line.odd for line in self._lines), "nan or infinite: not drawn"),

@@ -77,8 +77,7 @@ class Reading(Base):
         """What the index knows at once, for completion: nothing is recovered, and nothing long is built. To be closed."""
         from gitxp.query.glance import Glance
 
-        path = os.path.join(self.location.common_dir, "gitxp", "index.sqlite")
-        return Glance(self._git_here(), path, self._reader)
+        return Glance(self._git_here(), self._index_path, self._reader)
 
     def all_series(self, runs: Iterable[Run], metrics: Sequence[str] = ()) -> Iterator[tuple[RunName, str, Series]]:
         """The series of these metrics (none: of all) of runs, one after the other: name, metric, points.
@@ -160,7 +159,7 @@ class Reading(Base):
 
         With `follow`, what it prints from now on as well, until it ends.
         """
-        live = os.path.join(self.location.common_dir, "gitxp", "live", run.name)
+        live = self._live_folder(run.name)
         from contextlib import closing
 
         from gitxp.recording.output import OutputReader
@@ -176,7 +175,7 @@ class Reading(Base):
 
     def is_running_here(self, run: Run) -> bool:
         """Whether a run has a live folder in this repository: else, what it prints is on another machine."""
-        return os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", run.name))
+        return self._has_live_folder(run.name)
 
     def _live_points(self, run: Run, at_most: int | None = None) -> dict[str, Series]:
         """What a run logged so far that is running here; nothing for others, and where its journal is over `at_most` bytes."""
@@ -186,7 +185,7 @@ class Reading(Base):
         from gitxp.recording.live import Live
         from gitxp.recording.logged import Logged
 
-        folder = os.path.join(self.location.common_dir, "gitxp", "live", run.name)
+        folder = self._live_folder(run.name)
         try:
             record = Live(folder).read_state()["record"]
             if record["id"] != run.id:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import time
 
+from gitxp.repo.base import ignore
+from gitxp.repo.connecting import Connecting
 from gitxp.repo.reading import Reading
 from gitxp.repo.restoring import Restoring
-from gitxp.repo.sharing import Sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from gitxp.git.remote import Remote
     from gitxp.keeping.removal import Removal, RemovalPlan, Target
     from gitxp.keeping.undo import Undoable, Undone
+    from gitxp.repo.base import Said
     from gitxp.store.trash import Trashed
 
 
-class Removing(Reading, Restoring, Sharing):
+class Removing(Reading, Restoring, Connecting):
     """Runs that go, and come back."""
 
     def plan_removal(self, texts: Sequence[str], *, remote: str | None = None, keep: bool = False) -> RemovalPlan:
@@ -44,7 +45,7 @@ class Removing(Reading, Restoring, Sharing):
             targets = find_there(self.git, there, targets, [given for _, given in found.values()])
         return RemovalPlan(tuple(targets), there, keep)
 
-    def remove(self, plan: RemovalPlan, *, said: Callable[[bytes], None] = lambda _: None) -> Removal:
+    def remove(self, plan: RemovalPlan, *, said: Said = ignore) -> Removal:
         """Move the runs of a plan to the trash, all or none, from where `undo` brings them back.
 
         With a remote, they are deleted there first, in one connection for each 2,000; what it refuses stays here, too.
@@ -163,6 +164,3 @@ class Removing(Reading, Restoring, Sharing):
             run = read_run(self._reader(), RunRef(name, RefName(remote.tracking + text), commit))
             return Target(name, commit, run.id), text
         return Target(entry.run, entry.commit, entry.id, is_trashed=True), entry.run
-
-    def _has_live_folder(self, name: str) -> bool:
-        return os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", name))

@@ -9,6 +9,7 @@ from gitxp.repo.comparing import Comparing
 from gitxp.repo.examining import Examining
 from gitxp.repo.folding import Folding
 from gitxp.repo.plotting import Plotting
+from gitxp.repo.pushing import Pushing
 from gitxp.repo.removing import Removing
 from gitxp.repo.rerunning import Rerunning
 from gitxp.repo.running import Running
@@ -16,7 +17,18 @@ from gitxp.repo.steering import Steering
 
 
 class Repo(
-    Running, Choosing, Steering, Rerunning, Removing, Comparing, Collecting, Examining, Annotating, Folding, Plotting
+    Running,
+    Choosing,
+    Steering,
+    Rerunning,
+    Removing,
+    Comparing,
+    Collecting,
+    Examining,
+    Annotating,
+    Pushing,
+    Folding,
+    Plotting,
 ):
     """The git repository that `path` lies in (a working tree, any folder of it, or a bare repository).
 

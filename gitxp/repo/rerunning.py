@@ -103,8 +103,7 @@ class Rerunning(Reading, Restoring):
         def look(prepared: Prepared) -> None:
             if on_ready is not None:
                 on_ready(prepared)
-            cache = os.path.join(self.location.common_dir, "gitxp", "cache")
-            findings.extend(check_data(run, self._reader(), prepared.place, cache))
+            findings.extend(check_data(run, self._reader(), prepared.place, self._own_path("cache")))
             if on_data is not None:
                 on_data(findings)
 
@@ -211,7 +210,7 @@ class Rerunning(Reading, Restoring):
             raise FormatError(f"{plan.run.name} ran in {plan.cwd!r}, which is no folder of its snapshot.")
         environment = None
         if plan.recipe is not None:
-            environment = rebuild(plan.recipe, os.path.join(self.location.common_dir, "gitxp", "envs"), place)
+            environment = rebuild(plan.recipe, self._own_path("envs"), place)
         notices = [
             *restored.notices,
             *(f"a submodule, left empty, since its commit is not here: {path}" for path in restored.submodules),

@@ -56,7 +56,7 @@ class Restoring(Base):
         from gitxp.pointer import Pointer
         from gitxp.store.runs import read_run
 
-        if os.path.isdir(os.path.join(self.location.common_dir, "gitxp", "live", name)):
+        if self._has_live_folder(name):
             return None
         where = find_ref(self._git_here(), RunName(name))
         record = read_run(self._reader(), where).record if where is not None else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitxp.repo.base import Base
+from gitxp.repo.base import Base, ignore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,4 +46,4 @@ class Running(Base):
         request = Request(
             *(command, name, note, tags, group, params, data, outputs, metrics_from, snapshot, probe, system_metrics)
         )
-        return run(request, os.path.abspath(self.path), __version__, on_start or (lambda _: None))
+        return run(request, os.path.abspath(self.path), __version__, on_start or ignore)

@@ -198,7 +198,7 @@ class Steering(Reading):
 
     def _measure(self, runs: Sequence[Run], metric: str | None) -> Measured:
         """The values of the metric that gains are told of."""
-        from gitxp.direction import Direction, is_less_better, parse_direction
+        from gitxp.direction import Direction, direction_by_name, parse_direction
         from gitxp.query.index import Asked
         from gitxp.query.lineage import Measured, choose_metric
 
@@ -218,7 +218,7 @@ class Steering(Reading):
         if name is None:
             return Measured({})
         values = {run.name: value for run in runs if (value := run.metric(name)) is not None}
-        return Measured(values, Direction(name, is_less_better(name), is_said=False), "most")
+        return Measured(values, direction_by_name(name), "most")
 
 
 def _is_number(value: object) -> bool:

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gitxp.capture.snapshot import Snapshot, capture, copy_index
-from gitxp.errors import GitFailed, GitxpError, SnapshotFailed
+from gitxp.errors import GitFailed, GitxpError, SnapshotFailed, some_of
 from gitxp.format import FOLDER, Oid, format_time
 from gitxp.git.large_files import find_pointers, has_content
 from gitxp.git.objects import SUBMODULE_MODE
@@ -190,9 +190,8 @@ class _WorkingTree:
         in_the_way = sorted(odd | _in_the_way(self.git.directory, files, kept))
         if in_the_way:
             self.git.run("update-ref", "-d", before.ref, before.commit)  # nothing was changed: there is nothing to undo
-            more = f", and {len(in_the_way) - _SHOWN:,} more" if len(in_the_way) > _SHOWN else ""
             raise GitxpError(
-                f"These files are in the way, and no snapshot has them: {', '.join(in_the_way[:_SHOWN])}{more}.",
+                f"These files are in the way, and no snapshot has them: {some_of(in_the_way, _SHOWN)}.",
                 hint="git ignores them, or they look like secrets or are large. Move them, or leave --here out.",
             )
         try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import FormatError, GitFailed, GitxpError
 from gitxp.format import FOLDER, Oid
+from gitxp.git.history import ask_contains
 from gitxp.git.program import Git
 from gitxp.git.scratch import PREFIX
 
@@ -128,7 +129,7 @@ def find_base(git: Git, run: Run) -> Oid | None:
     base = run.record.get("base")
     if not isinstance(base, str) or len(base) not in {40, 64} or not set(base) <= set("0123456789abcdef"):
         return None
-    return None if git.ask("merge-base", "--is-ancestor", base, run.commit).status else Oid(base)
+    return Oid(base) if ask_contains(git, run.commit, Oid(base)) else None
 
 
 def _entries(git: Git, tree: str) -> Iterator[bytes]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.capture.secrets.files import is_likely_secret, matches
 from gitxp.capture.secrets.scan import scan
 from gitxp.errors import FormatError
-from gitxp.format import ARTIFACTS_FOLDER, DATA_FOLDER, FOLDER, METRICS_FOLDER, RECORD_PATH, RUN_REFS
-from gitxp.git.reach import find_own_objects, list_changes, list_own_commits, measure, read_sizes
+from gitxp.format import ARTIFACTS_FOLDER, DATA_FOLDER, FOLDER, METRICS_FOLDER, RECORD_PATH, RUN_REFS, Oid
+from gitxp.git.contents import check_objects
+from gitxp.git.reach import find_own_objects, list_changes, list_own_commits, measure
 from gitxp.git.refs import is_archive
 from gitxp.leaving import FILE_NAME, Leaving, LeavingFile, LikelySecret
 from gitxp.store.archives import LIST_PATH
@@ -24,7 +25,6 @@ from gitxp.store.archives import LIST_PATH
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from gitxp.format import Oid
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
     from gitxp.git.reach import Change
@@ -89,7 +89,7 @@ def survey_leaving(
     places = _places(git, objects, runs, there)
     own = find_own_objects(git, tips, there, places)
     places = {oid: place for oid, place in places.items() if oid in own}
-    sizes = read_sizes(git, places)
+    sizes = {Oid(oid): size for oid, kind, size in check_objects(git, list(places)) if kind == "blob"}
     count, size = measure(git, tips, there)
     files = [LeavingFile(_first(place), place.path, sizes.get(oid, 0)) for oid, place in places.items() if place.is_new]
     search = _Search(objects, bounds, names.allowed)

@@ -22,7 +22,7 @@ import os
 
 from gitxp.capture.params.launchers import program_arguments
 from gitxp.capture.params.scalars import Scalar, is_number, value
-from gitxp.errors import UsageError
+from gitxp.errors import UsageError, some_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,9 +124,8 @@ def within_limits(named: Iterable[tuple[str, Any, str]]) -> tuple[Params, Source
 
 def _listed(names: Sequence[str]) -> str:
     """The first few names of several, with their verb."""
-    shown = ", ".join(repr(name if len(name) <= 60 else name[:59] + "…") for name in names[:_NAMED])
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"{shown}{more} {'is' if len(names) == 1 else 'are'}"
+    shown = [repr(name if len(name) <= 60 else name[:59] + "…") for name in names]
+    return f"{some_of(shown, _NAMED)} {'is' if len(names) == 1 else 'are'}"
 
 
 class _Arguments:

@@ -1,0 +1,44 @@
+"""What gitxp says beside the answer, on stderr: remarks on what it did, warnings, and the command that shows more."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from gitxp.render.measure import width_of, wrap
+from gitxp.render.safe import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def say(lines: Iterable[str]) -> None:
+    """Write lines that are safe for a terminal."""
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
+
+
+def say_wrapped(text: str, width: int | None) -> None:
+    """Write a text that is safe for a terminal, on as many lines as it takes."""
+    say(wrap(text, width))
+
+
+def remark(lines: Sequence[str], *, most: int | None = None) -> None:
+    """Say what gitxp did or saw, some lines of it at the most; whatever they hold is made visible."""
+    shown = lines if most is None else lines[:most]
+    more = [f"… and {len(lines) - len(shown)} more"] if len(lines) > len(shown) else []
+    say(f"gitxp: {visible(line)}" for line in (*shown, *more))
+
+
+def warn(text: str) -> None:
+    """Say what may make the answer other than expected; whatever it holds is made visible."""
+    say([f"Warning: {visible(text)}"])
+
+
+def tell_command(words: str, command: str, width: int | None) -> None:
+    """Say what there is besides, and the command that shows it: on a line of its own where both do not fit."""
+    line = f"{words}: {command}"
+    if width is None or width_of(line) <= width:
+        say([line])
+    else:
+        say([*wrap(f"{words}:", width), f"  {command}"])
