@@ -389,6 +389,21 @@ def test_a_remote_is_tried(factory: Factory, here: Repo, git: Any, tmp_path: Pat
     assert ids(wrong(here, remote="origin")) == ["remote-refuses"]
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("remote.origin.mirror", "true"), ("push.recurseSubmodules", "only"), ("push.followTags", "true")],
+)
+def test_a_remote_is_tried_as_a_push_asks_it(
+    factory: Factory, here: Repo, git: Any, tmp_path: Path, key: str, value: str
+) -> None:
+    """A mirror, to which git pushes all or nothing, is tried like others; so it is under other settings for pushes."""
+    git("init", "--quiet", "--bare", tmp_path / "shared.git")
+    git("remote", "add", "origin", tmp_path / "shared.git")
+    git("config", key, value)
+    factory.make("one")
+    assert [one.severity for one in here.doctor(remote="origin") if one.id.startswith("remote")] == ["note"]
+
+
 def test_json_and_words(factory: Factory, gitxp: Any, git: Any) -> None:
     """Both forms have the same findings, safe for a terminal; the status is 1 where something is wrong."""
     factory.make("one", files={"\x1b[2J.pem": "x"})
