@@ -204,7 +204,7 @@ def test_only_runs_go(config: str, hub: Member, ada: Member, made: Factory) -> N
 
 
 @pytest.mark.parametrize("spec", ["+refs/*:refs/*", "+refs/experiments/*:refs/experiments/*"])
-def test_a_fetch_refspec_writes_no_names(spec: str, hub: Member, ada: Member, made: Factory) -> None:
+def test_a_fetch_refspec_writes_no_names(spec: str, ada: Member, made: Factory) -> None:
     """Where fetches of the remote write to refs/experiments/, runs keep the names that they have here, and each its tip."""
     made.make("same")
     ada.new("same")
