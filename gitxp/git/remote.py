@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import GitFailed, NoLfs, UnknownRun, UsageError
+from gitxp.errors import READ_ONLY_HINT, GitFailed, NoLfs, UnknownRun, UsageError, find_unwritable
 from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.git.addresses import hide_credentials, is_address, is_one_place, key_of_address, key_of_name
 from gitxp.git.lfs_remote import find_refusal
@@ -430,6 +430,8 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         words = next(iter(telling or reasons), said)
         is_damaged = words.startswith("fatal: bad object ")  # of a ref here
         hint = "Look for damage: gitxp doctor" if is_damaged else _hint(command, said, remote)
+        if find_unwritable(words):  # this repository, not the other one
+            hint = READ_ONLY_HINT
     failure = GitFailed((command,), answer.status, words, hint=hint)
     failure.stderr = said
     return failure

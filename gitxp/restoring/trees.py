@@ -11,7 +11,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from gitxp.errors import FormatError, GitFailed, GitxpError
+from gitxp.errors import FormatError, GitFailed, GitxpError, find_unwritable
 from gitxp.format import FOLDER, Oid
 from gitxp.git.program import Git
 from gitxp.git.scratch import PREFIX
@@ -113,7 +113,10 @@ def explained(error: GitFailed, run: Run, place: str) -> GitxpError:
             f"The snapshot of {run.name} cannot be written: {told}.",
             hint="A filter of your git configuration failed: git config --show-origin --get-regexp '^filter'",
         )
-    return GitxpError(f"{run.name} could not be restored to {place}. {error.message}", hint=error.hint)
+    hint = error.hint
+    if find_unwritable(error.stderr):
+        hint = f"{hint} 'gitxp restore --plain' does with neither."
+    return GitxpError(f"{run.name} could not be restored to {place}. {error.message}", hint=hint)
 
 
 def _refusal(run: Run, why: str) -> FormatError:
