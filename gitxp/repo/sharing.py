@@ -178,7 +178,7 @@ class Sharing(Base):
         is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
         there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
         an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
-        remembered. Where git-lfs has its hook in this clone, it uploads them to the remote as well; if that has no LFS, the
+        remembered. Runs stay here that have large files which are here and cannot be copied. Where git-lfs has its hook in this clone, it uploads them to the remote as well; if that has no LFS, the
         storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
         merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would
         push to several addresses, each is asked and told by itself, the result has what came of the `others`, and an
@@ -240,11 +240,31 @@ class Sharing(Base):
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
         result.large = self._store_large(remote, result.outgoing, storing, allow_storage)
+        if result.large is not None and result.large.failed:
+            result.held = self._hold_back(remote, result.outgoing, result.large)
         if result.large is None:
             result.unsent = self._count_unsent(remote, result.outgoing, verify=verify)
-        doing(f"Preparing {len(result.outgoing.going):,} refs")
-        self._send(remote, result.outgoing, result, said, verify=verify)
+        if result.outgoing.going:
+            doing(f"Preparing {len(result.outgoing.going):,} refs")
+            self._send(remote, result.outgoing, result, said, verify=verify)
         return result
+
+    def _hold_back(self, remote: Remote, outgoing: Outgoing, large: CopiedLarge) -> list[str]:
+        """Let those stay whose large files are here and were not copied: no later push would look for them. Their names."""
+        from gitxp.git.large_files import reachable_pointers
+
+        store, known = self._large_store(), self._tips_there(remote, outgoing)
+        failed = {oid for oid, _ in large.failed}
+        held = [
+            going
+            for going in outgoing.going
+            if any(
+                pointer.oid in failed and store.find(pointer) is not None
+                for pointer in reachable_pointers(self.git, [going.tip], known)
+            )
+        ]
+        outgoing.going = [going for going in outgoing.going if going not in held]
+        return [going.name for going in held]
 
     def _send(self, remote: Remote, outgoing: Outgoing, result: Pushed, said: Said, *, verify: bool) -> None:
         """Send what is to go; where somebody else pushed meanwhile, what that changes is found out and sent again."""
