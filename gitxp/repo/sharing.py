@@ -502,7 +502,7 @@ class Sharing(Base):
         if not allow_storage(address):
             raise UsageError(
                 f"The storage {address} is named by gitxp.yaml and was never used from here: nothing was sent or read.",
-                hint="If it is the one that you mean: --trust-storage, once.",
+                hint="If it is the one that you mean: --trust-storage of gitxp push and gitxp pull, once.",
             )
         note_storage(common_dir, identity)
 
