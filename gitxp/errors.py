@@ -107,6 +107,25 @@ class NewerFormat(FormatError):
 
 # What git says where it waited for a lock in vain.
 _LOCKED = (".lock': File exists", "packed-refs.new': File exists", "Another git process seems to be running")
+# What git says where a folder of the repository is not to be written to; what the other side says stands behind `remote: `.
+_DENIED = (
+    ": Permission denied",
+    ": Read-only file system",
+    "insufficient permission for adding an object to repository",
+    "unable to create directory for ",
+)
+_WRITING = ("nable to create ", "could not create leading directories of ", "cannot lock ref ", "adding an object to ")
+READ_ONLY_HINT = "Runs are kept in the repository's own folder: make that writable, or work in a clone."
+
+
+def find_unwritable(stderr: str) -> str | None:
+    """What git said, where it was that it may not write to the repository."""
+    for line in stderr.splitlines():
+        begin, _, words = line.partition(": ")
+        is_ours = begin in {"fatal", "error"} and any(text in words for text in _WRITING)
+        if is_ours and any(text in words for text in _DENIED):
+            return words.removesuffix(".")
+    return None
 
 
 class GitFailed(GitxpError):
@@ -121,8 +140,14 @@ class GitFailed(GitxpError):
         end = "" if said.endswith((".", "!", "?")) else "."
         if any(words in stderr for words in _LOCKED):
             hint = hint or "Another git is at work here, or one was killed: then gitxp doctor --fix mends it."
+        command = f"git {args[0] if args else ''}"
+        message = f"{command} failed: {said}{end}"
+        unwritable = find_unwritable(stderr)
+        if unwritable:
+            hint = hint or READ_ONLY_HINT
+            message = f"The repository cannot be written to ({command}: {unwritable})."
         super().__init__(
-            f"git {args[0] if args else ''} failed: {said}{end}",
+            message,
             hint=hint or "If git itself says the same, mend that first: git status, git fsck.",
         )
         self.command = list(args)

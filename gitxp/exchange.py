@@ -89,7 +89,8 @@ class Pushed:
     """What came of a push: runs by their names here; `refused` with the words of the other side.
 
     `large` is what came of their large files, where gitxp.yaml names a storage for them; `lacks_lfs` says that they are
-    there alone, since the remote has no LFS. Without a storage, `unsent` counts those that stayed here, since git-lfs
+    there alone, since the remote has no LFS, and `held` are the names of the runs that did not go, since some that are
+    here could not be copied. Without a storage, `unsent` counts those that stayed here, since git-lfs
     was not asked to upload them. `to` is what the other side is called; where there are several, `others` are those
     after the first, and `error` is why one of them got nothing.
     """
@@ -100,6 +101,7 @@ class Pushed:
     refused: list[tuple[Going, str]] = field(default_factory=list)
     large: CopiedLarge | None = None
     lacks_lfs: bool = False
+    held: list[str] = field(default_factory=list)
     unsent: int = 0
     to: str = ""
     others: list[Pushed] = field(default_factory=list)

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitxp.errors import UsageError
+from gitxp.format import Oid
 from gitxp.keeping import check_held
 from gitxp.keeping.check_config import _covers
 from gitxp.keeping.check_versions import GIT_HOLES, Hole, is_mended
+from gitxp.store.own import note_own
+from run_factory import make_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -389,6 +392,21 @@ def test_a_remote_is_tried(factory: Factory, here: Repo, git: Any, tmp_path: Pat
     assert ids(wrong(here, remote="origin")) == ["remote-refuses"]
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("remote.origin.mirror", "true"), ("push.recurseSubmodules", "only"), ("push.followTags", "true")],
+)
+def test_a_remote_is_tried_as_a_push_asks_it(
+    factory: Factory, here: Repo, git: Any, tmp_path: Path, key: str, value: str
+) -> None:
+    """A mirror, to which git pushes all or nothing, is tried like others; so it is under other settings for pushes."""
+    git("init", "--quiet", "--bare", tmp_path / "shared.git")
+    git("remote", "add", "origin", tmp_path / "shared.git")
+    git("config", key, value)
+    factory.make("one")
+    assert [one.severity for one in here.doctor(remote="origin") if one.id.startswith("remote")] == ["note"]
+
+
 def test_json_and_words(factory: Factory, gitxp: Any, git: Any) -> None:
     """Both forms have the same findings, safe for a terminal; the status is 1 where something is wrong."""
     factory.make("one", files={"\x1b[2J.pem": "x"})
@@ -450,6 +468,48 @@ def test_large_files_that_are_missing(factory: Factory, here: Repo, git: Any, re
     with open(f"{folder}/{sha256}", "wb") as file:
         file.write(b"weights")
     assert wrong(here) == []
+
+
+def test_large_files_that_are_elsewhere(factory: Factory, here: Repo, git: Any, repo: str) -> None:
+    """Of a run that came from a remote it is ordinary that they are not here; of one that was made here it is not."""
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 7\n"
+    git("remote", "add", "origin", "../nowhere.git")
+    tip = factory.make("theirs", files={".gitxp/artifacts/model.bin": text.format("ab" * 32)})
+    git("update-ref", "refs/gitxp/remotes/origin/theirs", tip)
+    assert wrong(here) == []
+    (note,) = [one for one in here.doctor() if one.id == "lfs-elsewhere"]
+    assert (note.severity, "origin" in str(note.remedy)) == ("note", True)
+    mine = factory.make("mine", files={".gitxp/artifacts/model.bin": text.format("cd" * 32)})
+    note_own(f"{repo}/.git", Oid(mine))
+    factory.advance("mine", make_record("mine", 1, note="later"))
+    git("update-ref", "refs/gitxp/remotes/origin/mine", mine)
+    (found,) = wrong(here)
+    assert (found.id, "mine" in found.what, "theirs" in found.what) == ("lfs-missing", True, False)
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_large_files_that_a_storage_has(
+    factory: Factory, here: Repo, git: Any, repo: str, gitxp: Any, *, archived: bool
+) -> None:
+    """What was pushed from here while a storage was named is there; what was not pushed is nowhere."""
+    with open(f"{repo}/gitxp.yaml", "w", encoding="utf-8") as file:
+        file.write("storage: ../storage\n")
+    git("add", "gitxp.yaml")
+    git("commit", "--quiet", "--message=storage")
+    git("remote", "add", "origin", "../nowhere.git")
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 7\n"
+    tip = factory.make("one", files={".gitxp/artifacts/model.bin": pointer})
+    note_own(f"{repo}/.git", Oid(tip))
+    assert ids(wrong(here)) == ["lfs-missing"]
+    if archived:
+        gitxp("archive-refs", "one")
+        archive = git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/experiments/")
+        git("update-ref", f"refs/gitxp/remotes/origin/{archive}", f"refs/experiments/{archive}")
+    else:
+        git("update-ref", "refs/gitxp/remotes/origin/one", tip)
+    assert wrong(here) == []
+    (note,) = [one for one in here.doctor() if one.id == "lfs-elsewhere"]
+    assert "../storage" in str(note.remedy)
 
 
 def test_large_files_that_gc_took_out(factory: Factory, here: Repo, git: Any, repo: str, gitxp: Any) -> None:

@@ -113,11 +113,41 @@ def test_interrupted(
     assert hub.names() == ["r"]
 
 
-def test_a_bucket_that_is_not_there(bucket: str, sums: dict[str, str], ada: Member) -> None:
-    """Where the storage refuses, each large file is named with its words, and the exit status is 1."""
+def test_a_bucket_that_is_not_there(bucket: str, sums: dict[str, str], ada: Member, hub: Member) -> None:
+    """Where the storage refuses, each large file is named with its words, and the exit status is 1.
+
+    Runs with such files stay, others go, and a push sends both once the storage takes them.
+    """
     fsspec.filesystem("s3", skip_instance_cache=True).rm(bucket, recursive=True)
+    for name in sums.values():
+        os.rename(ada.path(name), ada.path(f"../{name}"))
+    ada.new("small")
     done = ada.run("push", "--trust-storage", "--json")
     assert done.status == 1
+    assert "1 run stayed here" in done.stderr
+    assert (json.loads(done.stdout)["held"], hub.names()) == (["r"], ["small"])
     failed = json.loads(done.stdout)["large"]["failed"]
     assert {one["sha256"] for one in failed} == set(sums)
     assert all("bucket does not exist" in one["reason"] for one in failed)
+    fsspec.filesystem("s3", skip_instance_cache=True).mkdir(bucket)
+    assert ada.run("push").status == 0
+    assert (hub.names(), set(stored(bucket))) == (["r", "small"], set(sums))
+
+
+@pytest.mark.usefixtures("sums")
+def test_an_archive_waits_for_its_large_files(bucket: str, ada: Member, hub: Member) -> None:
+    """Where the storage refuses, no archive goes to the remote, and nothing is deleted there; later both go."""
+    assert ada.run("push", "--trust-storage").status == 0
+    ada.write("more.bin", LARGE[::-1])
+    ada.new("more")
+    fsspec.filesystem("s3", skip_instance_cache=True).rm(bucket, recursive=True)
+    assert ada.run("archive-refs", "r", "more").status == 0
+    done = ada.run("archive-refs", "--remote", "origin", "--yes")
+    assert done.status == 1, done.stderr
+    assert "bucket does not exist" in done.stderr
+    assert hub.names() == ["r"]
+    fsspec.filesystem("s3", skip_instance_cache=True).mkdir(bucket)
+    done = ada.run("archive-refs", "--remote", "origin", "--yes")
+    assert done.status == 0, done.stderr
+    assert set(stored(bucket)) == {hashlib.sha256(LARGE[::-1]).hexdigest()}
+    assert hub.say("for-each-ref", "--format=%(refname)", "refs/experiments").startswith("refs/experiments/@archive-")

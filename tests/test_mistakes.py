@@ -279,8 +279,32 @@ def test_a_broken_file_of_the_command(lab: Lab) -> None:
     assert lab.record("r")["params"] == {"lr": 2, "n": 1}
 
 
+# What writes to the repository, and the exit status where that cannot be.
+UNWRITABLE = {
+    "tag calm-owl +good": 10,
+    "note calm-owl hello": 10,
+    "rm calm-owl": 10,
+    "gc": 10,
+    "archive-refs calm-owl": 10,
+    "branch calm-owl new": 10,
+    "restore calm-owl --here": 10,
+    "restore calm-owl --to ../there": 1,
+    "reproduce calm-owl": 1,
+    "rerun calm-owl": 125,
+    "push ../hub.git": 1,
+    "pull ../full.git": 10,
+}
+
+
 def test_a_repository_that_is_read_only(lab: Lab) -> None:
-    """Where nothing can be written no run begins; what is there can still be read, and its files written elsewhere."""
+    """Where nothing can be written no run begins; what is there can still be read, and its files written elsewhere.
+
+    What would write says so, and what to do.
+    """
+    lab.git("init", "-q", "--bare", "../hub.git")
+    lab.git("clone", "-q", "--mirror", ".", "../full.git")
+    lab.git("update-ref", "-d", "refs/experiments/calm-otter", cwd="../full.git")
+    lab.git("update-ref", "refs/experiments/new", "refs/experiments/calm-owl", cwd="../full.git")
 
     def modes(add: int, take: int) -> None:
         for folder, folders, files in os.walk(lab.path(".git")):
@@ -299,6 +323,10 @@ def test_a_repository_that_is_read_only(lab: Lab) -> None:
         assert lab.run("show", "calm-otter", prepare=AS_ANYONE).status == 0
         done = lab.run("restore", "calm-otter", "--plain", "--to", "../plain", prepare=AS_ANYONE)
         assert done.status == 0, done.stderr
+        for words, status in UNWRITABLE.items():
+            done = lab.run(*words.split(), prepare=AS_ANYONE)
+            _is_refused(done, status, "cannot (be written|write) to")
+            assert "work in a clone" in done.stderr
         names = lab.say("ls-tree", "--name-only", "refs/experiments/calm-otter").split()
         assert sorted(os.listdir(lab.path("../plain"))) == sorted(name for name in names if name != ".gitxp")
     finally:

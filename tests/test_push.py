@@ -203,6 +203,19 @@ def test_only_runs_go(config: str, hub: Member, ada: Member, made: Factory) -> N
     assert portrait(ada) == before
 
 
+@pytest.mark.parametrize("spec", ["+refs/*:refs/*", "+refs/experiments/*:refs/experiments/*"])
+def test_a_fetch_refspec_writes_no_names(spec: str, ada: Member, made: Factory) -> None:
+    """Where fetches of the remote write to refs/experiments/, runs keep the names that they have here, and each its tip."""
+    made.make("same")
+    ada.new("same")
+    ada.new("other")
+    ada.pull()
+    ada.git("config", "remote.origin.fetch", spec)
+    before = ada.tips()
+    ada.push()
+    assert ada.tips() == before
+
+
 def test_the_users_hook(ada: Member, hub: Member) -> None:
     """pre-push runs, sees the runs, and may forbid the push; --no-verify passes over it."""
     ada.new("a")

@@ -67,6 +67,16 @@ def test_keep_removes_only_there(factory: Factory, here: Repo, git: Any, shared:
     assert (there(git, shared), set(refs(git)), here.trash()) == (set(), {"one"}, [])
 
 
+@pytest.mark.parametrize("spec", ["+refs/*:refs/*", "+refs/experiments/*:refs/experiments/*"])
+def test_a_fetch_refspec_deletes_nothing_here(factory: Factory, here: Repo, git: Any, shared: str, spec: str) -> None:
+    """Where fetches of the remote write to refs/experiments/, what is deleted there stays here all the same."""
+    factory.make("one")
+    push(git, "one")
+    git("config", "remote.origin.fetch", spec)
+    rm(here, "one", remote="origin", keep=True)
+    assert (there(git, shared), set(refs(git))) == (set(), {"one"})
+
+
 def test_pushed_by_plain_git(factory: Factory, here: Repo, git: Any, shared: str) -> None:
     """A run that plain git pushed is deleted there as well, if it is still what it is here."""
     factory.make("one")

@@ -127,6 +127,47 @@ def test_outputs_that_differ(lab: Lab) -> None:
     assert (found["output a"], found["output b"], found["status status"]) == ("different", "missing", "equal")
 
 
+def test_what_only_the_rerun_has(lab: Lab) -> None:
+    """New metrics and outputs, and another number of points, are told and do not count; what is ignored is not told of points."""
+    path = lab.path("data/again")
+    lab.write("data/x")
+    code = f"echo loss=1; test -e {path} && echo loss=1 extra=2 && echo x >b; touch {path}; echo a >a"
+    lab.run("run", "--name", "r", "--metrics-from", "stdout", "--out", "a", "--out", "b", "--", *as_shell(code))
+    expected = {
+        "status status": "equal",
+        "metric loss": "equal",
+        "points loss": "noted",
+        "metric extra": "new",
+        "output a": "equal",
+        "output b": "unknown",
+    }
+    assert verdicts(lab, status=0) == expected
+    ignored = verdicts(lab, "--ignore", "loss", "--ignore", "extra", status=0)
+    assert (ignored["metric loss"], ignored["metric extra"], ignored.get("points loss")) == ("ignored", "ignored", None)
+    lines = [" ".join(line.split()) for line in lab.run("reproduce", "r", "--name", "s").stdout.decode().splitlines()]
+    assert "points loss 1 2 another number" in lines
+    assert "metric extra 2 new" in lines
+
+
+def test_new_outputs() -> None:
+    """A new output is told by its digest; what others may have written, and a logger's file beside compared metrics, is not new."""
+    outputs = [
+        {"path": "p", "xxh3_128": "a"},
+        {"path": "q", "xxh3_128": "a", "source": "scan"},
+        {"path": "metrics.json", "xxh3_128": "a", "source": "opened"},
+        {"path": "none", "reason": "a FIFO"},
+    ]
+    again = run_of(metrics=point(1), outputs=outputs)
+    found = compare(run_of(metrics=point(1)), again, tolerance=0, ignore=(), printed=None)
+    told = {f.name: f.verdict for f in found if f.kind == "output"}
+    assert told == {"p": "new", "metrics.json": "metrics"}
+    alone = compare(run_of(), again, tolerance=0, ignore=(), printed=False)
+    assert [(f.name, f.verdict) for f in alone if f.kind in {"metric", "printed"}] == [
+        ("m", "new"),
+        ("output", "different"),
+    ]
+
+
 def test_another_ending(lab: Lab) -> None:
     """A run that failed is reproduced where it fails in the same way; another exit status is a difference."""
     lab.write("data/count", "3")

@@ -328,6 +328,27 @@ def test_what_cannot_begin_leaves_nothing(lab: Lab) -> None:
     assert os.listdir(os.path.dirname(lab.top)) == ["repo"]
 
 
+def test_a_record_that_cannot_be_read(lab: Lab) -> None:
+    """It is told why, and not that there is no command."""
+    Factory(lab.top).make("bad", raw=b"{")
+    for words, status in (("rerun", 125), ("rerun --dry-run", 9), ("reproduce", 9)):
+        done = lab.run(*words.split(), "bad", "--trust")
+        assert (done.status, "Its record cannot be read" in done.stderr) == (status, True), done.stderr
+
+
+def test_a_name_that_is_taken(lab: Lab) -> None:
+    """It is told at once, whatever stands where the worktree would be, with the status that each command has for it."""
+    begin(lab, "true")
+    lab.write("../repo-r/mine", "mine\n")
+    before = portrait(lab)
+    for words, status in (("rerun", 125), ("reproduce", 6)):
+        done = lab.run(words, "r", "--name", "r")
+        assert (done.status, "There is a run named 'r' already" in done.stderr) == (status, True), done.stderr
+    for words, status in (("rerun", 125), ("rerun --dry-run", 4), ("reproduce", 4)):
+        assert lab.run(*words.split(), "nothing").status == status
+    assert portrait(lab) == before
+
+
 def test_a_run_of_somebody_else_is_not_executed_at_a_word(lab: Lab, tmp_path: Path) -> None:
     """A run from another machine, or by somebody else, is shown and refused without a terminal; --trust executes it."""
     ran = tmp_path / "ran"

@@ -52,6 +52,22 @@ def test_it_stands_as_the_run_began(lab: Lab) -> None:
     assert lab.record("again")["base"] == lab.record("r")["base"]
 
 
+def test_a_base_with_a_run_merged_into_it(lab: Lab) -> None:
+    """Where the base has `.gitxp`, which no snapshot has, the worktree has that of the base, and git tells of no change."""
+    lab.git("reset", "-q", "--hard")
+    lab.git("clean", "-q", "-f", "-d")
+    lab.git("merge", "-q", "--ff-only", "refs/experiments/r")
+    lab.run("run", "--name", "s", "--", "true")
+    done = lab.run("restore", "s")
+    assert done.status == 0, done.stderr
+    there = Lab(f"{lab.top}-s")
+    assert there.say("status", "--porcelain") == ""
+    assert there.read(".gitxp/run.json") == lab.git("show", "refs/experiments/r:.gitxp/run.json")
+    assert lab.run("rerun", "s", "--name", "t").status == 0
+    assert not os.path.exists(f"{lab.top}-t")
+    assert lab.tree("refs/experiments/t") == lab.tree("refs/experiments/s")
+
+
 def test_what_git_ignores_now_is_there_all_the_same(lab: Lab) -> None:
     """A file of the snapshot that an ignore rule names is restored, and is in the snapshot of a run there."""
     lab.write("build/kept.bin", "kept\n")
@@ -307,6 +323,33 @@ def test_hostile_trees(name: str, options: tuple[str, ...], repo: str, git: Git,
         assert but_worktrees(portrait(lab)) == but_worktrees(before)
     assert len(git("worktree", "list").splitlines()) == 1
     assert sorted(os.listdir(tmp_path)) == ["outside", "repo"]
+
+
+@pytest.mark.damaged
+@pytest.mark.parametrize("name", [*HOSTILE, "link in its place"])
+def test_hostile_folders_of_a_base(name: str, git: Git, gitxp, tmp_path: Path) -> None:  # noqa: ANN001
+    """A base whose `.gitxp` is made to reach outside is passed over: the snapshot is restored, and nothing of that folder."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    file = git("hash-object", "-w", "--stdin", input="evil\n")
+    objects = {
+        "file": file,
+        "link": git("hash-object", "-w", "--stdin", input=str(outside)),
+        "folder": raw_tree(git, ("100644", b"config", file), ("100644", b"out", file)),
+    }
+    entry = ("120000", b".gitxp", objects["link"])
+    if name in HOSTILE:
+        inside = raw_tree(git, *((mode, path, objects[kind]) for mode, path, kind in HOSTILE[name]))
+        entry = ("40000", b".gitxp", inside)
+    base = git("commit-tree", raw_tree(git, entry, ("100644", b"ours", file)), "-p", "HEAD", "-m", "base")
+    record = git("hash-object", "-w", "--stdin", input=json.dumps(make_record("evil", base=base)))
+    folder = raw_tree(git, ("100644", b"run.json", record))
+    tree = raw_tree(git, ("40000", b".gitxp", folder), ("100644", b"ours", file))
+    git("update-ref", "refs/experiments/evil", git("commit-tree", tree, "-p", base, "-m", "evil"))
+    place = tmp_path / "place"
+    gitxp("restore", "evil", "--to", str(place))
+    assert sorted(os.listdir(place)) == [".git", "ours"]
+    assert os.listdir(outside) == []
 
 
 @pytest.mark.damaged

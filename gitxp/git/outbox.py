@@ -11,6 +11,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
+from gitxp.errors import READ_ONLY_HINT, GitxpError
 from gitxp.format import Oid, RefName
 
 if TYPE_CHECKING:
@@ -105,8 +106,11 @@ def _write(git: Git, lines: list[str]) -> None:
 
 def _open_lock(common_dir: str) -> int:
     folder = os.path.join(common_dir, "gitxp")
-    os.makedirs(folder, exist_ok=True)
-    return os.open(os.path.join(folder, "outbox.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        return os.open(os.path.join(folder, "outbox.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise GitxpError(f"gitxp cannot write to {folder}: {error.strerror}.", hint=READ_ONLY_HINT) from error
 
 
 def _lock_alone(common_dir: str) -> int | None:

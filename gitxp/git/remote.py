@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import GitFailed, NoLfs, UnknownRun, UsageError
+from gitxp.errors import READ_ONLY_HINT, GitFailed, NoLfs, UnknownRun, UsageError, find_unwritable
 from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.git.addresses import hide_credentials, is_address, is_one_place, key_of_address, key_of_name
 from gitxp.git.lfs_remote import find_refusal
@@ -43,6 +43,7 @@ _NO_REFLOG = ("-c", "core.logAllRefUpdates=false")
 _PASSING = ("-c", "core.fsync=loose-object,pack,-reference", *_NO_REFLOG)
 # A run edits nothing that somebody may have locked, and git-lfs would ask for each ref.
 _UNLOCKED = ("-c", "lfs.locksverify=false")
+_PUSH = ("push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
 # Lines of git's that say why, before or after one that only says that it did not work.
 _GENERIC = (
     "Could not read from remote repository",
@@ -295,9 +296,10 @@ def push(
     with Outbox(git) as outbox:
         outbox.put(staged)
         process = git.start(
-            *("-c", f"remote.{remote.name}.mirror=false") if remote.name != remote.url else (),
+            *_settings_to_push(remote),
             *_UNLOCKED,
-            *("push", "--porcelain", "--progress", "--no-follow-tags", "--recurse-submodules=no"),
+            *_PUSH,
+            "--progress",
             *options,
             *leases,
             "--",
@@ -321,11 +323,24 @@ def try_push(git: Git, remote: Remote, name: str, commit: Oid) -> list[PushedRef
 
     `GitFailed` where the remote cannot be asked.
     """
-    answer = git.ask("push", "--dry-run", "--porcelain", "--no-verify", "--", remote.name, f"{commit}:{RUN_REFS}{name}")
+    options = ("--dry-run", "--no-verify")
+    refspec = f"{commit}:{RUN_REFS}{name}"
+    answer = git.ask(*_settings_to_push(remote), *_PUSH, *options, "--", remote.name, refspec)
     told = _parse_pushed(answer.stdout)
     if answer.status and not told:
         raise _failed("push", answer, remote)
     return told
+
+
+def _settings_to_push(remote: Remote) -> Sequence[str]:
+    """Settings for git, in place of those of the remote that would change more than was asked for.
+
+    To a mirror, git pushes all or nothing. And a fetch refspec that writes to refs/experiments/ makes a push write there as
+    well: what is deleted in the remote is deleted here, and runs get the names that others have there.
+    """
+    if remote.name == remote.url:
+        return ()
+    return ("-c", f"remote.{remote.name}.mirror=false", "-c", f"remote.{remote.name}.fetch=^{RUN_REFS}*")
 
 
 def forget_tracked(git: Git, remote: Remote, names: Iterable[str]) -> None:
@@ -415,6 +430,8 @@ def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
         words = next(iter(telling or reasons), said)
         is_damaged = words.startswith("fatal: bad object ")  # of a ref here
         hint = "Look for damage: gitxp doctor" if is_damaged else _hint(command, said, remote)
+        if find_unwritable(words):  # this repository, not the other one
+            hint = READ_ONLY_HINT
     failure = GitFailed((command,), answer.status, words, hint=hint)
     failure.stderr = said
     return failure

@@ -12,6 +12,7 @@ from gitxp.capture.secrets.scan import scan
 from gitxp.format import FOLDER
 from gitxp.git.contents import read_objects
 from gitxp.git.lfs import find_store
+from gitxp.keeping.elsewhere import find_elsewhere
 from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
 from gitxp.keeping.large_kept import KEPT_REF, RECENT, keep_large, keeps_recent, list_kept_large
 from gitxp.keeping.lfs_trash import list_taken_out
@@ -32,10 +33,13 @@ _ALL_TEXT = 64 << 20  # bytes of all files that are looked into, without --deep
 _NUMBERS = (f"{FOLDER}/metrics/", f"{FOLDER}/data/")  # series and fingerprints: large, and no place for a secret
 
 
-def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder], with_refs: int) -> Iterator[Finding]:
+def check_lfs(
+    patient: Patient, held: Sequence[Held], holders: Sequence[Holder], with_refs: int, storage: str | None = None
+) -> Iterator[Finding]:
     """Large files of runs that are missing here, and those that git-lfs would not keep.
 
-    The first `with_refs` of the holders have refs of their own; the others are in archives and in the trash.
+    The first `with_refs` of the holders have refs of their own; the others are in archives and in the trash. `storage` is
+    the address that gitxp.yaml names.
     """
     pointers = find_pointers(patient.git, held)
     if not pointers:
@@ -53,16 +57,7 @@ def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder],
             ),
             "gitxp undo brings back what gitxp gc took out last.",
         )
-    lost = [one for one in missing if one.pointer.oid not in in_trash]
-    if lost:
-        yield Finding(
-            *(
-                "lfs-missing",
-                WARNING,
-                f"Large files of {_runs_of(lost, holders)} are not here: {some(names_of(lost))}.",
-            ),
-            "If they were pushed: gitxp pull --large RUN. Else only the machine that made them has them.",
-        )
+    yield from _check_missing(patient, [one for one in missing if one.pointer.oid not in in_trash], holders, storage)
     sizes = {one.pointer.oid: store.size(one.pointer.oid) for one in pointers}
     present = {oid: size for oid, size in sizes.items() if size is not None}
     of_others = {one.pointer.oid: one for one in pointers if one.pointer.oid in present and one.file.first >= with_refs}
@@ -84,6 +79,31 @@ def check_lfs(patient: Patient, held: Sequence[Held], holders: Sequence[Holder],
             f"Runs in archives or in the trash alone need large files ({len(others):,}, {size}): 'git lfs prune' deletes them.",
             f"Let it keep them by a ref, {KEPT_REF}: gitxp doctor --fix",
             fix=partial(_keep, patient, others),
+        )
+
+
+def _check_missing(
+    patient: Patient, missing: Sequence[HeldPointer], holders: Sequence[Holder], storage: str | None
+) -> Iterator[Finding]:
+    """Large files that are neither here nor in the trash: those of which it is known where they are, and the others."""
+    tips = list(dict.fromkeys(holders[one.file.first].tip for one in missing))
+    places = find_elsewhere(patient, tips, storage)
+    elsewhere = [one for one in missing if holders[one.file.first].tip in places]
+    if elsewhere:
+        there = some(list(dict.fromkeys(places[holders[one.file.first].tip] for one in elsewhere)))
+        yield Finding(
+            "lfs-elsewhere",
+            NOTE,
+            f"Large files of {_runs_of(elsewhere, holders)} were not fetched: {some(names_of(elsewhere))}.",
+            f"gitxp pull --large RUN brings them from {there}.",
+        )
+    lost = [one for one in missing if holders[one.file.first].tip not in places]
+    if lost:
+        yield Finding(
+            "lfs-missing",
+            WARNING,
+            f"Large files of {_runs_of(lost, holders)} are not here: {some(names_of(lost))}.",
+            "If they were pushed: gitxp pull --large RUN. Else only the machine that made them has them.",
         )
 
 

@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 
 class Wish(NamedTuple):
-    """What is to be looked at besides: a remote, all contents; and gitxp.yaml's globs of names that are secrets, and are none."""
+    """What is to be looked at besides: a remote, all contents; and what gitxp.yaml says.
+
+    That is globs of names that are secrets, and are none, and the address of the storage.
+    """
 
     remote: Remote | None = None
     deep: bool = False
     secret_names: Sequence[str] = ()
     allowed_names: Sequence[str] = ()
+    storage: str | None = None
 
 
 def examine(
@@ -56,7 +60,7 @@ def examine(
         held = list[Held]()
         found.append(Finding("damage", ERROR, f"git cannot list what runs hold. {error.message}", "git fsck"))
     progress("large files")
-    found += check_lfs(patient, held, holders, sum(not run.is_folded for run in runs))
+    found += check_lfs(patient, held, holders, sum(not run.is_folded for run in runs), wish.storage)
     progress("likely secrets")
     names = {"secret_names": wish.secret_names, "allowed_names": wish.allowed_names}
     found += check_secrets(patient, held, holders, deep=wish.deep, **names)

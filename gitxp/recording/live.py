@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitxp.errors import FormatError, GitxpError
+from gitxp.errors import READ_ONLY_HINT, FormatError, GitxpError
 from gitxp.format import decode_json, encode_json
 from gitxp.names import is_name
 from gitxp.recording.posix import NO_LOCKS, sync, try_lock, wait_lock
@@ -197,7 +197,7 @@ def create(common_dir: str) -> Live:
             ) from error
         raise GitxpError(
             f"gitxp cannot write to {folder}: {error.strerror}.",
-            hint="It keeps its runs in the repository's own folder: make that writable, or work in a clone.",
+            hint=READ_ONLY_HINT,
         ) from error
     return Live(path, lock)
 

@@ -23,8 +23,10 @@ _INKS = {
     "unknown": "odd",
     "metrics": "faint",
     "ignored": "faint",
+    "new": "odd",
+    "noted": "odd",
 }
-_WORDS = {"within": "within tolerance", "metrics": "as its metrics"}
+_WORDS = {"within": "within tolerance", "metrics": "as its metrics", "noted": "another number"}
 _SHORT = 10
 _DIGEST = 32
 

@@ -80,6 +80,11 @@ def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: b
         yield from _sent_lines(pushed, visible(remote), dry_run=dry_run)
     if pushed.large is not None:
         yield from large_lines(pushed.large, quiet=quiet)
+    if pushed.held and pushed.large is not None:
+        yield (
+            f"{count_text(len(pushed.held), 'run')} stayed here, since not all of their large files got to "
+            f"{visible(pushed.large.address)}: {_some(pushed.held)} (gitxp push tries again)"
+        )
     if pushed.lacks_lfs and pushed.large is not None and not quiet:
         yield f"{visible(remote)} has no LFS: large files are in {visible(pushed.large.address)} alone"
     if pushed.unsent:
@@ -89,7 +94,7 @@ def pushed_lines(pushed: Pushed, remote: str, *, dry_run: bool = False, quiet: b
         )
     yield from _kept_lines(pushed, visible(remote), dry_run=dry_run)
     told = (
-        *(pushed.made, pushed.moved, pushed.refused),
+        *(pushed.made, pushed.moved, pushed.refused, pushed.held),
         *(plan.going, plan.gone, plan.newer, plan.fetch_first, plan.received, plan.broken),
     )
     if not quiet and not any(told):
@@ -167,6 +172,7 @@ def _pushed_json(pushed: Pushed, *, dry_run: bool) -> dict[str, Any]:
         "gone": plan.gone,
         "large": pushed.large and large_json(pushed.large),
         "lacks_lfs": pushed.lacks_lfs,
+        "held": pushed.held,
         "unsent": pushed.unsent,
         "unrelated": plan.fetch_first,
         "same": plan.same,

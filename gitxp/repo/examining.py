@@ -85,7 +85,8 @@ class Examining(Restoring, Connecting):
         )
         self.recovered = [run for run in recovered if run.status is not None]
         limits = self.config.snapshot
-        return examine(patient, self._network(), Wish(there, deep, limits.secrets, limits.allow), progress)
+        wish = Wish(there, deep, limits.secrets, limits.allow, self.config.storage)
+        return examine(patient, self._network(), wish, progress)
 
     def mend(self, findings: Sequence[Finding]) -> list[Finding]:
         """Mend those findings of `doctor` that can be mended safely; all of them, with what became of each."""

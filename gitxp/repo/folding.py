@@ -68,10 +68,10 @@ class Folding(Storing):
         """Do what was planned: archives go, and the refs that they cover are deleted there, each if it is what it was.
 
         Nothing is deleted unless the archives are there. For large files, `allow_storage` and `NoLfs`, see `push`. Raises
-        `SecretsFound` where something of what would go looks like a secret, `GitFailed` where the remote cannot be reached;
-        then nothing was done.
+        `SecretsFound` where something of what would go looks like a secret, `GitxpError` where large files that are here do
+        not get to the storage, `GitFailed` where the remote cannot be reached; then nothing was done.
         """
-        from gitxp.errors import NoLfs, SecretsFound
+        from gitxp.errors import GitxpError, NoLfs, SecretsFound
         from gitxp.exchange import Going, Outgoing
         from gitxp.sharing.folded_there import fold_there
 
@@ -85,6 +85,13 @@ class Folding(Storing):
                     hint=f"See what, and send it if you want: gitxp push {plan.remote.label} --force-secrets",
                 )
             stored = self._store_large(plan.remote, outgoing, ignore, allow_storage, ignore)
+            if stored is not None and stored.failed and self._hold_back(plan.remote, outgoing, stored):
+                oid, reason = stored.failed[0]
+                raise GitxpError(
+                    f"Nothing was done: {len(stored.failed):,} large files did not get to {stored.address} "
+                    f"({oid[:12]}: {reason}).",
+                    hint="Mend that, and do it again: what is there already is not copied again.",
+                )
         try:
             return fold_there(self._network(), plan, said)
         except NoLfs:  # nothing was done: archives go first, and they alone bring anything

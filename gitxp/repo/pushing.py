@@ -52,8 +52,8 @@ class Pushing(Storing):
         is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
         there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
         an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
-        remembered. Where git-lfs has its hook in this clone, it uploads them to the remote as well; if that has no LFS, the
-        storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
+        remembered. A run with large files that are here and cannot be copied stays here. Where git-lfs has its hook in this
+        clone, it uploads them to the remote as well; if that has no LFS, the storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
         merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would
         push to several addresses, each is asked and told by itself, the result has what came of the `others`, and an
         `error` in place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
@@ -114,10 +114,13 @@ class Pushing(Storing):
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
         result.large = self._store_large(remote, result.outgoing, storing, allow_storage, doing)
+        if result.large is not None and result.large.failed:
+            result.held = self._hold_back(remote, result.outgoing, result.large)
         if result.large is None:
             result.unsent = self._count_unsent(remote, result.outgoing, verify=verify)
-        doing(f"Preparing {len(result.outgoing.going):,} refs")
-        self._send(remote, result.outgoing, result, said, verify=verify)
+        if result.outgoing.going:
+            doing(f"Preparing {len(result.outgoing.going):,} refs")
+            self._send(remote, result.outgoing, result, said, verify=verify)
         return result
 
     def _send(self, remote: Remote, outgoing: Outgoing, result: Pushed, said: Said, *, verify: bool) -> None:

@@ -151,8 +151,11 @@ class Rerunning(Reading, Restoring):
         from gitxp.restoring.checkout import remove_worktree
         from gitxp.restoring.leftovers import find_leftovers
         from gitxp.store.doing import Doing
+        from gitxp.store.writer import taken
 
         chosen = check_name(name) if name is not None else make_name(os.urandom(8))
+        if any(run.name == chosen for run in self._index().tips()):
+            raise taken(chosen)
         has_begun = False
 
         def begin(started: Started) -> None:

@@ -113,6 +113,23 @@ class Storing(Planning):
             return None
         return self._exchange_large(upload, self._outgoing_pointers(remote, outgoing), storing, allow_storage, doing)
 
+    def _hold_back(self, remote: Remote, outgoing: Outgoing, large: CopiedLarge) -> list[str]:
+        """Let those stay whose large files are here and were not copied: no later push would look for them. Their names."""
+        from gitxp.git.large_files import reachable_pointers
+
+        store, known = self._large_store(), self._tips_there(remote, outgoing)
+        failed = {oid for oid, _ in large.failed}
+        held = [
+            going
+            for going in outgoing.going
+            if any(
+                pointer.oid in failed and store.find(pointer) is not None
+                for pointer in reachable_pointers(self.git, [going.tip], known)
+            )
+        ]
+        outgoing.going = [going for going in outgoing.going if going not in held]
+        return [going.name for going in held]
+
     def _count_unsent(self, remote: Remote, outgoing: Outgoing, *, verify: bool) -> int:
         """How many large files stay here, since git-lfs has no hook in this clone, or is passed over."""
         from gitxp.git.lfs_remote import SKIP_UPLOAD, has_hook

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.capture.params.launchers import is_launcher, is_python, program_arguments
 from gitxp.capture.secrets.redaction import REDACTED
-from gitxp.errors import UsageError
+from gitxp.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,12 @@ class Change(NamedTuple):
 def changed_command(run: Run, words: Sequence[str]) -> list[str]:
     """The command of a run with these changes. Raises `UsageError` for changes that are none, and for secrets in it.
 
-    A secret is in no record: whoever reruns it has to give it anew.
+    A secret is in no record: whoever reruns it has to give it anew. Raises `FormatError` where the record cannot be read.
     """
+    if run.problem is not None and not run.command:
+        raise FormatError(
+            f"{run.name} cannot be run again. {run.problem}", hint=f"Its files can be had: gitxp restore {run.name}"
+        )
     command = list(run.command)
     if not command:
         raise UsageError(f"{run.name} has no command in its record.", hint="Restore it, and run what you want there.")

@@ -21,7 +21,7 @@ from gitxp.git.outbox import find_common_dir
 from gitxp.git.program import Git, checked
 from gitxp.git.scratch import make_scratch
 from gitxp.restoring.submodules import Filled, fill_submodules
-from gitxp.restoring.trees import SAFE, check_files, explained, find_base, snapshot_tree
+from gitxp.restoring.trees import SAFE, check_files, explained, find_base, find_sound_folder, snapshot_tree
 from gitxp.store.doing import Doing
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ def restore(
         files = check_files(git, run)
         if not worktree:
             git = folder.writing_elsewhere(git)
-        tree = snapshot_tree(git, run)
         base = find_base(git, run)
+        # a base with runs merged into it has `.gitxp`, which no snapshot has: without it, git would tell of deleted files
+        tree = snapshot_tree(git, run, keep=find_sound_folder(git, base) if worktree and base else b"")
         try:
             if worktree:
                 folder.link(git, run, base)

@@ -11,7 +11,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from gitxp.errors import FormatError, GitFailed, GitxpError
+from gitxp.errors import FormatError, GitFailed, GitxpError, find_unwritable
 from gitxp.format import FOLDER, Oid
 from gitxp.git.history import ask_contains
 from gitxp.git.program import Git
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SAFE = ("core.protectHFS=true", "core.protectNTFS=true", "core.sparseCheckout=false", "submodule.recurse=false")
 MAX_FILES = 3_000_000
 _INVALID = "invalid path '"
+_FOLDER_MODE = "040000"
 
 
 def snapshot_tree(git: Git, run: Run, *, keep: bytes = b"") -> Oid:
@@ -45,6 +46,15 @@ def snapshot_tree(git: Git, run: Run, *, keep: bytes = b"") -> Oid:
 def find_folder_entry(git: Git, tree: str) -> bytes:
     """The entry of `.gitxp` in a tree, as `git ls-tree -z` has it; empty where there is none."""
     return next((entry for entry in _entries(git, tree) if _name_of(entry) == FOLDER.encode()), b"")
+
+
+def find_sound_folder(git: Git, base: Oid) -> bytes:
+    """The same of a run's base, where it is a folder that can be written; else empty. The base may come from anybody, too."""
+    entry = find_folder_entry(git, base)
+    mode, _, oid = entry.partition(b"\t")[0].decode("ascii").split() if entry else ("", "", "")
+    if mode != _FOLDER_MODE or find_clash(list_files(git, oid)) is not None:
+        return b""
+    return entry if _judge(git, oid) is None else b""
 
 
 def list_files(git: Git, tree: str) -> list[tuple[str, str]]:
@@ -71,16 +81,24 @@ def check_files(git: Git, run: Run) -> list[tuple[str, str]]:
     git writes one of the two then; a link that is also a folder is how files have been written outside of a checkout.
     """
     files = [item for item in list_files(git, run.commit) if not item[0].startswith(f"{FOLDER}/")]
-    judge = Git(git.directory, environ=git.environ, settings=SAFE)
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as scratch:
-        try:
-            judge.run("read-tree", run.commit, index=os.path.join(scratch, "index"))
-        except GitFailed as error:
-            raise explained(error, run, "here") from error
+    error = _judge(git, run.commit)
+    if error is not None:
+        raise explained(error, run, "here") from error
     clash = find_clash(files)
     if clash is not None:
         raise _refusal(run, clash)
     return files
+
+
+def _judge(git: Git, tree: str) -> GitFailed | None:
+    """Why git would not write the paths of a tree; None where it would."""
+    judge = Git(git.directory, environ=git.environ, settings=SAFE)
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as scratch:
+        try:
+            judge.run("read-tree", tree, index=os.path.join(scratch, "index"))
+        except GitFailed as error:
+            return error
+    return None
 
 
 def find_clash(files: list[tuple[str, str]]) -> str | None:
@@ -114,7 +132,10 @@ def explained(error: GitFailed, run: Run, place: str) -> GitxpError:
             f"The snapshot of {run.name} cannot be written: {told}.",
             hint="A filter of your git configuration failed: git config --show-origin --get-regexp '^filter'",
         )
-    return GitxpError(f"{run.name} could not be restored to {place}. {error.message}", hint=error.hint)
+    hint = error.hint
+    if find_unwritable(error.stderr):
+        hint = f"{hint} 'gitxp restore --plain' does with neither."
+    return GitxpError(f"{run.name} could not be restored to {place}. {error.message}", hint=hint)
 
 
 def _refusal(run: Run, why: str) -> FormatError:

@@ -1,7 +1,8 @@
 """Whether a rerun gave what the run gave: data, status, each metric, each output, and, where there is neither, what was printed.
 
-Strict, since a wrong "reproduced" is worse than a wrong "not": what the run has and the rerun has not is a difference;
-what cannot be compared (no digest was taken) is told, and decides nothing.
+Strict, since a wrong "reproduced" is worse than a wrong "not": what the run has and the rerun has not is a difference.
+What cannot be compared (no digest was taken) is told, and decides nothing; so are what only the rerun has, which takes
+nothing from what the run gave, and another number of points, which depends on how often something was logged.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
 
 EQUAL, WITHIN, DIFFERENT, MISSING, UNKNOWN, IGNORED = "equal", "within", "different", "missing", "unknown", "ignored"
+NEW, NOTED = "new", "noted"
 BY_METRICS = "metrics"
 _BAD = frozenset({DIFFERENT, MISSING})
 _PARTS = ("last", "min", "max")
@@ -33,10 +35,12 @@ _MAX_MANIFEST = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was compared: `kind` is `data`, `status`, `metric`, `output` or `printed`, `name` its path or name.
+    """One thing that was compared: `kind` is `data`, `status`, `metric`, `points`, `output` or `printed`, `name` its path or name.
 
     `verdict` is `equal`; `within` (the tolerance); `different`; `missing` (the rerun has none); `unknown` (it cannot be
-    compared); `metrics` (a file that a logger wrote, which counts by the metrics in it); or `ignored` (as asked). `a` is what the run had, `b` what the rerun has, None where that is nothing to show.
+    compared); `metrics` (a file that a logger wrote, which counts by the metrics in it); `ignored` (as asked); `new` (only
+    the rerun has it) or `noted` (the number of a metric's points is another), which do not count. `a` is what the run had,
+    `b` what the rerun has, None where that is nothing to show.
     """
 
     kind: str
@@ -76,10 +80,16 @@ def compare(run: Run, again: Run, *, tolerance: float, ignore: Sequence[str], pr
 
     `printed` is whether both printed the same bytes: it counts where there is nothing else, None where it is not known.
     """
-    found = _by_metrics([*_metrics(run, again, tolerance), *_outputs(run, again)], run)
+    found = [
+        *_metrics(run, again, tolerance),
+        *_new_metrics(run, again),
+        *_outputs(run, again),
+        *_new_outputs(run, again),
+    ]
     found = [
         Finding(f.kind, f.name, IGNORED, f.a, f.b) if any(fnmatchcase(f.name, glob) for glob in ignore) else f
-        for f in found
+        for f in _by_metrics(found, (run, again))
+        if f.verdict != NOTED or not any(fnmatchcase(f.name, glob) for glob in ignore)
     ]
     if not any(f.verdict in {EQUAL, WITHIN, *_BAD} for f in found) and printed is not None:
         found.append(Finding("printed", "output", EQUAL if printed else DIFFERENT))
@@ -175,6 +185,16 @@ def _metrics(run: Run, again: Run, tolerance: float) -> Iterator[Finding]:
         ]
         worst = max(verdicts, key=(EQUAL, WITHIN, DIFFERENT).index)
         yield Finding("metric", name, worst, a, decode_number(theirs[name]["last"]))
+        counts = summary.get("count"), theirs[name].get("count")
+        if None not in counts and counts[0] != counts[1]:
+            yield Finding("points", name, NOTED, *counts)
+
+
+def _new_metrics(run: Run, again: Run) -> Iterator[Finding]:
+    ours = run.record.get("metrics", {})
+    for name, summary in sorted(again.record.get("metrics", {}).items()):
+        if name not in ours and not name.startswith(SYSTEM_PREFIX):
+            yield Finding("metric", name, NEW, None, decode_number(summary["last"]))
 
 
 def _near(a: float, b: float, tolerance: float) -> str:
@@ -189,7 +209,7 @@ def _outputs(run: Run, again: Run) -> Iterator[Finding]:
     theirs = {item["path"]: item for item in again.record.get("outputs", ())}
     for item in run.record.get("outputs", ()):
         path = item["path"]
-        if item.get("source") == "scan" or "files" in item:  # anybody's; or a sum of many
+        if not _is_comparable(item):
             continue
         key = "link" if "link" in item else "xxh3_128"
         other = theirs.get(path, {})
@@ -202,22 +222,36 @@ def _outputs(run: Run, again: Run) -> Iterator[Finding]:
             yield Finding("output", path, EQUAL if a == b else DIFFERENT, a, b)
 
 
-def _by_metrics(found: Sequence[Finding], run: Run) -> list[Finding]:
+def _new_outputs(run: Run, again: Run) -> Iterator[Finding]:
+    ours = {item["path"] for item in run.record.get("outputs", ())}
+    for item in again.record.get("outputs", ()):
+        content = item.get("link", item.get("xxh3_128"))
+        if content is not None and item["path"] not in ours and _is_comparable(item):
+            yield Finding("output", item["path"], NEW, None, content)
+
+
+def _is_comparable(item: Mapping[str, Any]) -> bool:
+    return item.get("source") != "scan" and "files" not in item  # anybody's; or a sum of many
+
+
+def _by_metrics(found: Sequence[Finding], runs: Sequence[Run]) -> list[Finding]:
     """The same, where the bytes of a logger's files, which nobody named, are left to the metrics that were read from them.
 
     Such a file has what differs by the tolerance; an event file of TensorBoard has the time in it, and in its name.
     """
-    if not any(f.kind == "metric" for f in found):
+    if not any(f.kind == "metric" and f.verdict != NEW for f in found):
         return list(found)
-    asked = run.record.get("asked", {}).get("outputs", ())
     loggers = {
         item["path"]
+        for run in runs
         for item in run.record.get("outputs", ())
-        if "source" in item and item["path"] not in asked and is_metric_file(item["path"])
+        if "source" in item
+        and item["path"] not in run.record.get("asked", {}).get("outputs", ())
+        and is_metric_file(item["path"])
     }
     return [
         Finding(f.kind, f.name, BY_METRICS, f.a, f.b)
-        if f.kind == "output" and f.verdict in _BAD and f.name in loggers
+        if f.kind == "output" and f.verdict in {*_BAD, NEW} and f.name in loggers
         else f
         for f in found
     ]

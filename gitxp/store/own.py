@@ -74,6 +74,11 @@ def read_own(common_dir: str) -> frozenset[Oid]:
     return frozenset(Oid(oid) for how, oid in _read(common_dir) if how in {MADE, TRUSTED} and len(oid) in _OIDS)
 
 
+def read_made(common_dir: str) -> frozenset[Oid]:
+    """Those of them that were made here."""
+    return frozenset(Oid(oid) for how, oid in _read(common_dir) if how == MADE and len(oid) in _OIDS)
+
+
 def _read(common_dir: str) -> set[tuple[str, str]]:
     try:
         fd = os.open(_path(common_dir), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
