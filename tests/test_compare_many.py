@@ -195,6 +195,23 @@ def test_what_cannot_be_read_hides_nothing(factory: Factory, here: Repo, gitxp: 
     assert "Warning: The record of none cannot be read." in answer.stderr
 
 
+def test_what_has_no_environment_differs_in_none(factory: Factory, here: Repo, gitxp: Gitxp) -> None:
+    """A run of which no environment is recorded does not differ in each package; that it has none is said where others differ."""
+    known = environment(numpy="1", pip="1")
+    for name in ("a", "b"):
+        factory.make(name, files={".gitxp/environment.json": known})
+    factory.make("c", files={".gitxp/environment.json": environment(numpy="2", pip="1")})
+    factory.make("alive", status="running", files={"train.py": "other\n"})
+    found = compared(here, "alive", "a", "b")
+    assert not [row for row in found.rows if row.part in {"packages", "environment"} and row.differs]
+    assert rows_of(found, "packages")["numpy"] == (None, "1", "1")
+    assert found.remarks == ()
+    found = compared(here, "a", "alive", "c")
+    assert [row.name for row in found.rows if row.part == "packages" and row.differs] == ["numpy"]
+    assert found.remarks == ("No environment is recorded of alive yet: it is running.",)
+    assert "numpy" not in gitxp("compare", "alive", "a", "--env").stdout
+
+
 def test_unrelated_histories(factory: Factory, here: Repo) -> None:
     """Runs without a common commit are compared by their files; one that has none of a file has a gap."""
     factory.make("a")

@@ -95,7 +95,7 @@ def _is_single(comparison: Comparison, path: str) -> bool:
 
 def _environment(comparison: Comparison) -> Iterator[Change]:
     """Packages that were imported, then the interpreter and the machine, then packages that are only there."""
-    pairs = comparison.environment
+    pairs = comparison.environment if comparison.without_environment is None else {}
     packages = {name[len(_PIP) :]: pair for name, pair in pairs.items() if name.startswith(_PIP)}
     for name in sorted(packages):
         if name in comparison.imported:
