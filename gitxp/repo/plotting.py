@@ -40,8 +40,8 @@ class Plotting(Reading):
         """The metrics of these runs as curves, down-sampled: `gitxp.plots.Plot`.
 
         `x` is `step`, `time` (seconds since the start of the run) or a metric, such as `epoch`; `smooth` the weight of
-        the moving average, from 0 (none) to below 1. With `group_by`, a parameter or another key of runs, one curve is
-        the mean of the runs that have the same value, and has the band of the least and greatest of them. `columns` is
+        the moving average, from 0 (none) to below 1. With `group_by`, one or several keys (`params.model,group`), one curve
+        is the mean of the runs that have the same values, and has the band of the least and greatest of them. `columns` is
         how many columns of points the picture can show: with the `sampling` `minmax` the least and the greatest value
         of each stays, with `lttb` so many points in all, those that shape the line most. Raises `UsageError`, also where
         no run has such a metric, unless one is running here and may yet have it.
@@ -103,11 +103,12 @@ class Plotting(Reading):
         `UsageError`.
         """
         from gitxp.query.index import Asked
-        from gitxp.query.scatter import Keys, make_scatter
+        from gitxp.query.scatter import make_scatter, parse_scatter
 
-        keys = Keys(y, x, group_by)
+        index = self._index()
+        keys = parse_scatter(y, x, group_by, index.keys(), index.now())
         asked = Asked(where, None, archived or runs is not None)
-        found = self._index().values(asked, [key for key in keys if key is not None])
+        found = index.values(asked, [key.operand for key in (keys.y, keys.x, *keys.groups)])
         if runs is not None:
             names = {run.name for run in runs}
             found = [run for run in found if run.name in names]
@@ -141,13 +142,16 @@ class Plotting(Reading):
         x = Axis(wish.x.removeprefix("metrics."), wish.is_log_x, is_time=wish.x == "time", is_whole=wish.x == "step")
         return Plot(title, x, Axis(what, wish.is_log), tuple(curves), tuple(read.remarks()))
 
-    def _groups(self, runs: Sequence[Run], key: str) -> Mapping[str, Group]:
+    def _groups(self, runs: Sequence[Run], text: str) -> Mapping[str, Group]:
         """The group of each run."""
         from gitxp.query.index import Asked
-        from gitxp.query.scatter import make_group_of
+        from gitxp.query.scatter import make_group_of, parse_groups
 
-        values = {run.name: run.values[0] for run in self._index().values(Asked(archived=True), [key])}
-        return {run.name: make_group_of(key, values.get(run.name)) for run in runs}
+        index = self._index()
+        keys = parse_groups(text, index.keys(), index.now())
+        found = index.values(Asked(archived=True), [key.operand for key in keys])
+        values = {run.name: run.values for run in found}
+        return {run.name: make_group_of(keys, values.get(run.name, [None] * len(keys))) for run in runs}
 
 
 class _Missing(NamedTuple):
