@@ -128,6 +128,9 @@ def test_the_best_is_marked_and_said(gitxp: Gitxp) -> None:
     assert "* is best: greatest acc, least loss (as the names say" in shown
     turned = gitxp("compare", "a", "b", "c", "--metrics", "--better=-acc", "--better", "loss:max").stdout
     assert "* is best: least acc, greatest loss\n" in turned
+    for text in ("loss", "+loss", "metrics.loss", 'metrics["loss"]', "loss:max"):
+        said = gitxp("compare", "a", "b", "c", "--metrics", "--better", text, "--better", "-acc").stdout
+        assert "* is best: least acc, greatest loss\n" in said
     told = json.loads(gitxp("compare", "a", "b", "c", "--json").stdout)
     assert (told["best"], told["better"]) == ({"loss": ["b"], "acc": ["b", "c"]}, {"loss": "less", "acc": "more"})
 

@@ -200,7 +200,9 @@ def test_series_as_a_long_table() -> None:
     assert list(data["value"])[:4] == [0.9, 0.5, 0.7, 0.6]
     assert math.isnan(list(data["value"])[4])
     assert len(gitxp.runs().series()) == 5
-    assert len(gitxp.runs().series("gone")) == 0
+    assert len(gitxp.runs('params.opt == "adam"').series("metrics.loss")) == 2
+    with pytest.raises(UsageError, match="There is no metric 'los'"):
+        gitxp.runs().series("los")
 
 
 def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,6 +284,27 @@ def test_export_of_series(gitxp: Gitxp) -> None:
     lines = gitxp("export", "--series", "loss", "--where", 'params.opt == "adam"').stdout.splitlines()
     assert lines == ["run,metric,step,time,value", "first,loss,0,1000.5,0.9", "first,loss,1,1001.5,0.5"]
     assert len(json.loads(gitxp("export", "second", "--series", "*", "--format", "json").stdout)) == 3
+    for name in ("metrics.loss", 'metrics["loss"]', '"loss"'):
+        assert gitxp("export", "--series", name, "--where", 'params.opt == "adam"').stdout.splitlines() == lines
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("los", "There is no metric 'los'.\nHint: There are: loss."), ("loss.min", "'loss.min' is one number of each run."),
+     ("metrics.los", "No run has a metric 'los'."), ("", "METRIC is empty.")],
+)  # fmt: skip
+def test_series_that_no_run_has(gitxp: Gitxp, name: str, message: str) -> None:
+    """A metric that was mistyped is a mistake with the names that are near, and no empty table."""
+    answer = gitxp("export", "--series", name, check=False)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert f"Error: {message}" in answer.stderr
+
+
+def test_series_where_there_are_no_runs(repo: str, gitxp: Gitxp) -> None:
+    """Without any run the table has its heading and no rows."""
+    del repo
+    assert gitxp("export", "--series", "loss").stdout == "run,metric,step,time,value\n"
 
 
 def test_export_is_no_formula(repo: str, gitxp: Gitxp) -> None:

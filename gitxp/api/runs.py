@@ -108,11 +108,11 @@ class Runs(Sequence[RecordedRun]):
     def series(self, *metrics: str) -> Frame:
         """The points of these metrics (none: of all) in a long table: run, metric, step, time (unix seconds), value.
 
-        It has `to_pandas()`, `to_polars()` and `to_arrow()`, too.
+        It has `to_pandas()`, `to_polars()` and `to_arrow()`, too. Raises `UsageError` for a metric that no run has.
         """
         from gitxp.frames.of_runs import frame_of_series
 
-        return frame_of_series(self._repo.all_series(self._records(), metrics))
+        return frame_of_series(self._repo.all_series(self._records(), self._repo.series_names(metrics)))
 
     def to_pandas(self, *, stats: bool = False) -> Any:
         """A `pandas.DataFrame` of `frame`. Needs `gitxp[pandas]`."""

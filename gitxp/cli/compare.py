@@ -47,9 +47,7 @@ _PARTS = {
 @click.option("--data", "parts", flag_value="data", multiple=True, help="Data, by path.")
 @click.option("--env", "parts", flag_value="env", multiple=True, help="Packages, interpreter, machine.")
 @click.option("--code", "parts", flag_value="code", multiple=True, help="Files, by the lines that came and went.")
-@click.option(
-    "--better", multiple=True, metavar="KEY", help="This metric is better when it is more; -KEY or KEY:min: less."
-)
+@click.option("--better", multiple=True, metavar="KEY", help="More of this metric is better; -KEY or KEY:min: less.")
 @click.option(
     "--rows",
     type=click.Choice(["auto", "keys", "runs"]),

@@ -87,7 +87,12 @@ def _frame(
     if metrics is None:
         progress(f"a table of {count_text(len(runs), 'run')}")
         return frame_of_runs(runs, stats=stats)
-    names = [] if metrics == "*" else [name for part in metrics.split(",") if (name := part.strip())]
+    from gitxp.query.expression import split_list
+
+    texts = [part.text for part in split_list(metrics)]
+    if not texts:
+        raise UsageError("METRIC is empty.", hint="gitxp export --series loss; '*' is all of them.")
+    names = [] if texts == ["*"] else repo.series_names(texts)
 
     def counted() -> Iterator[Run]:
         for number, run in enumerate(runs):

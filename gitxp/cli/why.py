@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.argument("words", metavar="A B | [WHERE]", nargs=-1)
 @click.option("--where", metavar="WHERE", help="The runs of which this is true, as for 'gitxp list'.")
 @click.option("--metric", metavar="KEY", help="What goes with this metric; -KEY or KEY:min: less of it is better.")
-@click.option("--better", multiple=True, metavar="KEY", help="With A B: more of this metric is better; -KEY: less.")
+@click.option(
+    "--better", multiple=True, metavar="KEY", help="With A B: more of this metric is better; -KEY or KEY:min: less."
+)
 @click.option("-a", "--archived", is_flag=True, help="Archived runs as well.")
 @click.option("--json", "as_json", is_flag=True, help="The same, exact, as JSON.")
 @terminal_options

@@ -169,11 +169,17 @@ class _Read:
         self._missing: list[_Missing] = []
         self._damaged: list[str] = []
 
-    def name_of(self, metric: str, runs: Sequence[Run]) -> str:
-        """The metric that a text names: `metrics.loss` is `loss`, unless there is one of that name."""
-        short = metric.removeprefix("metrics.")
-        has_whole = any(metric in (run.record.get("metrics") or {}) for run in runs)
-        return metric if has_whole or not short else short
+    def name_of(self, text: str, runs: Sequence[Run]) -> str:
+        """The metric that a text means; the text itself where these runs have none such, as one that is running may yet have."""
+        import time
+
+        from gitxp.errors import UsageError
+        from gitxp.query.directions import read_series
+
+        try:
+            return read_series(text, {name for run in runs for name in run.record.get("metrics") or ()}, time.time())
+        except UsageError:
+            return text.removeprefix("metrics.") or text
 
     def line(self, run: Run, metric: str) -> Line | None:
         """All points of a metric of a run; None where it has none that can be read."""

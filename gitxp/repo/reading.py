@@ -24,6 +24,7 @@ _LOOK_EVERY = 0.15
 _QUIET_LOOKS = 10
 # A table shows the metrics of runs that are still running as long as it takes no second to read them.
 _QUICK = 16 * 1024 * 1024
+_RUNNING = 1000  # newest runs among which those are that are still running and have metrics that no other has
 _FEW = 20  # runs that are looked for one by one
 
 
@@ -94,6 +95,21 @@ class Reading(Base):
             for metric in metrics or sorted(there):
                 if metric in there:
                     yield run.name, metric, self.series_columns(run, metric)
+
+    def series_names(self, texts: Sequence[str]) -> list[str]:
+        """The metrics that texts mean: `loss`, `"a,b"` in quotes, or a key as in expressions, `metrics["train/loss"]`.
+
+        Raises `UsageError` for what no run has; where there are no runs, texts are names.
+        """
+        from gitxp.query.directions import read_series
+
+        index = self._index()
+        known = set(index.keys().metrics)
+        if not known.issuperset(texts):
+            known.update(name for run in index.newest(_RUNNING, archived=True).runs for name in self._live_points(run))
+        if not known and not index.newest(1, archived=True).runs:
+            return list(texts)
+        return [read_series(text, known, index.now()) for text in texts]
 
     def get(self, text: str) -> Run:
         """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.
