@@ -321,6 +321,9 @@ def test_damaged_series(repo: str) -> None:
     alone = ask("plot", "loss", "bad", width=80)
     assert (alone.status, alone.out) == (2, b"")
     assert "\x1b" not in told.err + alone.err
+    factory.make("newer", raw=b'{"format": 99}', files={metric_path("loss"): series([1.0, 2.0])})
+    assert "newer cannot be drawn. This run uses format 99" in ask("plot", "loss", "good", "newer").err
+    assert ask("plot", "loss", "newer").status == 2
 
 
 @pytest.mark.usefixtures("runs")

@@ -301,6 +301,34 @@ def test_series_that_no_run_has(gitxp: Gitxp, name: str, message: str) -> None:
     assert f"Error: {message}" in answer.stderr
 
 
+@pytest.fixture
+def damaged(runs: Factory) -> Factory:
+    """Two runs more: one with a damaged series, one of another format."""
+    runs.make("odd", metrics={"loss": summary(1)}, files={".gitxp/metrics/loss.tsv": "nonsense\n"})
+    runs.make("newer", raw=b'{"format": 99}', files={".gitxp/metrics/loss.tsv": points(1)})
+    return runs
+
+
+@pytest.mark.damaged
+@pytest.mark.usefixtures("damaged")
+def test_what_cannot_be_read_hides_no_other_series(gitxp: Gitxp) -> None:
+    """A damaged series and a run of another format are left out and named; the points of the other runs are all there."""
+    answer = gitxp("export", "--series", "loss")
+    assert answer.stdout == gitxp("export", "--series", "loss", "--where", "opt == 'adam' or opt == 'sgd'").stdout
+    assert len(answer.stdout.splitlines()) == 6
+    assert "Warning: loss of odd is left out: line 1" in answer.stderr
+    assert "Warning: newer is left out. This run uses format 99" in answer.stderr
+
+
+@pytest.mark.damaged
+@pytest.mark.usefixtures("damaged")
+def test_series_that_cannot_be_read_are_warned_of() -> None:
+    """From Python, what is left out of a table of series is a warning each."""
+    with pytest.warns(UserWarning, match="left out") as warned:
+        assert len(gitxp.runs().series("loss")) == 5
+    assert len(warned) == 2
+
+
 def test_series_where_there_are_no_runs(repo: str, gitxp: Gitxp) -> None:
     """Without any run the table has its heading and no rows."""
     del repo

@@ -108,11 +108,17 @@ class Runs(Sequence[RecordedRun]):
     def series(self, *metrics: str) -> Frame:
         """The points of these metrics (none: of all) in a long table: run, metric, step, time (unix seconds), value.
 
-        It has `to_pandas()`, `to_polars()` and `to_arrow()`, too. Raises `UsageError` for a metric that no run has.
+        It has `to_pandas()`, `to_polars()` and `to_arrow()`, too. What cannot be read is left out, with a warning. Raises
+        `UsageError` for a metric that no run has.
         """
+        import warnings
+
         from gitxp.frames.of_runs import frame_of_series
 
-        return frame_of_series(self._repo.all_series(self._records(), self._repo.series_names(metrics)))
+        def tell(sentence: str) -> None:
+            warnings.warn(sentence, stacklevel=2)
+
+        return frame_of_series(self._repo.all_series(self._records(), self._repo.series_names(metrics), tell=tell))
 
     def to_pandas(self, *, stats: bool = False) -> Any:
         """A `pandas.DataFrame` of `frame`. Needs `gitxp[pandas]`."""

@@ -12,6 +12,7 @@ from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
+from gitxp.render.safe import visible
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
@@ -99,7 +100,11 @@ def _frame(
             progress(f"reading the series of {count_text(len(runs), 'run')}: {number * 100 // len(runs)} %")
             yield run
 
-    return frame_of_series(repo.all_series(counted(), names))
+    told: list[str] = []
+    frame = frame_of_series(repo.all_series(counted(), names, tell=told.append))
+    progress("")
+    sys.stderr.writelines(f"Warning: {visible(sentence)}\n" for sentence in told)
+    return frame
 
 
 def _form_of(output: str | None) -> str:

@@ -187,6 +187,9 @@ class _Read:
         from gitxp.format import parse_time
         from gitxp.query.plots import make_line
 
+        if run.problem:
+            self._damaged.append(f"{run.name} cannot be drawn. {run.problem}")
+            return None
         by = None
         name = metric
         try:
@@ -212,7 +215,7 @@ class _Read:
             names = [missing.run for missing in self._missing if missing.metric == metric]
             more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
             told.append(f"Without {metric}, and not drawn: {', '.join(names[:_NAMED])}{more}.")
-        told += self._damaged[:_NAMED]
+        told += list(dict.fromkeys(self._damaged))[:_NAMED]
         for count, words in (
             (sum(line.odd for line in self._lines), "nan or infinite: not drawn"),
             (sum(line.beneath for line in self._lines), "not above 0: not on a logarithmic axis"),

@@ -10,7 +10,7 @@ from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from gitxp.format import Point
@@ -81,20 +81,28 @@ class Reading(Base):
         path = os.path.join(self.location.common_dir, "gitxp", "index.sqlite")
         return Glance(self._git_here(), path, self._reader)
 
-    def all_series(self, runs: Iterable[Run], metrics: Sequence[str] = ()) -> Iterator[tuple[RunName, str, Series]]:
+    def all_series(
+        self, runs: Iterable[Run], metrics: Sequence[str] = (), *, tell: Callable[[str], None] | None = None
+    ) -> Iterator[tuple[RunName, str, Series]]:
         """The series of these metrics (none: of all) of runs, one after the other: name, metric, points.
 
-        A run without a metric is passed over.
+        A run without a metric is passed over; so is what cannot be read, and `tell` gets a sentence that says so.
         """
+        from gitxp.errors import FormatError
         from gitxp.store.runs import list_series
 
+        tell = tell or (lambda _: None)
         for run in runs:
             if run.problem:
+                tell(f"{run.name} is left out. {run.problem}")
                 continue
             there = {*list_series(self._reader(), run.commit), *self._live_points(run)}
             for metric in metrics or sorted(there):
-                if metric in there:
-                    yield run.name, metric, self.series_columns(run, metric)
+                try:
+                    if metric in there:
+                        yield run.name, metric, self.series_columns(run, metric)
+                except FormatError as error:
+                    tell(f"{metric} of {run.name} is left out: {error.message}.")
 
     def series_names(self, texts: Sequence[str]) -> list[str]:
         """The metrics that texts mean: `loss`, `"a,b"` in quotes, or a key as in expressions, `metrics["train/loss"]`.
