@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from gitxp.api.runs import runs
 from gitxp.compared import PARTS, Compared, FileState, Row
 from gitxp.errors import UsageError
 from gitxp.query.compare_many import find_best
@@ -237,6 +238,9 @@ def test_a_running_run_has_what_it_logged(tmp_path: Path) -> None:
         assert process.stdout.readline() == b"go\n"
         with Repo(lab.top) as here:
             found = compared(here, "done", "alive", points=4)
+        recorded = runs(path=lab.top)["alive"]
+        assert float(recorded.metrics["loss"]) == 1
+        assert list(recorded.metrics["loss"].values) == [8, 7, 6, 5, 4, 3, 2, 1]
     finally:
         process.communicate(b"\n", timeout=60)
     row = next(row for row in found.rows if row.name == "loss")
