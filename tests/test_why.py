@@ -147,7 +147,8 @@ def test_runs_that_cannot_be_read(factory: Factory, gitxp: Gitxp) -> None:
 @pytest.mark.parametrize(
     "args",
     [(), ("a",), ("a", "b", "b"), ("--where", "z > 0"), ("--metric", "z"), ("--metric", "los"), ("--metric", "loss", "z >"),
-     ("z > 0", "--where", "z > 0", "--metric", "loss"), ("--metric", "loss", "--better", "loss")],
+     ("z > 0", "--where", "z > 0", "--metric", "loss"), ("--metric", "loss", "--better", "loss"),
+     ("a", "b", "--metric", "loss")],
 )  # fmt: skip
 def test_words_that_do_not_fit_together(gitxp: Gitxp, args: tuple[str, ...]) -> None:
     """Each mistake is said in a sentence, with the status of wrong usage."""

@@ -35,7 +35,7 @@ _PARTS = {
 
 @click.command("compare", short_help="Several runs side by side: what differs, and what is best.")
 @click.argument("texts", metavar="[RUN…]", nargs=-1)
-@click.option("--where", metavar="WHERE", help="The runs of which this is true, as for 'gitxp list'.")
+@click.option("--where", metavar="WHERE", help="The runs of which this is true, as in 'gitxp list'.")
 @click.option("--sort", metavar="KEY,…", help="With --where: in this order. [default: the newest first]")
 @click.option(
     "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"With --where: so many; 0: all. [default: {_MOST}]"

@@ -245,7 +245,7 @@ def _paths(place: Place) -> Iterator[Item]:
 FILES = frozenset({"DEST", "DIR", "FILE", "PATH", "[-- CHANGED ARGUMENTS…]"})
 FINDERS: dict[str, Callable[[Place], Iterable[Item]]] = {
     **dict.fromkeys(("A", "A B | [WHERE]", "B", "RUN", "[RUN]", "[RUN]…", "RUN…", "[RUN…]", "RUN… [TEXT]"), _runs),
-    **dict.fromkeys(("EXPR", "WHERE", "[WHERE]"), _where),
+    **dict.fromkeys(("WHERE", "[WHERE]"), _where),
     **dict.fromkeys(("C,…", "KEY,…"), _listed(_key)),
     **dict.fromkeys(("PATH", "[-- PATH…]"), _paths),
     "GROUP": _groups,

@@ -28,7 +28,7 @@ _PICTURE_COLUMNS = 1000  # of points in a file
 @click.command("plot", short_help="Metrics as curves, runs as points.")
 @click.argument("metric", metavar="METRIC,…")
 @click.argument("runs", metavar="[RUN]…", nargs=-1)
-@click.option("--where", metavar="EXPR", help="The runs of which this is true, as in 'gitxp list'.")
+@click.option("--where", metavar="WHERE", help="The runs of which this is true, as in 'gitxp list'.")
 @click.option(
     "-n",
     "count",
@@ -146,7 +146,7 @@ def _newest(repo: Repo, where: str | None, count: int | None, *, archived: bool)
     if not page.runs and where is None:
         return [repo.get("@")]
     if not page.runs:
-        raise GitxpError("No run answers to that.", hint="gitxp list 'EXPR' shows which do.")
+        raise GitxpError("No run answers to that.", hint="gitxp list 'WHERE' shows which do.")
     if page.total > len(page.runs):
         sys.stderr.write(f"The newest {len(page.runs):,} of {page.total:,} runs; -n 0 draws all.\n")
     return page.runs
