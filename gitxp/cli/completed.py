@@ -19,6 +19,7 @@ from gitxp.cli.completed_question import complete_question
 from gitxp.errors import GitxpError
 from gitxp.format import ARTIFACTS_FOLDER
 from gitxp.query.fields import FIELDS
+from gitxp.query.tree import spell
 from gitxp.render.words import age_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Item = CompletionItem[str]
 _MOST, _MOST_OF_PREFIX = 100, 1000  # runs that are offered: before anything was typed, and after
 _NEWEST = 10  # runs that are offered as @, @~1, …
+_DIVIDING = frozenset(",()[]\"'")  # what a list is divided at, and what holds it together
 _RUN_PREFIXES = ("refs/experiments/", "experiments/")
 
 
@@ -198,6 +200,14 @@ def _metrics(place: Place) -> Iterator[Item]:
         yield from map(CompletionItem, sorted(opened[1].keys().metrics) if opened else ())
 
 
+def _series(place: Place) -> Iterator[Item]:
+    """Metrics, as they can stand in a list with commas."""
+    for item in _metrics(place):
+        if _DIVIDING.intersection(item.value) or item.value != item.value.strip():
+            item.value = spell("metrics", item.value)
+        yield item
+
+
 def _best(place: Place) -> Iterator[Item]:
     """A metric, and after a colon which way is better."""
     for item in _metrics(place):
@@ -251,7 +261,7 @@ FINDERS: dict[str, Callable[[Place], Iterable[Item]]] = {
     "GROUP": _groups,
     "KEY": _key,
     "METRIC[:max|:min]": _best,
-    "METRIC,…": _listed(_metrics),
+    "METRIC,…": _listed(_series),
     **dict.fromkeys(("REMOTE", "[REMOTE]"), _remotes),
     "RUN… GROUP": _runs_then_group,
     "SOURCE": _sources,
