@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.compared import PARTS
@@ -103,7 +104,9 @@ def compare_command(
         else:
             runs = _find(repo, where, sort, _MOST if count is None else count, archived=archived)
         points = 0 if as_json or as_csv or as_markdown else rendering.CURVE
-        compared = repo.compare(runs, better=better, points=points)
+        with show_progress() as tell:
+            tell(f"comparing {count_text(len(runs), 'run')}")
+            compared = repo.compare(runs, better=better, points=points)
     _tell(compared)
     chosen = [name for part in parts for name in _PARTS[part]]
     look = rendering.Look(chosen or PARTS, every, rows)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import GitxpError, UsageError
+from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,7 +112,12 @@ def plot_command(
             assert chosen is not None
             metrics = _split(metric)
             how |= {"columns": _columns(terminal, in_terminal=not (output or as_json)), "group_by": group_by}
-            plots = repo.follow_plot(chosen, metrics, **how) if follow else iter([repo.plot(chosen, metrics, **how)])
+            if follow:
+                plots = repo.follow_plot(chosen, metrics, **how)
+            else:
+                with show_progress() as tell:
+                    tell(f"reading the series of {count_text(len(chosen), 'run')}")
+                    plots = iter([repo.plot(chosen, metrics, **how)])
         if title:
             plots = (plot._replace(title=title) for plot in plots)
         if output is not None:

@@ -20,7 +20,7 @@ from gitxp.query.code_of_many import compare_code_of_many
 from gitxp.query.compare import flatten, is_equal
 from gitxp.query.compare_data import by_path, is_same
 from gitxp.query.curves import Curves
-from gitxp.sources import CONSTANT, source_rank
+from gitxp.sources import CONSTANT, by_number, source_rank
 from gitxp.store.runs import decode_environment
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ def _params(runs: Sequence[Run]) -> Iterator[Row]:
         sources = run.record.get("param_sources") or {}
         for name in run.params:
             ranks[name] = min(ranks.get(name, CONSTANT), source_rank(sources.get(name)))
-    yield from _rows("params", sorted(ranks, key=lambda name: (ranks[name], name)), [r.params for r in runs], is_equal)
+    yield from _rows(
+        "params", sorted(ranks, key=lambda name: (ranks[name], by_number(name))), [r.params for r in runs], is_equal
+    )
 
 
 def _direction(name: str, said: Mapping[str, Direction]) -> Direction:
@@ -124,7 +126,7 @@ def _direction(name: str, said: Mapping[str, Direction]) -> Direction:
 
 def _by_use(names: Iterable[str]) -> list[str]:
     """Metrics by name; those that only count come behind, and those of the machine last."""
-    return sorted(names, key=lambda name: (name.startswith(SYSTEM_PREFIX), is_counter(name), name))
+    return sorted(names, key=lambda name: (name.startswith(SYSTEM_PREFIX), is_counter(name), by_number(name)))
 
 
 def _metric(name: str, direction: Direction, runs: Sequence[Run], curves: Curves) -> Row:

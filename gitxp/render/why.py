@@ -16,6 +16,7 @@ from gitxp.render.side_by_side import pair_cells, pair_table
 from gitxp.render.style import Style
 from gitxp.render.table import Cell
 from gitxp.render.words import aligned, is_number, number_text, pair_texts
+from gitxp.sources import by_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ def _cells(change: Change) -> list[Cell]:
 
 
 def _metrics(why: Why, width: int | None, style: Style) -> str:
-    pairs = sorted(why.comparison.metrics.items())
+    pairs = sorted(why.comparison.metrics.items(), key=lambda item: by_number(item[0]))
     steps = aligned([_step(*pair) for _, pair in pairs])
     rows = []
     for (name, pair), step in zip(pairs, steps, strict=True):
