@@ -282,6 +282,11 @@ def format_time(ns: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms // 1000)) + f".{ms % 1000:03d}Z"
 
 
+def format_moment(seconds: float) -> str:
+    """Unix time in seconds as `format_time` has it, rounded: what `parse_time` made of a text gives that text again."""
+    return format_time(round(seconds * 1000) * 1_000_000)
+
+
 def parse_time(text: str) -> float:
     """RFC 3339 as unix time in seconds; `FormatError` for anything else: a day alone, a time without its offset."""
     import datetime

@@ -192,11 +192,11 @@ class Progress:
 
 
 def _step(step: Step) -> dict[str, Any]:
-    from gitxp.format import format_time
+    from gitxp.format import format_moment
 
     return {
         "name": step.name,
-        "at": format_time(int(step.at * 1e9)),
+        "at": format_moment(step.at),
         "from": step.before,
         "to": step.after,
         "params": {name: list(pair) for name, pair in step.params.items()},

@@ -192,6 +192,10 @@ class FolderChange:
     moved: tuple[tuple[str, str], ...] = ()
 
 
+# Each environment has one of these: where a run has neither, it has no environment.
+_ALWAYS = ("os.system", "python.version")
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs between two runs, and only that: each value is a pair (in A, in B), None where one has none.
@@ -218,3 +222,13 @@ class Comparison:
     def runs(self) -> tuple[Run, Run]:
         """Both of them."""
         return self.a, self.b
+
+    @property
+    def without_environment(self) -> Run | None:
+        """The run of which no environment is recorded, where one is of the other."""
+        for side, run in enumerate(self.runs):
+            if any(key in self.environment for key in _ALWAYS) and all(
+                pair[side] is None for pair in self.environment.values()
+            ):
+                return run
+        return None

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Axis(NamedTuple):
     """What an axis is of.
 
-    `is_time`: seconds. `is_whole`: there is nothing between whole numbers. With `categories`, the numbers are positions
-    among these words.
+    `is_time`: seconds. `is_moment`: unix time. `is_whole`: there is nothing between whole numbers. With `categories`, the
+    numbers are positions among these words.
     """
 
     title: str
@@ -25,6 +25,7 @@ class Axis(NamedTuple):
     is_time: bool = False
     is_whole: bool = False
     categories: tuple[str, ...] = ()
+    is_moment: bool = False
 
 
 class Curve(NamedTuple):

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from gitxp.api.runs import runs
 from gitxp.compared import PARTS, Compared, FileState, Row
 from gitxp.errors import UsageError
 from gitxp.query.compare_many import find_best
@@ -128,6 +129,9 @@ def test_the_best_is_marked_and_said(gitxp: Gitxp) -> None:
     assert "* is best: greatest acc, least loss (as the names say" in shown
     turned = gitxp("compare", "a", "b", "c", "--metrics", "--better=-acc", "--better", "loss:max").stdout
     assert "* is best: least acc, greatest loss\n" in turned
+    for text in ("loss", "+loss", "metrics.loss", 'metrics["loss"]', "loss:max"):
+        said = gitxp("compare", "a", "b", "c", "--metrics", "--better", text, "--better", "-acc").stdout
+        assert "* is best: least acc, greatest loss\n" in said
     told = json.loads(gitxp("compare", "a", "b", "c", "--json").stdout)
     assert (told["best"], told["better"]) == ({"loss": ["b"], "acc": ["b", "c"]}, {"loss": "less", "acc": "more"})
 
@@ -195,6 +199,23 @@ def test_what_cannot_be_read_hides_nothing(factory: Factory, here: Repo, gitxp: 
     assert "Warning: The record of none cannot be read." in answer.stderr
 
 
+def test_what_has_no_environment_differs_in_none(factory: Factory, here: Repo, gitxp: Gitxp) -> None:
+    """A run of which no environment is recorded does not differ in each package; that it has none is said where others differ."""
+    known = environment(numpy="1", pip="1")
+    for name in ("a", "b"):
+        factory.make(name, files={".gitxp/environment.json": known})
+    factory.make("c", files={".gitxp/environment.json": environment(numpy="2", pip="1")})
+    factory.make("alive", status="running", files={"train.py": "other\n"})
+    found = compared(here, "alive", "a", "b")
+    assert not [row for row in found.rows if row.part in {"packages", "environment"} and row.differs]
+    assert rows_of(found, "packages")["numpy"] == (None, "1", "1")
+    assert found.remarks == ()
+    found = compared(here, "a", "alive", "c")
+    assert [row.name for row in found.rows if row.part == "packages" and row.differs] == ["numpy"]
+    assert found.remarks == ("No environment is recorded of alive yet: it is running.",)
+    assert "numpy" not in gitxp("compare", "alive", "a", "--env").stdout
+
+
 def test_unrelated_histories(factory: Factory, here: Repo) -> None:
     """Runs without a common commit are compared by their files; one that has none of a file has a gap."""
     factory.make("a")
@@ -217,6 +238,9 @@ def test_a_running_run_has_what_it_logged(tmp_path: Path) -> None:
         assert process.stdout.readline() == b"go\n"
         with Repo(lab.top) as here:
             found = compared(here, "done", "alive", points=4)
+        recorded = runs(path=lab.top)["alive"]
+        assert float(recorded.metrics["loss"]) == 1
+        assert list(recorded.metrics["loss"].values) == [8, 7, 6, 5, 4, 3, 2, 1]
     finally:
         process.communicate(b"\n", timeout=60)
     row = next(row for row in found.rows if row.name == "loss")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ from gitxp.cli.app import cli
 from gitxp.cli.completed import FILES, FINDERS
 from gitxp.cli.completing import complete
 from gitxp.cli.shell_words import quote_rest, split_line
+from gitxp.format import metric_path
 from screen import ask
 
 if TYPE_CHECKING:
@@ -192,6 +194,19 @@ def test_an_index_is_never_built_for_long(factory: Factory) -> None:
     factory.make("newest")
     assert offered("gitxp show ")[:2] == ["newest", "run-0300"]
     assert offered("gitxp show @")[0] == "@"
+
+
+def test_each_metric_that_is_offered_can_be_exported(factory: Factory) -> None:
+    """A metric whose name is no single word of a list is offered as a key, and means that metric."""
+    names = ("loss", "a,b", "a[", '"x', "x'", "metrics.y", "train/loss", "=m")
+    last = {"last": 1, "min": 1, "max": 1, "count": 1, "step": 0}
+    files = {metric_path(name): "0\t1.0\t1.0\n" for name in names}
+    factory.make("a-run", metrics=dict.fromkeys(names, last), files=files)
+    items = [item.value for item in complete(cli, ["gitxp", "export", "--series"], "").items]
+    assert len(items) == len(names)
+    assert 'metrics["a,b"]' in items
+    answer = ask("export", "--format", "json", "--series", ",".join(items))
+    assert {row["metric"] for row in json.loads(answer.out)} == set(names)
 
 
 def test_where_no_runs_are_nothing_is_made_and_nothing_offered(factory: Factory) -> None:

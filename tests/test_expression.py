@@ -181,6 +181,8 @@ def test_orders_and_lists_are_split_outside_of_quotes_and_brackets() -> None:
     """A comma in the name of a key is part of it."""
     text = 'a, params["b,c"] ,(d,e), '
     assert [part.text for part in split_list(text)] == ["a", 'params["b,c"]', "(d,e)"]
+    quoted = 'metrics["\\",x"],b'
+    assert [part.text for part in split_list(quoted)] == ['metrics["\\",x"]', "b"]
     by, then = parse_order("-train/loss,started", NAMES, NOW)
     assert (by.operand, by.descending) == (Key("metrics", "train/loss", Type.NUMBER), True)
     assert (then.operand, then.descending) == (Key("field", "started_at", Type.TIME), False)

@@ -177,13 +177,13 @@ def test_goal_of_a_repository(repo: str, gitxp: Callable[..., Any]) -> None:
     assert gitxp("goal", "--json").stdout == "null\n"
     gitxp("goal", "set", "acc >= 1", "--budget", "1h", "--runs", "10", "--until", "2024-01-01")
     with open("gitxp.yaml", encoding="utf-8") as file:
-        assert yaml.safe_load(file)["goal"]["reach"] == "metrics.acc >= 1.0"
+        assert yaml.safe_load(file)["goal"]["reach"] == "metrics.acc >= 1"
     told = json.loads(gitxp("goal", "--json").stdout)
     assert told["best"]["name"] == "two"
     assert told["improvements"][1]["params"] == {"lr": [0.1, 0.3]}
     assert (told["gap"], told["runs"]["spent"], told["seconds"]) == (0.25, 2, {"spent": 3.0, "budget": 3600.0})
     assert "lr 0.1 → 0.3" in gitxp("goal").stdout
-    assert gitxp("tree", "--json").stdout.count('"metric": "metrics.acc"') == 2
+    assert gitxp("tree", "--json").stdout.count('"metric": "acc"') == 2
     with Repo(repo) as opened:
         progress = opened.goal(now=START + 1000.0)
         assert progress is not None
@@ -194,6 +194,26 @@ def test_goal_of_a_repository(repo: str, gitxp: Callable[..., Any]) -> None:
         with pytest.raises(UsageError):
             opened.set_goal("metrics.acc > 1", budget="soon")
     assert gitxp("goal", "set", check=False).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ('metrics["=m,"] > 3', 'metrics["=m,"] > 3'),
+        ('metrics["=m,"].max >= 3.0', 'metrics["=m,"].max >= 3.0'),
+        ("short >= 100", "metrics.short >= 100"),
+        ("1e-3 > short.min", "metrics.short.min < 0.001"),
+    ],
+)
+def test_any_metric_may_be_the_goal(repo: str, gitxp: Callable[..., Any], typed: str, written: str) -> None:
+    """What is written of a goal is understood again, whatever its metric is called, and the tree tells gains of it."""
+    factory = Factory(repo)
+    one = {"last": 4, "min": 2, "max": 5, "count": 2, "step": 1}
+    factory.make("a", metrics={"=m,": one, "short": one, "aaa": one})
+    gitxp("goal", "set", typed)
+    assert f"Goal     {written}\n" in gitxp("goal").stdout or f"Goal  {written}\n" in gitxp("goal").stdout
+    assert "as the goal says" in " ".join(gitxp("tree").stderr.split())
+    assert json.loads(gitxp("tree", "--json").stdout)[0]["metric"] in f"{written} metrics."
 
 
 @pytest.mark.usefixtures("repo")

@@ -44,16 +44,15 @@ def series(values: Sequence[float], steps: Sequence[int] | None = None, start: f
     )
 
 
-def make(
-    factory: Factory, name: str, *, steps: Sequence[int] | None = None, params: Any = None, **metrics: Any
-) -> None:
-    """A run with these metrics, by their values."""
-    named = {metric.replace("__", "/"): values for metric, values in metrics.items()}
+def make(factory: Factory, name: str, *, steps: Sequence[int] | None = None, params: Any = None, **keys: Any) -> None:
+    """A run with these metrics, by their values, which are lists, and other keys of its record."""
+    named = {key.replace("__", "/"): keys.pop(key) for key in list(keys) if isinstance(keys[key], list)}
     factory.make(
         name,
         params=params,
         metrics={metric: summary(values) for metric, values in named.items()},
         files={metric_path(metric): series(values, steps) for metric, values in named.items()},
+        **keys,
     )
 
 
@@ -210,6 +209,45 @@ def test_groups_of_numbers_are_in_their_order(repo: str) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+def test_groups_of_all_runs() -> None:
+    """Without names and a question, the newest runs are grouped, as `gitxp list --group-by` does."""
+    found = points("loss", "--group-by", "model")["curves"]
+    assert [curve["label"] for curve in found] == ["model=cnn", "model=mlp"]
+    assert found == points("loss", "--where", "has(loss)", "--group-by", "model")["curves"]
+    assert sum(len(curve["runs"]) for curve in points("loss", "--group-by", "model", "-n", "3")["curves"]) < 4
+
+
+def test_groups_are_those_of_the_list(repo: str) -> None:
+    """Several keys make a group together; 1 and 1.0 are the same, 1 and true are not; times are as the record has them."""
+    factory = Factory(repo)
+    for name, value in (("a", 1), ("b", 1.0), ("c", True), ("d", "x")):
+        make(factory, name, params={"n": value, "m": 0.5}, started_at="2026-01-02T03:04:05.222Z", loss=[1.0, 2.0])
+    labels = ["n=1, m=0.5", "n=true, m=0.5", "n=x, m=0.5"]
+    assert sorted(curves("loss", "--group-by", "n,m")) == sorted(labels)
+    assert sorted(curves("loss", "--against", "m", "--group-by", "n, m")) == sorted(labels)
+    listed = json.loads(ask("list", "--group-by", "n,m", "--json").out)
+    assert sorted(len(curve["runs"]) for curve in points("loss", "--group-by", "n,m")["curves"]) == sorted(
+        group["runs"] for group in listed
+    )
+    assert list(curves("loss", "--group-by", "started")) == ["started=2026-01-02T03:04:05.222Z"]
+    (group,) = json.loads(ask("list", "--group-by", "started", "--json").out)
+    assert "2026-01-02T03:04:05.222Z" in json.dumps(group)
+
+
+def test_times_on_an_axis(repo: str) -> None:
+    """A time is a day or a time of day in UTC, a duration has its unit, and neither is a number without one."""
+    factory = Factory(repo)
+    for day in range(1, 8):
+        make(factory, f"r{day}", started_at=f"2026-01-0{day}T12:00:00.222Z", duration=3600.0 * day, loss=[1.0 * day])
+    drawn = ask("plot", "loss", "--against", "started", width=80).out.decode()
+    assert "2026-01-03" in drawn
+    assert "started (UTC)" in drawn
+    assert "2h" in ask("plot", "loss", "--against", "duration", width=80).out.decode()
+    assert points("loss", "--against", "started")["x"]["unit"] == "unix time"
+    assert not points("loss", "--against", "started", "--logx")["x"]["log"]
+
+
+@pytest.mark.usefixtures("runs")
 def test_scatter() -> None:
     """--against draws each run once, at the last values of both, in groups where that is asked for; others are counted."""
     found = points("acc", "--against", "lr", "--group-by", "model", "--logx")
@@ -283,6 +321,9 @@ def test_damaged_series(repo: str) -> None:
     alone = ask("plot", "loss", "bad", width=80)
     assert (alone.status, alone.out) == (2, b"")
     assert "\x1b" not in told.err + alone.err
+    factory.make("newer", raw=b'{"format": 99}', files={metric_path("loss"): series([1.0, 2.0])})
+    assert "newer cannot be drawn. This run uses format 99" in ask("plot", "loss", "good", "newer").err
+    assert ask("plot", "loss", "newer").status == 2
 
 
 @pytest.mark.usefixtures("runs")
@@ -296,8 +337,14 @@ def test_damaged_series(repo: str) -> None:
         (("loss", "--where", "lr > 100"), 1, "No run answers to that."),
         (("loss", "--where", "lr >"), 2, "This cannot be understood."),
         (("loss", "one", "--where", "lr > 0"), 2, "RUN and --where exclude each other."),
-        (("loss", "-n", "3"), 2, "-n goes with --where."),
-        (("loss", "--all"), 2, "--all goes with --where or --against"),
+        (("loss", "-n", "3"), 2, "-n goes with --where, --group-by or --against."),
+        (("loss", "one", "-n", "3"), 2, "-n goes with --where, --group-by or --against."),
+        (("loss", "--all"), 2, "--all goes with --where, --group-by or --against"),
+        (
+            ("loss", "--group-by", "model,nothing"),
+            2,
+            "No run has 'nothing': no field, parameter or metric.\n  model,nothing\n        ^^^^^^^",
+        ),
         (("loss", "--smooth", "1"), 2, "--smooth is from 0 to below 1, and not 1."),
         (("loss", "--follow", "--json"), 2, "--follow goes with none of"),
         (("loss", "--json", "-o", "x.png"), 2, "--output and --json exclude each other."),

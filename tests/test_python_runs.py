@@ -200,7 +200,9 @@ def test_series_as_a_long_table() -> None:
     assert list(data["value"])[:4] == [0.9, 0.5, 0.7, 0.6]
     assert math.isnan(list(data["value"])[4])
     assert len(gitxp.runs().series()) == 5
-    assert len(gitxp.runs().series("gone")) == 0
+    assert len(gitxp.runs('params.opt == "adam"').series("metrics.loss")) == 2
+    with pytest.raises(UsageError, match="There is no metric 'los'"):
+        gitxp.runs().series("los")
 
 
 def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,6 +285,55 @@ def test_export_of_series(gitxp: Gitxp) -> None:
     assert lines == ["run,metric,step,time,value", "first,loss,0,1000.5,0.9", "first,loss,1,1001.5,0.5"]
     assert gitxp("export", "first", "--series", "'loss', loss").stdout.splitlines() == lines
     assert len(json.loads(gitxp("export", "second", "--series", "*", "--format", "json").stdout)) == 3
+    for name in ("metrics.loss", 'metrics["loss"]', '"loss"'):
+        assert gitxp("export", "--series", name, "--where", 'params.opt == "adam"').stdout.splitlines() == lines
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("los", "There is no metric 'los'.\nHint: There are: loss."), ("loss.min", "'loss.min' is one number of each run."),
+     ("metrics.los", "No run has a metric 'los'."), ("", "METRIC is empty.")],
+)  # fmt: skip
+def test_series_that_no_run_has(gitxp: Gitxp, name: str, message: str) -> None:
+    """A metric that was mistyped is a mistake with the names that are near, and no empty table."""
+    answer = gitxp("export", "--series", name, check=False)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert f"Error: {message}" in answer.stderr
+
+
+@pytest.fixture
+def damaged(runs: Factory) -> Factory:
+    """Two runs more: one with a damaged series, one of another format."""
+    runs.make("odd", metrics={"loss": summary(1)}, files={".gitxp/metrics/loss.tsv": "nonsense\n"})
+    runs.make("newer", raw=b'{"format": 99}', files={".gitxp/metrics/loss.tsv": points(1)})
+    return runs
+
+
+@pytest.mark.damaged
+@pytest.mark.usefixtures("damaged")
+def test_what_cannot_be_read_hides_no_other_series(gitxp: Gitxp) -> None:
+    """A damaged series and a run of another format are left out and named; the points of the other runs are all there."""
+    answer = gitxp("export", "--series", "loss")
+    assert answer.stdout == gitxp("export", "--series", "loss", "--where", "opt == 'adam' or opt == 'sgd'").stdout
+    assert len(answer.stdout.splitlines()) == 6
+    assert "Warning: loss of odd is left out: line 1" in answer.stderr
+    assert "Warning: newer is left out. This run uses format 99" in answer.stderr
+
+
+@pytest.mark.damaged
+@pytest.mark.usefixtures("damaged")
+def test_series_that_cannot_be_read_are_warned_of() -> None:
+    """From Python, what is left out of a table of series is a warning each."""
+    with pytest.warns(UserWarning, match="left out") as warned:
+        assert len(gitxp.runs().series("loss")) == 5
+    assert len(warned) == 2
+
+
+def test_series_where_there_are_no_runs(repo: str, gitxp: Gitxp) -> None:
+    """Without any run the table has its heading and no rows."""
+    del repo
+    assert gitxp("export", "--series", "loss").stdout == "run,metric,step,time,value\n"
 
 
 def test_export_is_no_formula(repo: str, gitxp: Gitxp) -> None:

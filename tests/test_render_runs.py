@@ -311,10 +311,10 @@ def test_csv_for_a_terminal() -> None:
 
 def test_markdown_is_escaped() -> None:
     """Nothing in a Markdown cell ends the cell or becomes markup."""
-    text = markdown_table(["a|b"], [[Cell("<b>|`x`|*y*|[z](u)|_i_|snake_case|\\|&")]], right=[False])
+    text = markdown_table(["a|b"], [[Cell("<b>|`x`|*y*|[z](u)|_i_|snake_case|\\|&|$x^{2}$")]], right=[False])
     assert text.splitlines()[0].strip("| ").strip() == r"a\|b"
     assert text.splitlines()[2].strip("| ").strip() == (
-        r"&lt;b&gt;\|\`x\`\|\*y\*\|\[z\](u)\|\_i\_\|snake_case\|\\\|&amp;"
+        r"&lt;b&gt;\|\`x\`\|\*y\*\|\[z\](u)\|\_i\_\|snake_case\|\\\|&amp;\|\$x^{2}\$"
     )
 
 

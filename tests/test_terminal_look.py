@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from gitxp.render.style import _INKS, _INKS_OF_256, Style
 from screen import ask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from run_factory import Factory
 
 pytest_plugins = ("run_fixtures",)
@@ -43,6 +46,21 @@ def many(factory: Factory) -> Factory:
     return factory
 
 
+@pytest.mark.parametrize("command", [("plot", "loss", "--where", "has(loss)"), ("compare", "run-0", "run-1")])
+def test_what_may_take_long_is_told(many: Factory, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    """Before the series of many runs are read, and runs compared, it is told what will be done."""
+    del many
+    told: list[str] = []
+
+    @contextlib.contextmanager
+    def listen() -> Iterator[Callable[[str], None]]:
+        yield told.append
+
+    monkeypatch.setattr(f"gitxp.cli.{command[0]}.show_progress", listen)
+    ask(*command, width=80)
+    assert told in (["reading the series of 28 runs"], ["comparing 2 runs"])
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_tables_fit(many: Factory, width: int) -> None:
     """No line of a table or a page is wider than the terminal, whatever the names are."""
@@ -57,6 +75,13 @@ def test_tables_fit(many: Factory, width: int) -> None:
         ("trash",),
         ("tag",),
         ("diff", "run-0", "run-1", "--params", "--metrics"),
+        ("compare", "run-0", LONG, "run-3"),
+        ("compare", "--where", "has(loss)", "-n", "0"),
+        ("why", "run-0", LONG),
+        ("list", "--group-by", 'params["数据"],title'),
+        ("list", "--best", "loss", "--per", "name"),
+        ("list", "--pareto", 'loss,lr,params["layer1.size"]'),
+        ("plot", "loss", "--against", 'params["数据"]', "--group-by", "command,name"),
         ("artifacts", "run-0"),
         ("doctor",),
     ):
@@ -102,11 +127,16 @@ def test_a_long_name_leaves_room_for_what_changed(many: Factory) -> None:
 
 
 def test_names_with_numbers_are_sorted_by_them(many: Factory) -> None:
-    """On a run's page layer2 comes before layer10."""
+    """On a run's page layer2 comes before layer10, and so it does where runs are compared."""
     del many
-    out = ask("show", "run-0", width=80).out.decode()
-    found = re.findall(r"^  layer(\d+)\.size", out, re.MULTILINE)
-    assert found == [str(number) for number in range(40)]
+    for command in (
+        ("show", "run-0"),
+        ("compare", "run-0", "run-1", "--all"),
+        ("why", "run-0", "run-1"),
+        ("diff", "run-0", "run-1", "--params"),
+    ):
+        out = ask(*command).out.decode()
+        assert re.findall(r"^ *layer(\d+)\.size", out, re.MULTILINE) == [str(number) for number in range(40)], command
 
 
 def luminance(red: int, green: int, blue: int) -> float:

@@ -104,6 +104,19 @@ def test_beside_the_metrics(gitxp: Gitxp) -> None:
     assert (told["metrics"]["loss"], told["better"]["loss"]) == ([1, 0.5], "less")
 
 
+def test_what_has_no_environment_differs_in_none(factory: Factory, gitxp: Gitxp, here: Repo) -> None:
+    """A run of which no environment is recorded does not differ in each package, and that is said as in `gitxp diff`."""
+    known = {"os": {"system": "Linux"}, "python": {"version": "3.12"}, "packages": {"numpy": "1"}, "memory": 1 << 30}
+    factory.make("a", params={"lr": 1}, files={".gitxp/environment.json": encode(known)})
+    factory.make("b", params={"lr": 2}, status="running")
+    assert [change.kind for change in here.why(here.get("a"), here.get("b")).changes] == ["params"]
+    sentence = "Environment\nNone is recorded of b yet: it is running.\n"
+    assert sentence in gitxp("why", "a", "b").stdout
+    assert sentence in gitxp("diff", "a", "b").stdout
+    factory.make("c", params={"lr": 1}, files={".gitxp/environment.json": encode(known | {"memory": 2 << 30})})
+    assert "  memory  1.0 GiB  2.0 GiB\n" in gitxp("why", "a", "c").stdout
+
+
 def test_nothing_changed(factory: Factory, gitxp: Gitxp) -> None:
     """Two equal runs differ in nothing; where only a metric does, that is said."""
     for name, loss in (("a", 1), ("b", 1), ("c", 2)):
@@ -134,7 +147,8 @@ def test_runs_that_cannot_be_read(factory: Factory, gitxp: Gitxp) -> None:
 @pytest.mark.parametrize(
     "args",
     [(), ("a",), ("a", "b", "b"), ("--where", "z > 0"), ("--metric", "z"), ("--metric", "los"), ("--metric", "loss", "z >"),
-     ("z > 0", "--where", "z > 0", "--metric", "loss"), ("--metric", "loss", "--better", "loss")],
+     ("z > 0", "--where", "z > 0", "--metric", "loss"), ("--metric", "loss", "--better", "loss"),
+     ("a", "b", "--metric", "loss")],
 )  # fmt: skip
 def test_words_that_do_not_fit_together(gitxp: Gitxp, args: tuple[str, ...]) -> None:
     """Each mistake is said in a sentence, with the status of wrong usage."""

@@ -108,11 +108,17 @@ class Runs(Sequence[RecordedRun]):
     def series(self, *metrics: str) -> Frame:
         """The points of these metrics (none: of all) in a long table: run, metric, step, time (unix seconds), value.
 
-        It has `to_pandas()`, `to_polars()` and `to_arrow()`, too.
+        It has `to_pandas()`, `to_polars()` and `to_arrow()`, too. What cannot be read is left out, with a warning. Raises
+        `UsageError` for a metric that no run has.
         """
+        import warnings
+
         from gitxp.frames.of_runs import frame_of_series
 
-        return frame_of_series(self._repo.all_series(self._records(), metrics))
+        def tell(sentence: str) -> None:
+            warnings.warn(sentence, stacklevel=2)
+
+        return frame_of_series(self._repo.all_series(self._records(), self._repo.series_names(metrics), tell=tell))
 
     def to_pandas(self, *, stats: bool = False) -> Any:
         """A `pandas.DataFrame` of `frame`. Needs `gitxp[pandas]`."""
@@ -150,7 +156,7 @@ class Runs(Sequence[RecordedRun]):
             if len(self._chunks) > 1:  # what was read longest ago
                 del self._chunks[next(iter(self._chunks))]
             names = self._names[number * _CHUNK : (number + 1) * _CHUNK]
-            self._chunks[number] = self._repo.read(names)
+            self._chunks[number] = list(map(self._repo.with_live_metrics, self._repo.read(names)))
         return self._chunks[number]
 
     def _records(self) -> Iterator[Run]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.remarks import say, warn
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
@@ -33,7 +34,7 @@ _PARTS = {
 
 @click.command("compare", short_help="Several runs side by side: what differs, and what is best.")
 @click.argument("texts", metavar="[RUN…]", nargs=-1)
-@click.option("--where", metavar="WHERE", help="The runs of which this is true, as for 'gitxp list'.")
+@click.option("--where", metavar="WHERE", help="The runs of which this is true, as in 'gitxp list'.")
 @click.option("--sort", metavar="KEY,…", help="With --where: in this order. [default: the newest first]")
 @click.option(
     "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"With --where: so many; 0: all. [default: {_MOST}]"
@@ -45,9 +46,7 @@ _PARTS = {
 @click.option("--data", "parts", flag_value="data", multiple=True, help="Data, by path.")
 @click.option("--env", "parts", flag_value="env", multiple=True, help="Packages, interpreter, machine.")
 @click.option("--code", "parts", flag_value="code", multiple=True, help="Files, by the lines that came and went.")
-@click.option(
-    "--better", multiple=True, metavar="KEY", help="This metric is better when it is more; -KEY or KEY:min: less."
-)
+@click.option("--better", multiple=True, metavar="KEY", help="More of this metric is better; -KEY or KEY:min: less.")
 @click.option(
     "--rows",
     type=click.Choice(["auto", "keys", "runs"]),
@@ -103,7 +102,9 @@ def compare_command(
         else:
             runs = _find(repo, where, sort, _MOST if count is None else count, archived=archived)
         points = 0 if as_json or as_csv or as_markdown else rendering.CURVE
-        compared = repo.compare(runs, better=better, points=points)
+        with show_progress() as tell:
+            tell(f"comparing {count_text(len(runs), 'run')}")
+            compared = repo.compare(runs, better=better, points=points)
     for text in compared.remarks:
         warn(text)
     chosen = [name for part in parts for name in _PARTS[part]]

@@ -19,6 +19,7 @@ from gitxp.cli.completed_question import complete_question
 from gitxp.errors import GitxpError
 from gitxp.format import ARTIFACTS_FOLDER
 from gitxp.query.fields import FIELDS
+from gitxp.query.tree import spell
 from gitxp.render.words import age_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Item = CompletionItem[str]
 _MOST, _MOST_OF_PREFIX = 100, 1000  # runs that are offered: before anything was typed, and after
 _NEWEST = 10  # runs that are offered as @, @~1, …
+_DIVIDING = frozenset(",()[]\"'")  # what a list is divided at, and what holds it together
 _RUN_PREFIXES = ("refs/experiments/", "experiments/")
 
 
@@ -198,6 +200,14 @@ def _metrics(place: Place) -> Iterator[Item]:
         yield from map(CompletionItem, sorted(opened[1].keys().metrics) if opened else ())
 
 
+def _series(place: Place) -> Iterator[Item]:
+    """Metrics, as they can stand in a list with commas."""
+    for item in _metrics(place):
+        if _DIVIDING.intersection(item.value) or item.value != item.value.strip():
+            item.value = spell("metrics", item.value)
+        yield item
+
+
 def _best(place: Place) -> Iterator[Item]:
     """A metric, and after a colon which way is better."""
     for item in _metrics(place):
@@ -245,13 +255,13 @@ def _paths(place: Place) -> Iterator[Item]:
 FILES = frozenset({"DEST", "DIR", "FILE", "PATH", "[-- CHANGED ARGUMENTS…]"})
 FINDERS: dict[str, Callable[[Place], Iterable[Item]]] = {
     **dict.fromkeys(("A", "A B | [WHERE]", "B", "RUN", "[RUN]", "[RUN]…", "RUN…", "[RUN…]", "RUN… [TEXT]"), _runs),
-    **dict.fromkeys(("EXPR", "WHERE", "[WHERE]"), _where),
+    **dict.fromkeys(("WHERE", "[WHERE]"), _where),
     **dict.fromkeys(("C,…", "KEY,…"), _listed(_key)),
     **dict.fromkeys(("PATH", "[-- PATH…]"), _paths),
     "GROUP": _groups,
     "KEY": _key,
     "METRIC[:max|:min]": _best,
-    "METRIC,…": _listed(_metrics),
+    "METRIC,…": _listed(_series),
     **dict.fromkeys(("REMOTE", "[REMOTE]"), _remotes),
     "RUN… GROUP": _runs_then_group,
     "SOURCE": _sources,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING
 
 from click.shell_completion import CompletionItem
 
 from gitxp.format import SYSTEM_PREFIX
 from gitxp.query.fields import STATS
+from gitxp.query.tree import spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from gitxp.query.fields import Names
 
 Item = CompletionItem[str]
-_BARE = re.compile(r"[^\W\d][\w.]*(?:[-/+*][\w.]+)*")  # as query.source reads names
-_WORDS = frozenset({"and", "or", "not", "in", "is"})
 
 
 def key_items(names: Names, text: str, own: Iterable[str]) -> Iterator[Item]:
@@ -39,10 +36,3 @@ def key_items(names: Names, text: str, own: Iterable[str]) -> Iterator[Item]:
             if kind == "metrics" and text.startswith(f"{spelled}."):
                 yield from (CompletionItem(f"{spelled}.{stat}", help="of all its points") for stat in STATS)
     yield from (CompletionItem(name, help="of gitxp") for name in own)
-
-
-def spell(kind: str, name: str, *, is_clear: bool) -> str:
-    """A name as an expression has it: alone if that is clear, with `params.` or `metrics.`, or in brackets and quotes."""
-    if _BARE.fullmatch(name) and name not in _WORDS:
-        return name if is_clear else f"{kind}.{name}"
-    return f"{kind}[{json.dumps(name, ensure_ascii=False)}]"

@@ -1,7 +1,7 @@
 """What may follow at the end of a command line, word by word, told to a shell that completes it.
 
 click knows the commands, their options and their choices. What else a word can be is told by what `--help` calls it
-(`RUN`, `EXPR`, `KEY,…`), so that a command is completed as soon as it is written: see `completed`. click's own way from
+(`RUN`, `WHERE`, `KEY,…`), so that a command is completed as soon as it is written: see `completed`. click's own way from
 the shell to here is not used: its scripts insert words without quoting them, and split them at `=` and `@`.
 """
 

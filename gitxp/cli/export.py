@@ -13,6 +13,7 @@ from gitxp.cli.remarks import remark
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
+from gitxp.render.safe import visible
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _FORMATS = ("csv", "json", "parquet")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="[default: by the ending of FILE, else csv]")
 @click.option("-o", "--output", metavar="FILE", help="Into this file, which must not be there.")
 @click.option("--force", is_flag=True, help="Replace FILE.")
-@click.option("--where", metavar="EXPR", help="The runs of which this is true, as 'gitxp list' takes it.")
+@click.option("--where", metavar="WHERE", help="The runs of which this is true, as in 'gitxp list'.")
 @click.option("--sort", metavar="KEY,…", help="In this order. [default: the newest first]")
 @click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--stats", is_flag=True, help="The min, max, count and step of each metric, too.")
@@ -84,19 +85,26 @@ def _frame(
     repo: Repo, runs: Sequence[Run], metrics: str | None, *, stats: bool, progress: Callable[[str], None]
 ) -> Frame:
     from gitxp.frames.of_runs import frame_of_runs, frame_of_series
-    from gitxp.query.expression import split_names
+    from gitxp.query.expression import split_list
 
     if metrics is None:
         progress(f"a table of {count_text(len(runs), 'run')}")
         return frame_of_runs(runs, stats=stats)
-    names = [] if metrics == "*" else split_names(metrics)
+    texts = [part.text for part in split_list(metrics)]
+    if not texts:
+        raise UsageError("METRIC is empty.", hint="gitxp export --series loss; '*' is all of them.")
+    names = [] if texts == ["*"] else repo.series_names(texts)
 
     def counted() -> Iterator[Run]:
         for number, run in enumerate(runs):
             progress(f"reading the series of {count_text(len(runs), 'run')}: {number * 100 // len(runs)} %")
             yield run
 
-    return frame_of_series(repo.all_series(counted(), names))
+    told: list[str] = []
+    frame = frame_of_series(repo.all_series(counted(), names, tell=told.append))
+    progress("")
+    sys.stderr.writelines(f"Warning: {visible(sentence)}\n" for sentence in told)
+    return frame
 
 
 def _form_of(output: str | None) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("goal", short_help="What is to be reached, and how near the runs came to it.")
 @click.argument("words", metavar="[set GOAL | clear]", nargs=-1)
-@click.option("--where", default="", metavar="EXPR", help="Only runs of which this is true count, as in 'gitxp list'.")
+@click.option("--where", default="", metavar="WHERE", help="Only runs of which this is true count, as in 'gitxp list'.")
 @click.option("--budget", default="", metavar="TIME", help="So much time may the runs take together: 40h, '3 days'.")
 @click.option("--runs", type=click.IntRange(min=0), default=0, metavar="N", help="So many runs may there be.")
 @click.option("--since", default="", metavar="DAY", help="Runs that began before this day do not count.")

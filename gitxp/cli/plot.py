@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.progress import show_progress
 from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import GitxpError, UsageError
+from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,17 +31,17 @@ _PICTURE_COLUMNS = 1000  # of points in a file
 @click.command("plot", short_help="Metrics as curves, runs as points.")
 @click.argument("metric", metavar="METRIC,…")
 @click.argument("runs", metavar="[RUN]…", nargs=-1)
-@click.option("--where", metavar="EXPR", help="The runs of which this is true, as in 'gitxp list'.")
+@click.option("--where", metavar="WHERE", help="The runs of which this is true, as in 'gitxp list'.")
 @click.option(
     "-n",
     "count",
     type=click.IntRange(min=0),
     metavar="N",
-    help=f"With --where: so many; 0: all. [default: {_MOST_RUNS}]",
+    help=f"With --where or --group-by: so many; 0: all. [default: {_MOST_RUNS}]",
 )
 @click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--against", metavar="KEY", help="A point for each run: the last METRIC against this value.")
-@click.option("--group-by", metavar="KEY", help="Runs with the same value as one: their mean, least and greatest.")
+@click.option("--group-by", metavar="KEY,…", help="Runs with the same values as one: their mean, least and greatest.")
 @click.option("--x", "x", metavar="X", default="step", show_default=True, help="step, time, or a metric: epoch.")
 @click.option("--smooth", type=float, default=0.0, metavar="WEIGHT", help="A moving average, as in TensorBoard: 0.9.")
 @click.option("--log", is_flag=True, help="A logarithmic y axis.")
@@ -83,7 +85,8 @@ def plot_command(
 
     Several curves have letters, as well as colors. Of a running run what it logged so far is drawn; --follow goes on.
     A series of any length is drawn whole: of each column of the picture the least and the greatest value. With --against,
-    each run is a point (without RUN and --where: all runs), and text parameters are categories.
+    each run is a point (without RUN and --where: all runs), and text parameters are categories. --group-by without RUN and
+    --where takes the newest runs.
 
     \b
     Examples:
@@ -96,7 +99,13 @@ def plot_command(
     """  # noqa: D301  (click wants the backspace itself)
     _check(locals())
     with open_repo() as repo:
-        chosen = _choose(repo, runs, where, count, archived=archived, every=against is not None)
+        chosen: Sequence[Run] | None = None
+        if runs:
+            chosen = repo.get_all(runs)
+        elif where is None and group_by is None and against is None:
+            chosen = [repo.get("@")]
+        elif against is None or count:
+            chosen = _newest(repo, where, count, archived=archived)
         if against is not None:
             how = {"archived": archived, "log": how["log"], "log_x": how["log_x"], "group_by": group_by}
             plots = iter([repo.scatter(metric, against, chosen, where=where, **how)])
@@ -104,7 +113,12 @@ def plot_command(
             assert chosen is not None
             metrics = _split(metric)
             how |= {"columns": _columns(terminal, in_terminal=not (output or as_json)), "group_by": group_by}
-            plots = repo.follow_plot(chosen, metrics, **how) if follow else iter([repo.plot(chosen, metrics, **how)])
+            if follow:
+                plots = repo.follow_plot(chosen, metrics, **how)
+            else:
+                with show_progress() as tell:
+                    tell(f"reading the series of {count_text(len(chosen), 'run')}")
+                    plots = iter([repo.plot(chosen, metrics, **how)])
         if title:
             plots = (plot._replace(title=title) for plot in plots)
         if output is not None:
@@ -121,10 +135,11 @@ def _check(given: dict[str, Any]) -> None:
     """Raise `UsageError` for words that do not go together."""
     if given["runs"] and given["where"] is not None:
         raise UsageError("RUN and --where exclude each other.", hint='--where \'name in ["a", "b"]\' names runs, too.')
-    if given["count"] is not None and given["where"] is None:
-        raise UsageError("-n goes with --where.", hint="gitxp plot --help")
-    if given["archived"] and (given["runs"] or (given["where"] is None and given["against"] is None)):
-        raise UsageError("--all goes with --where or --against; a run that is named need not be asked for.")
+    asks = any(given[name] is not None for name in ("where", "group_by", "against"))
+    if given["count"] is not None and (given["runs"] or not asks):
+        raise UsageError("-n goes with --where, --group-by or --against.", hint="gitxp plot --help")
+    if given["archived"] and (given["runs"] or not asks):
+        raise UsageError("--all goes with --where, --group-by or --against; a run that is named need not be asked for.")
     if given["follow"] and (given["output"] is not None or given["as_json"] or given["against"] is not None):
         raise UsageError("--follow goes with none of --output, --json and --against.", hint="gitxp plot --help")
     if given["output"] is not None and given["as_json"]:
@@ -133,19 +148,13 @@ def _check(given: dict[str, Any]) -> None:
         raise UsageError("--against goes with neither --smooth nor --x.", hint="gitxp plot --help")
 
 
-def _choose(
-    repo: Repo, names: Sequence[str], where: str | None, count: int | None, *, archived: bool, every: bool
-) -> Sequence[Run] | None:
-    """The runs that are meant; None where `every` leaves it to the question."""
-    if names:
-        return repo.get_all(names)
-    if every and not count:
-        return None
-    if where is None:
-        return [repo.get("@")]
+def _newest(repo: Repo, where: str | None, count: int | None, *, archived: bool) -> Sequence[Run]:
+    """The newest runs of which `where` is true."""
     page = repo.page((_MOST_RUNS if count is None else count) or None, archived=archived, where=where)
+    if not page.runs and where is None:
+        return [repo.get("@")]
     if not page.runs:
-        raise GitxpError("No run answers to that.", hint="gitxp list 'EXPR' shows which do.")
+        raise GitxpError("No run answers to that.", hint="gitxp list 'WHERE' shows which do.")
     if page.total > len(page.runs):
         say([f"The newest {len(page.runs):,} of {page.total:,} runs; -n 0 draws all."])
     return page.runs

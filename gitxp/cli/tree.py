@@ -23,7 +23,7 @@ _NEWEST = 50
 
 @click.command("tree", short_help="Runs as they grew out of one another, and what each gained.")
 @click.argument("runs", metavar="[RUN]…", nargs=-1)
-@click.option("--where", metavar="EXPR", help="Only runs of which this is true, as in 'gitxp list'.")
+@click.option("--where", metavar="WHERE", help="Only runs of which this is true, as in 'gitxp list'.")
 @click.option(
     "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"The newest N; 0: all. [default: {_NEWEST}]"
 )

@@ -9,7 +9,7 @@ import click
 from gitxp.cli.progress import show_progress
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
-from gitxp.errors import UsageError
+from gitxp.errors import GitxpError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 @click.command("why", short_help="What changed between two runs, or goes with a metric.")
 @click.argument("words", metavar="A B | [WHERE]", nargs=-1)
-@click.option("--where", metavar="WHERE", help="The runs of which this is true, as for 'gitxp list'.")
+@click.option("--where", metavar="WHERE", help="The runs of which this is true, as in 'gitxp list'.")
 @click.option("--metric", metavar="KEY", help="What goes with this metric; -KEY or KEY:min: less of it is better.")
-@click.option("--better", multiple=True, metavar="KEY", help="With A B: more of this metric is better; -KEY: less.")
-@click.option("-a", "--archived", is_flag=True, help="Archived runs as well.")
+@click.option(
+    "--better", multiple=True, metavar="KEY", help="With A B: more of this metric is better; -KEY or KEY:min: less."
+)
+@click.option("-a", "--all", "--archived", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--json", "as_json", is_flag=True, help="The same, exact, as JSON.")
 @terminal_options
 def why_command(
@@ -63,7 +65,20 @@ def why_command(
                 )
             if where is not None and words:
                 raise UsageError("WHERE is given twice.", hint="Give it as the argument, or with --where.")
+            if len(words) == 2 and all(_is_run(repo, word) for word in words):
+                raise UsageError(
+                    "--metric asks over many runs, and not of A B.",
+                    hint="gitxp why A B has all metrics that changed; --better says which way one is better.",
+                )
             _many(repo, where or " ".join(words) or None, metric, terminal, archived=archived, as_json=as_json)
+
+
+def _is_run(repo: Repo, word: str) -> bool:
+    try:
+        repo.get(word)
+    except GitxpError:
+        return False
+    return True
 
 
 def _two(

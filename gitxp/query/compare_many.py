@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from gitxp.compared import Compared, Row
 from gitxp.direction import Direction, direction_by_name, is_counter
 from gitxp.errors import FormatError
-from gitxp.format import ENVIRONMENT_PATH, SYSTEM_PREFIX
+from gitxp.format import ENVIRONMENT_PATH, RUNNING, SYSTEM_PREFIX
 from gitxp.query.code_of_many import compare_code_of_many
 from gitxp.query.compare import flatten, is_equal
 from gitxp.query.compare_data import by_path, is_same
 from gitxp.query.curves import Curves
-from gitxp.sources import CONSTANT, source_rank
+from gitxp.sources import CONSTANT, by_number, source_rank
 from gitxp.store.runs import decode_environment
 
 if TYPE_CHECKING:
@@ -53,29 +54,40 @@ def compare_many(
     """
     remarks = [f"The record of {run.name} cannot be read. {run.problem}" for run in runs if run.problem]
     environments = list(_read_environments(objects, runs, remarks))
-    imported = frozenset[str]().union(*(_imported(environment) for environment in environments))
+    imported = frozenset[str]().union(*(_imported(environment or {}) for environment in environments))
     metrics = _names(run.record.get("metrics") for run in runs)
     directions = {name: (said or {}).get(name) or direction_by_name(name) for name in metrics}
     curves = Curves(objects, points, live or {})
+    environment_rows = list(_environment(environments, imported))
+    if any(row.differs for row in environment_rows):
+        remarks += [
+            f"No environment is recorded of {run.name}{' yet: it is running' * (run.status == RUNNING)}."
+            for run, environment in zip(runs, environments, strict=True)
+            if environment is None
+        ]
     rows = [
         *_about(runs),
         *_params(runs),
         *(_metric(name, directions[name], runs, curves) for name in _by_use(directions)),
         *_data(runs),
-        *_environment(environments, imported),
+        *environment_rows,
         *compare_code_of_many(objects, git, runs, remarks),
     ]
     return Compared(tuple(runs), tuple(rows), tuple(remarks), imported, directions)
 
 
 def _rows(
-    part: str, names: Iterable[str], having: Sequence[Mapping[str, Any]], equal: Callable[[Any, Any], bool]
+    part: str,
+    names: Iterable[str],
+    having: Sequence[Mapping[str, Any]],
+    equal: Callable[[Any, Any], bool],
+    known: Sequence[bool] | None = None,
 ) -> Iterator[Row]:
-    """A row for each name that any of them has."""
+    """A row for each name that any of them has; what is not `known` of a run differs from nothing."""
     for name in names:
         values = tuple(one.get(name) for one in having)
-        first = values[0]
-        differs = any((value is None) != (first is None) or not equal(first, value) for value in values[1:])
+        first, *others = values if known is None else compress(values, known)
+        differs = any((value is None) != (first is None) or not equal(first, value) for value in others)
         if differs or first is not None:
             yield Row(part, name, values, differs)
 
@@ -104,12 +116,14 @@ def _params(runs: Sequence[Run]) -> Iterator[Row]:
         sources = run.record.get("param_sources") or {}
         for name in run.params:
             ranks[name] = min(ranks.get(name, CONSTANT), source_rank(sources.get(name)))
-    yield from _rows("params", sorted(ranks, key=lambda name: (ranks[name], name)), [r.params for r in runs], is_equal)
+    yield from _rows(
+        "params", sorted(ranks, key=lambda name: (ranks[name], by_number(name))), [r.params for r in runs], is_equal
+    )
 
 
 def _by_use(names: Iterable[str]) -> list[str]:
     """Metrics by name; those that only count come behind, and those of the machine last."""
-    return sorted(names, key=lambda name: (name.startswith(SYSTEM_PREFIX), is_counter(name), name))
+    return sorted(names, key=lambda name: (name.startswith(SYSTEM_PREFIX), is_counter(name), by_number(name)))
 
 
 def _metric(name: str, direction: Direction, runs: Sequence[Run], curves: Curves) -> Row:
@@ -145,8 +159,8 @@ def _data(runs: Sequence[Run]) -> Iterator[Row]:
     yield from _rows("data", _names(having), having, is_same)
 
 
-def _read_environments(objects: Objects, runs: Sequence[Run], remarks: list[str]) -> Iterator[dict[str, Any]]:
-    """The environments by dotted names; runs share most of them."""
+def _read_environments(objects: Objects, runs: Sequence[Run], remarks: list[str]) -> Iterator[dict[str, Any] | None]:
+    """The environments by dotted names, empty where one cannot be read, None where there is none; runs share most of them."""
     known: dict[bytes, dict[str, Any]] = {}
     room = _ENVIRONMENTS
     files = objects.read_files([run.commit for run in runs], ENVIRONMENT_PATH, _ENVIRONMENT)
@@ -161,7 +175,7 @@ def _read_environments(objects: Objects, runs: Sequence[Run], remarks: list[str]
             remarks.append(f"The environment of {run.name} cannot be read: {error.message}.")
             yield {}
         else:
-            yield known[data] if data is not None else {}
+            yield known[data] if data is not None else None
 
 
 def _decode(data: bytes, *, has_room: bool) -> dict[str, Any]:
@@ -176,17 +190,22 @@ def _imported(environment: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
-def _environment(environments: Sequence[Mapping[str, Any]], imported: frozenset[str]) -> Iterator[Row]:
-    """Packages, those that were imported first, of the others those that all runs have, and then all the rest."""
-    packages = [_packages(environment) for environment in environments]
-    everywhere = set(packages[0]).intersection(*packages[1:])
+def _environment(environments: Sequence[Mapping[str, Any] | None], imported: frozenset[str]) -> Iterator[Row]:
+    """Packages, those that were imported first, of the others those that all runs have, and then all the rest.
+
+    A run of which no environment is known has no values, and differs in nothing.
+    """
+    packages = [_packages(environment or {}) for environment in environments]
+    known = [bool(environment) for environment in environments]
+    having = list(compress(packages, known))
+    everywhere = set(having[0]).intersection(*having[1:]) if having else set()
     names = sorted(_names(packages), key=lambda name: (name not in imported, name not in everywhere, name))
-    yield from _rows("packages", names, packages, is_equal)
+    yield from _rows("packages", names, packages, is_equal, known)
     rest = [
-        {name: value for name, value in environment.items() if not name.startswith((_PIP, _CONDA))}
+        {name: value for name, value in (environment or {}).items() if not name.startswith((_PIP, _CONDA))}
         for environment in environments
     ]
-    yield from _rows("environment", _names(rest), rest, is_equal)
+    yield from _rows("environment", _names(rest), rest, is_equal, known)
 
 
 def _packages(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,29 +1,68 @@
-"""What people say of metrics: which way each is better."""
+"""What people say of metrics: which one they mean, and which way it is better."""
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 from gitxp.direction import Direction, parse_direction
 from gitxp.errors import UsageError
+from gitxp.format import SYSTEM_PREFIX
 from gitxp.query.expression import parse_operand
 from gitxp.query.fields import Names
+from gitxp.query.source import QueryError
 from gitxp.query.tree import Key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from gitxp.model import Run
 
+_AMONG, _FEW = 2000, 8  # metrics among which near ones are looked for; that are named where none is near
+_QUOTES = "\"'"
+
 
 def read_directions(texts: Sequence[str], runs: Sequence[Run], now: float) -> dict[str, Direction]:
-    """`-loss`, `+gain`, `loss:min` by the full names of metrics of these runs. Raises `UsageError` for what is none."""
+    """What texts say of metrics of these runs, by name: `-loss`, `loss:min` less, `gain`, `+gain` more. Raises `UsageError`."""
     metrics = frozenset(name for run in runs for name in run.record.get("metrics") or {})
     found = {}
     for text in texts:
-        key, direction = read_metric(text, Names((), metrics), now)
-        found[key.name] = direction
+        direction = parse_direction(text)
+        name = _find_metric(direction.key, metrics, now).name
+        found[name] = Direction(name, direction.is_said and direction.is_less, is_said=True)
     return found
+
+
+def _find_metric(text: str, metrics: Collection[str], now: float) -> Key:
+    """What a text means where only metrics can be meant. Raises `UsageError`, with the names that are near."""
+    try:
+        key = parse_operand(text, Names((), metrics), now)
+    except QueryError:
+        if text.startswith("metrics"):
+            raise
+    else:
+        if isinstance(key, Key) and key.kind == "metrics":
+            return key
+    names = sorted(metrics, key=lambda name: (name.startswith(SYSTEM_PREFIX), name))[:_AMONG]
+    near = difflib.get_close_matches(text, names, 3) or names[:_FEW]
+    raise UsageError(
+        f"There is no metric {text.strip(_QUOTES)!r}.",
+        hint=f"There are: {', '.join(name[:80] for name in near)}." if near else "These runs logged no metrics.",
+    )
+
+
+def read_series(text: str, metrics: Collection[str], now: float) -> str:
+    """The metric whose series a text means, bare, in quotes or as a key: `loss`, `"a,b"`, `metrics["train/loss"]`.
+
+    Raises `UsageError` for what is none of `metrics`, or one number of them.
+    """
+    bare = text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in _QUOTES else text
+    if bare in metrics:
+        return bare
+    key = _find_metric(text, metrics, now)
+    if key.stat != "last":
+        raise UsageError(f"{text!r} is one number of each run.", hint=f"Its points are those of {key.name}.")
+    return key.name
 
 
 def read_metric(text: str, names: Names, now: float) -> tuple[Key, Direction]:

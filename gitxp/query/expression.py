@@ -100,10 +100,13 @@ def parse_part(part: Part, skip: int, names: Names, now: float) -> Key | Arithme
 
 def split_list(text: str) -> list[Part]:
     """The parts of a text between commas that are in no quotes and no brackets, without spaces around them."""
-    depth, quote, begin = 0, "", 0
+    depth, quote, begin, is_escaped = 0, "", 0, False
     spans: list[tuple[int, str]] = []
     for at, character in enumerate(text):
-        if quote:
+        if is_escaped:
+            is_escaped = False
+        elif quote:
+            is_escaped = character == "\\"
             quote = "" if character == quote else quote
         elif character in "\"'":
             quote = character

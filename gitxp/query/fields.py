@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import UsageError
 from gitxp.names import normal_package
-from gitxp.query.tree import Key, Type
+from gitxp.query.tree import Key, Type, spell
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -77,7 +77,7 @@ class Names(NamedTuple):
             return Key("field", field, FIELDS[field])
         param, metric = self._param(name), self._metric(name)
         if param and metric:
-            raise UsageError(f"{name!r} is a parameter and a metric.", hint=f"Say {param.title} or {metric.title}.")
+            raise UsageError(f"{name!r} is a parameter and a metric.", hint=f"Say {param.spelled} or {metric.spelled}.")
         return param or metric
 
     def has(self, name: str) -> bool:
@@ -102,7 +102,7 @@ class Names(NamedTuple):
         bare = name.partition(".")[2] if name.partition(".")[0] in KINDS else name
         every = {field: field for field in FIELDS}
         for kind, names in (("params", self.params), ("metrics", self.metrics)):
-            every |= {f"{kind}.{one}": one for one in sorted(names)[:_AMONG]}
+            every |= {spell(kind, one): one for one in sorted(names)[:_AMONG]}
         by_bare: dict[str, list[str]] = {}
         for title, one in every.items():
             by_bare.setdefault(one, []).append(title)

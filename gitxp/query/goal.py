@@ -86,7 +86,7 @@ def make_plan(key: Key, operator: str, target: float, written: Mapping[str, Any]
     first, last = (_parse_day(day, now) if day else None for day in (written["since"], written["until"]))
     return Plan(
         written["reach"],
-        key.title,
+        key.spelled,
         operator,
         target,
         written["where"] or None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitxp.direction import is_counter
 from gitxp.errors import UsageError
-from gitxp.format import SYSTEM_PREFIX, format_time
+from gitxp.format import SYSTEM_PREFIX, format_moment
 from gitxp.listed import Groups
 from gitxp.query.choosing import split_archived
 from gitxp.query.expression import parse_part, split_list
@@ -146,7 +146,7 @@ def _with_times(groups: tuple[Group, ...], operands: Sequence[Key | Arithmetic])
     return tuple(
         group._replace(
             values=tuple(
-                format_time(round(value * 1e9)) if is_time and value is not None else value
+                format_moment(value) if is_time and value is not None else value
                 for value, is_time in zip(group.values, times, strict=True)
             )
         )

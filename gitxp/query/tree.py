@@ -5,8 +5,13 @@ It says what is meant and not how it is found out: `sql.py` asks it of the index
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from enum import Enum
+
+_BARE = re.compile(r"[^\W\d][\w.]*(?:[-/+*][\w.]+)*")  # as source.py reads names
+_WORDS = frozenset({"and", "or", "not", "in", "is"})
 
 
 class Type(Enum):
@@ -21,6 +26,13 @@ class Type(Enum):
     VERSION = "a version"
     OID = "an id"
     TEXTS = "a list of text"
+
+
+def spell(kind: str, name: str, *, is_clear: bool = False) -> str:
+    """A name as an expression has it: alone if that is clear, with `params.` or `metrics.`, or in brackets and quotes."""
+    if _BARE.fullmatch(name) and name not in _WORDS:
+        return name if is_clear else f"{kind}.{name}"
+    return f"{kind}[{json.dumps(name, ensure_ascii=False)}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +53,16 @@ class Key:
         """The key in full, as an expression has it where nothing in it needs quotes."""
         if self.kind == "field":
             return self.name
-        ending = "" if self.kind != "metrics" or self.stat == "last" else f".{self.stat}"
-        return f"{self.kind}.{self.name}{ending}"
+        return f"{self.kind}.{self.name}{self._ending}"
+
+    @property
+    def spelled(self) -> str:
+        """The key in full, as an expression has it."""
+        return self.name if self.kind == "field" else f"{spell(self.kind, self.name)}{self._ending}"
+
+    @property
+    def _ending(self) -> str:
+        return "" if self.kind != "metrics" or self.stat == "last" else f".{self.stat}"
 
 
 @dataclass(frozen=True, slots=True)

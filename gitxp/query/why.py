@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gitxp.compared import Change, Why
 from gitxp.direction import Direction, direction_by_name
 from gitxp.query.reached import find_reached
-from gitxp.sources import CONFIGURED, CONSTANT, DEFAULT, GIVEN, source_rank
+from gitxp.sources import CONFIGURED, CONSTANT, DEFAULT, GIVEN, by_number, source_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ def _params(comparison: Comparison) -> Iterator[Change]:
         return min(source_rank((r.record.get("param_sources") or {}).get(name)) for r in runs if name in r.params)
 
     ranks = {name: rank(name) for name in comparison.params}
-    for name in sorted(ranks, key=lambda name: (ranks[name], name)):
+    for name in sorted(ranks, key=lambda name: (ranks[name], by_number(name))):
         yield Change("params", name, _PARAMS[ranks[name]], *comparison.params[name])
 
 
@@ -92,7 +92,7 @@ def _is_single(comparison: Comparison, path: str) -> bool:
 
 def _environment(comparison: Comparison) -> Iterator[Change]:
     """Packages that were imported, then the interpreter and the machine, then packages that are only there."""
-    pairs = comparison.environment
+    pairs = comparison.environment if comparison.without_environment is None else {}
     packages = {name[len(_PIP) :]: pair for name, pair in pairs.items() if name.startswith(_PIP)}
     for name in sorted(packages):
         if name in comparison.imported:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitxp.format import format_moment
 from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNITS = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m"), (1, "s"))
 _TIMES = [1, 2, 5, 10, 15, 30]
+_FRACTIONS = [float(f"{factor}e{power}") for power in (-3, -2, -1) for factor in (1, 2, 5)]  # of a second
 _CLOCK = [*_TIMES, *(_MINUTE * n for n in _TIMES), *(_HOUR * n for n in (1, 2, 3, 6, 12)), _DAY]
 _LARGEST = sys.float_info.max
 _MARGIN = 0.05
@@ -87,6 +90,9 @@ def ticks(scale: Scale, axis: Axis, most: int) -> list[Tick]:
         return [Tick(float(n), visible(word)) for n, word in enumerate(axis.categories) if n % every == 0]
     if scale.is_log:
         return _log_ticks(scale, most)
+    if axis.is_moment:
+        values, step = _round_values(scale, chain(_FRACTIONS, _clock()), most)
+        return _moments(values, step)
     if axis.is_time and scale.high - scale.low >= most:
         values, _ = _round_values(scale, _clock(), most)
         return [Tick(value, _time_label(value)) for value in values]
@@ -140,6 +146,18 @@ def _time_label(value: float) -> str:
             parts.append(f"{rest // size}{unit}")
             rest %= size
     return sign + "".join(parts)
+
+
+def _moments(values: Sequence[float], step: float) -> list[Tick]:
+    """Unix times as days, or as times of the day, with the day where there are several of them; in UTC."""
+    times = list(map(format_moment, values))  # 2026-11-23T20:24:01.123Z
+    days, clocks = [text[:10] for text in times], [text[11:-1] for text in times]
+    if step >= _DAY:
+        return list(map(Tick, values, days))
+    end = 5 if step >= _MINUTE else 8 if step >= 1 else 12
+    if len(set(days)) == 1:
+        return [Tick(value, clock[:end]) for value, clock in zip(values, clocks, strict=True)]
+    return [Tick(value, f"{day[5:]} {clock[:end]}") for value, day, clock in zip(values, days, clocks, strict=True)]
 
 
 def _log_ticks(scale: Scale, most: int) -> list[Tick]:

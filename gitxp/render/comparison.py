@@ -17,7 +17,7 @@ from gitxp.render.side_by_side import pair_cells, pair_table
 from gitxp.render.style import Style
 from gitxp.render.table import Cell
 from gitxp.render.words import aligned, difference_of, pair_texts, value_text
-from gitxp.sources import source_text
+from gitxp.sources import by_number, source_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -49,7 +49,7 @@ def _params(comparison: Comparison, *, width: int | None, style: Style) -> str:
     """The parameters; where they are from, where that differs, too: a default and what was given in its place."""
     sources = [run.record.get("param_sources") or {} for run in (comparison.a, comparison.b)]
     rows = []
-    for name, pair in sorted(comparison.params.items()):
+    for name, pair in sorted(comparison.params.items(), key=lambda item: by_number(item[0])):
         texts = pair_texts(*pair)
         origins = [source.get(name) for source in sources]
         if origins[0] != origins[1] and None not in pair:
@@ -62,7 +62,7 @@ def _params(comparison: Comparison, *, width: int | None, style: Style) -> str:
 
 
 def _metrics(comparison: Comparison, *, width: int | None, style: Style) -> str:
-    pairs = sorted(comparison.metrics.items())
+    pairs = sorted(comparison.metrics.items(), key=lambda item: by_number(item[0]))
     differences = aligned([difference_of(*pair) for _, pair in pairs])
     rows = [
         [Cell(visible(name)), *pair_cells(pair, pair_texts(*pair)), Cell(difference)]

@@ -18,7 +18,7 @@ from gitxp.render.words import exact_text, is_number, size_text, value_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gitxp.model import Comparison
+    from gitxp.model import Comparison, Run
     from gitxp.render.style import Style
 
     Pairs = Mapping[str, tuple[Any, Any]]
@@ -27,20 +27,16 @@ _PIP, _CONDA = "packages.", "conda.packages."
 # Rows of a group on a terminal, and names of one row; into a pipe go as many as _MOST.
 _IMPORTED, _OTHERS, _NAMES = 100, 20, 20
 _MOST = 10_000
-_IMPORTS = "imported only by"
+IMPORTS = "imported only by"
 # What decides how numbers come out before what does not; keys that are not here come last.
 _ORDER = "python sources virtual_env conda os cpu memory gpus cuda container variables imported".split()
-# Each environment has one of these: where a run has neither, it has no environment.
-_ALWAYS = ("os.system", "python.version")
 
 
 def render_environment(comparison: Comparison, *, width: int | None, style: Style) -> str:
     """The environment's differences as a table in groups, each with its heading where packages differ."""
     pairs = comparison.environment
-    for side, run in enumerate((comparison.a, comparison.b)):
-        if any(key in pairs for key in _ALWAYS) and all(pair[side] is None for pair in pairs.values()):
-            line = f"None is recorded of {visible(run.name)}{' yet: it is running' * (run.status == RUNNING)}."
-            return shorten(line, width) + "\n"
+    if comparison.without_environment is not None:
+        return shorten(no_environment_text(comparison.without_environment), width) + "\n"
     packages = {name[len(_PIP) :]: pair for name, pair in pairs.items() if name.startswith(_PIP)}
     conda = {
         name[len(_CONDA) :]: pair
@@ -62,7 +58,7 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
         ("imported packages", imported, _IMPORTED, _versions),
         ("other packages" if imported else "packages", others, _OTHERS, _versions),
         ("conda packages", conda, _OTHERS, _versions),
-        ("interpreter and machine", rest, _IMPORTED, _texts),
+        ("interpreter and machine", rest, _IMPORTED, environment_texts),
     ]
     rows: list[list[Cell]] = []
     titled = bool(packages or conda)
@@ -72,13 +68,18 @@ def render_environment(comparison: Comparison, *, width: int | None, style: Styl
     return pair_table(comparison.runs, rows, width=width, style=style)
 
 
+def no_environment_text(run: Run) -> str:
+    """That a run has no environment, and why, where that is known."""
+    return f"None is recorded of {visible(run.name)}{' yet: it is running' * (run.status == RUNNING)}."
+
+
 def _rows(
     title: str, pairs: Pairs, most: int, texts: Callable[[str, tuple[Any, Any]], Sequence[str]]
 ) -> list[list[Cell]]:
     indent = "  " if title else ""
     rows = [[Cell(title, "heading"), Cell(""), Cell("")]] if title else []
     for name, pair in list(pairs.items())[:most]:
-        shown = _IMPORTS if name == "imported" and texts is _texts else visible(name)
+        shown = IMPORTS if name == "imported" and texts is environment_texts else visible(name)
         rows.append([Cell(indent + shown), *pair_cells(pair, texts(name, pair))])
     if len(pairs) > most:
         rows.append([Cell(f"{indent}and {len(pairs) - most:,} more", "faint"), Cell(""), Cell("")])
@@ -94,7 +95,8 @@ def _versions(_name: str, pair: tuple[Any, Any]) -> Sequence[str]:
     return [value_text(value) for value in pair]
 
 
-def _texts(name: str, pair: tuple[Any, Any]) -> Sequence[str]:
+def environment_texts(name: str, pair: tuple[Any, Any]) -> Sequence[str]:
+    """What two runs have of one key of the environment, so that it differs as text, too."""
     a, b = pair
     if name == "imported" and isinstance(a, list) and isinstance(b, list):
         return [_only(a, b), _only(b, a)]

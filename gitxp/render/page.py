@@ -7,7 +7,6 @@ the form that docs/format.md gives to it is left out here (`--json` has it as it
 from __future__ import annotations
 
 import math
-import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from gitxp.render.words import (
     size_text,
     time_text,
 )
-from gitxp.sources import source_rank, source_text
+from gitxp.sources import by_number, source_rank, source_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,18 +191,12 @@ def _params(about: Mapping[str, Any], most: int) -> list[list[Cell]]:
     """The parameters: what was given first, then configurations, defaults and constants."""
     params, sources = mapping_of(about.get("params")), mapping_of(about.get("param_sources"))
     origins = {name: text_of(sources.get(name)) for name in params}
-    names = sorted(params, key=lambda name: (source_rank(origins[name]), _by_number(name)))
+    names = sorted(params, key=lambda name: (source_rank(origins[name]), by_number(name)))
     rows = [
         [Cell(text_of(name)), Cell(text_of(params[name])), Cell(source_text(origins[name]), "faint")]
         for name in names[:most]
     ]
     return [*rows, [Cell(f"and {len(names) - most:,} more", "faint"), Cell(""), Cell("")]] if names[most:] else rows
-
-
-def _by_number(name: str) -> list[tuple[int, str]]:
-    """What names are sorted by, so that `layer2` comes before `layer10`."""
-    parts = re.split(r"(\d{1,18})", name)
-    return [(int(part), "") if number % 2 else (0, part) for number, part in enumerate(parts)]
 
 
 def _summary(about: Mapping[str, Any]) -> list[list[Cell]]:

@@ -31,6 +31,8 @@ def _axis(axis: Axis) -> dict[str, Any]:
     found: dict[str, Any] = {"title": axis.title, "log": axis.is_log}
     if axis.is_time:
         found["unit"] = "s"
+    if axis.is_moment:
+        found["unit"] = "unix time"
     if axis.categories:
         found["categories"] = axis.categories
     return found

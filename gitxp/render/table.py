@@ -95,7 +95,7 @@ def _laid_out(
     return re.sub("x+", lambda _: next(waiting), laid_out).split("\n")
 
 
-_MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)")
 
 
 def _escape_markdown(text: str) -> str:

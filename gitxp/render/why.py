@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from gitxp.render.as_json import json_text
 from gitxp.render.cells_of_many import lines_text
 from gitxp.render.data_changes import fingerprint_text
-from gitxp.render.measure import wrap
+from gitxp.render.environment_changes import IMPORTS, environment_texts, no_environment_text
+from gitxp.render.measure import shorten, wrap
 from gitxp.render.safe import visible
 from gitxp.render.side_by_side import pair_cells, pair_table
 from gitxp.render.style import Style
 from gitxp.render.table import Cell
 from gitxp.render.words import aligned, difference_of, is_number, pair_texts
+from gitxp.sources import by_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +48,9 @@ def render_why(why: Why, *, width: int | None, style: Style | None = None) -> st
         )
     else:
         parts.append(f"No parameter, code, data or package changed between {names[0]} and {names[1]}.\n")
+    if why.comparison.without_environment is not None:
+        line = no_environment_text(why.comparison.without_environment)
+        parts.append(style.paint("Environment", "heading") + "\n" + (shorten(line, width) if width else line) + "\n")
     if why.comparison.metrics:
         parts.append(style.paint("Metrics beside it", "heading") + "\n" + _metrics(why, width, style))
     if why.changes and why.comparison.metrics:
@@ -60,10 +65,14 @@ def _changes(why: Why, width: int | None, style: Style) -> str:
         changes = list(group)
         title = f"{_TITLES[kind]}: {reason}" if reason else _TITLES[kind]
         rows.append([Cell(title, "heading"), Cell(""), Cell("")])
-        rows += [[Cell(f"  {visible(change.name)}"), *_cells(change)] for change in changes[:most]]
+        rows += [[Cell(f"  {_name(change)}"), *_cells(change)] for change in changes[:most]]
         if len(changes) > most:
             rows.append([Cell(f"  and {len(changes) - most:,} more", "faint"), Cell(""), Cell("")])
     return pair_table(why.comparison.runs, rows, width=width, style=style)
+
+
+def _name(change: Change) -> str:
+    return IMPORTS if (change.kind, change.name) == ("environment", "imported") else visible(change.name)
 
 
 def _cells(change: Change) -> list[Cell]:
@@ -72,11 +81,13 @@ def _cells(change: Change) -> list[Cell]:
     pair = (change.a, change.b)
     if change.kind == "data":
         return pair_cells(pair, ["" if value is None else fingerprint_text(value) for value in pair])
+    if change.kind == "environment":
+        return pair_cells(pair, environment_texts(change.name, pair))
     return pair_cells(pair, pair_texts(*pair))
 
 
 def _metrics(why: Why, width: int | None, style: Style) -> str:
-    pairs = sorted(why.comparison.metrics.items())
+    pairs = sorted(why.comparison.metrics.items(), key=lambda item: by_number(item[0]))
     differences = aligned([difference_of(*pair) for _, pair in pairs])
     rows = []
     for (name, pair), difference in zip(pairs, differences, strict=True):

@@ -81,7 +81,7 @@ class Comparing(Reading):
     def compare(self, runs: Sequence[Run], *, better: Sequence[str] = (), points: int = 0) -> Compared:
         """Several runs side by side: parameters, metrics, data, packages, environment, and code by file, equal rows among them.
 
-        `better` says which way metrics are better: `-loss` less, `+gain` more; of others their names tell. With `points`,
+        `better` says which way metrics are better: `-loss` less, `gain` more; of others their names tell. With `points`,
         each metric with a series has a curve of so many means for each run, as far as there is room (32 MiB of series).
         A run that cannot be read has no values, and a remark says why. Raises `UsageError` for fewer than two runs, or a
         metric in `better` that none of them has.

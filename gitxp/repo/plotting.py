@@ -41,8 +41,8 @@ class Plotting(Reading):
         """The metrics of these runs as curves, down-sampled: `gitxp.plots.Plot`.
 
         `x` is `step`, `time` (seconds since the start of the run) or a metric, such as `epoch`; `smooth` the weight of
-        the moving average, from 0 (none) to below 1. With `group_by`, a parameter or another key of runs, one curve is
-        the mean of the runs that have the same value, and has the band of the least and greatest of them. `columns` is
+        the moving average, from 0 (none) to below 1. With `group_by`, one or several keys (`params.model,group`), one curve
+        is the mean of the runs that have the same values, and has the band of the least and greatest of them. `columns` is
         how many columns of points the picture can show: with the `sampling` `minmax` the least and the greatest value
         of each stays, with `lttb` so many points in all, those that shape the line most. Raises `UsageError`, also where
         no run has such a metric, unless one is running here and may yet have it.
@@ -104,11 +104,12 @@ class Plotting(Reading):
         `UsageError`.
         """
         from gitxp.query.index import Asked
-        from gitxp.query.scatter import Keys, make_scatter
+        from gitxp.query.scatter import make_scatter, parse_scatter
 
-        keys = Keys(y, x, group_by)
+        index = self._index()
+        keys = parse_scatter(y, x, group_by, index.keys(), index.now())
         asked = Asked(where, None, archived or runs is not None)
-        found = self._index().values(asked, [key for key in keys if key is not None])
+        found = index.values(asked, [key.operand for key in (keys.y, keys.x, *keys.groups)])
         if runs is not None:
             names = {run.name for run in runs}
             found = [run for run in found if run.name in names]
@@ -142,13 +143,16 @@ class Plotting(Reading):
         x = Axis(wish.x.removeprefix("metrics."), wish.is_log_x, is_time=wish.x == "time", is_whole=wish.x == "step")
         return Plot(title, x, Axis(what, wish.is_log), tuple(curves), tuple(read.remarks()))
 
-    def _groups(self, runs: Sequence[Run], key: str) -> Mapping[str, Group]:
+    def _groups(self, runs: Sequence[Run], text: str) -> Mapping[str, Group]:
         """The group of each run."""
         from gitxp.query.index import Asked
-        from gitxp.query.scatter import make_group_of
+        from gitxp.query.scatter import make_group_of, parse_groups
 
-        values = {run.name: run.values[0] for run in self._index().values(Asked(archived=True), [key])}
-        return {run.name: make_group_of(key, values.get(run.name)) for run in runs}
+        index = self._index()
+        keys = parse_groups(text, index.keys(), index.now())
+        found = index.values(Asked(archived=True), [key.operand for key in keys])
+        values = {run.name: run.values for run in found}
+        return {run.name: make_group_of(keys, values.get(run.name, [None] * len(keys))) for run in runs}
 
 
 class _Missing(NamedTuple):
@@ -166,11 +170,17 @@ class _Read:
         self._missing: list[_Missing] = []
         self._damaged: list[str] = []
 
-    def name_of(self, metric: str, runs: Sequence[Run]) -> str:
-        """The metric that a text names: `metrics.loss` is `loss`, unless there is one of that name."""
-        short = metric.removeprefix("metrics.")
-        has_whole = any(metric in (run.record.get("metrics") or {}) for run in runs)
-        return metric if has_whole or not short else short
+    def name_of(self, text: str, runs: Sequence[Run]) -> str:
+        """The metric that a text means; the text itself where these runs have none such, as one that is running may yet have."""
+        import time
+
+        from gitxp.errors import UsageError
+        from gitxp.query.directions import read_series
+
+        try:
+            return read_series(text, {name for run in runs for name in run.record.get("metrics") or ()}, time.time())
+        except UsageError:
+            return text.removeprefix("metrics.") or text
 
     def line(self, run: Run, metric: str) -> Line | None:
         """All points of a metric of a run; None where it has none that can be read."""
@@ -178,6 +188,9 @@ class _Read:
         from gitxp.format import parse_time
         from gitxp.query.plots import make_line
 
+        if run.problem:
+            self._damaged.append(f"{run.name} cannot be drawn. {run.problem}")
+            return None
         by = None
         name = metric
         try:
@@ -202,7 +215,7 @@ class _Read:
         for metric in dict.fromkeys(missing.metric for missing in self._missing):
             names = [missing.run for missing in self._missing if missing.metric == metric]
             told.append(f"Without {metric}, and not drawn: {some_of(names, _NAMED)}.")
-        told += self._damaged[:_NAMED]
+        told += list(dict.fromkeys(self._damaged))[:_NAMED]
         for count, words in (
             (sum(line.odd for line in self._lines), "nan or infinite: not drawn"),
             (sum(line.beneath for line in self._lines), "not above 0: not on a logarithmic axis"),

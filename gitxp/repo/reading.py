@@ -10,7 +10,7 @@ from gitxp.repo.base import Base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from gitxp.format import Point
@@ -24,6 +24,7 @@ _LOOK_EVERY = 0.15
 _QUIET_LOOKS = 10
 # A table shows the metrics of runs that are still running as long as it takes no second to read them.
 _QUICK = 16 * 1024 * 1024
+_RUNNING = 1000  # newest runs among which those are that are still running and have metrics that no other has
 _FEW = 20  # runs that are looked for one by one
 
 
@@ -79,20 +80,43 @@ class Reading(Base):
 
         return Glance(self._git_here(), self._index_path, self._reader)
 
-    def all_series(self, runs: Iterable[Run], metrics: Sequence[str] = ()) -> Iterator[tuple[RunName, str, Series]]:
+    def all_series(
+        self, runs: Iterable[Run], metrics: Sequence[str] = (), *, tell: Callable[[str], None] | None = None
+    ) -> Iterator[tuple[RunName, str, Series]]:
         """The series of these metrics (none: of all) of runs, one after the other: name, metric, points.
 
-        A run without a metric is passed over.
+        A run without a metric is passed over; so is what cannot be read, and `tell` gets a sentence that says so.
         """
+        from gitxp.errors import FormatError
         from gitxp.store.runs import list_series
 
+        tell = tell or (lambda _: None)
         for run in runs:
             if run.problem:
+                tell(f"{run.name} is left out. {run.problem}")
                 continue
             there = {*list_series(self._reader(), run.commit), *self._live_points(run)}
             for metric in metrics or sorted(there):
-                if metric in there:
-                    yield run.name, metric, self.series_columns(run, metric)
+                try:
+                    if metric in there:
+                        yield run.name, metric, self.series_columns(run, metric)
+                except FormatError as error:
+                    tell(f"{metric} of {run.name} is left out: {error.message}.")
+
+    def series_names(self, texts: Sequence[str]) -> list[str]:
+        """The metrics that texts mean: `loss`, `"a,b"` in quotes, or a key as in expressions, `metrics["train/loss"]`.
+
+        Raises `UsageError` for what no run has; where there are no runs, texts are names.
+        """
+        from gitxp.query.directions import read_series
+
+        index = self._index()
+        known = set(index.keys().metrics)
+        if not known.issuperset(texts):
+            known.update(name for run in index.newest(_RUNNING, archived=True).runs for name in self._live_points(run))
+        if not known and not index.newest(1, archived=True).runs:
+            return list(texts)
+        return [read_series(text, known, index.now()) for text in texts]
 
     def get(self, text: str) -> Run:
         """The run that a text means: a name, a unique beginning of one, an id, `@` (newest), `@~1` (the one before), a commit.

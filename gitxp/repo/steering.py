@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from gitxp.capture.config import Goal
     from gitxp.growth import Lineage, Plan, Progress, Step
     from gitxp.model import Run
+    from gitxp.names import RunName
     from gitxp.query.goal import Spent
     from gitxp.query.lineage import Measured
 
+_WHOLE = 1e16  # up to there, a float that is a whole number is written as one
 _MOST_STEPS = 100  # improvements whose parameters are looked at
 
 
@@ -107,7 +109,7 @@ class Steering(Reading):
         if goal.where:
             parse_where(goal.where, self._index().keys(), time.time())
         if plan.metric not in goal.reach:  # a short form means nothing where no run has the metric yet
-            goal = goal._replace(reach=f"{plan.metric} {plan.operator} {plan.target!r}")
+            goal = goal._replace(reach=f"{plan.metric} {plan.operator} {_number_text(plan.target)}")
             plan = plan._replace(reach=goal.reach)
         every: dict[str, str | int] = goal._asdict()
         values = {key: value for key, value in every.items() if value}
@@ -199,26 +201,38 @@ class Steering(Reading):
     def _measure(self, runs: Sequence[Run], metric: str | None) -> Measured:
         """The values of the metric that gains are told of."""
         from gitxp.direction import Direction, direction_by_name, parse_direction
-        from gitxp.query.index import Asked
+        from gitxp.errors import UsageError
         from gitxp.query.lineage import Measured, choose_metric
 
-        goal = self.config.goal if metric is None else None
-        plan = None if goal is None or not goal.reach else self._goal_plan(goal)
-        direction = None if metric is None else parse_direction(metric)
-        if plan is not None and plan.metric in {
-            f"metrics.{one}" for run in runs for one in run.record.get("metrics") or ()
-        }:
-            direction = Direction(plan.metric, plan.is_less, is_said=True)
-        if direction is not None:
-            found = self._index().values(Asked(archived=True), [direction.key])
-            numbers = {one.name: one.values[0] for one in found}
-            sound = {name: float(v) for name, v in numbers.items() if _is_number(v)}
-            return Measured(sound, direction, "said" if metric is not None else "goal")
+        if metric is not None:
+            direction = parse_direction(metric)
+            return Measured(self._numbers_of(direction.key), direction, "said")
+        if self.config.goal.reach:
+            plan = self._goal_plan(self.config.goal)
+            try:
+                numbers = self._numbers_of(plan.metric)
+            except UsageError:
+                numbers = {}  # no run has it yet
+            if numbers:
+                return Measured(
+                    numbers, Direction(plan.metric.removeprefix("metrics."), plan.is_less, is_said=True), "goal"
+                )
         name = choose_metric(runs)
         if name is None:
             return Measured({})
         values = {run.name: value for run in runs if (value := run.metric(name)) is not None}
         return Measured(values, direction_by_name(name), "most")
+
+    def _numbers_of(self, key: str) -> dict[RunName, float]:
+        """What runs have of a key that is a number. Raises `UsageError`."""
+        from gitxp.query.index import Asked
+
+        found = self._index().values(Asked(archived=True), [key])
+        return {one.name: as_float(value) for one in found if _is_number(value := one.values[0])}
+
+
+def _number_text(number: float) -> str:
+    return str(int(number)) if number.is_integer() and abs(number) < _WHOLE else repr(number)
 
 
 def _is_number(value: object) -> bool:
