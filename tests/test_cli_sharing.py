@@ -93,7 +93,8 @@ def test_json(hub: Member, ada: Member, bob: Member) -> None:
     tip = ada.new("a")
     pushed = ada.push()
     going = {"commit": tip, "name": "a", "there": "a"}
-    kinds = ("broken", "gone", "going", "merged", "newer", "others", "received", "refused", "unrelated", "updated")
+    kinds = ("broken", "gone", "going", "held", "merged", "newer", "others", "received", "refused", "unrelated")
+    kinds += ("updated",)
     said = {"created": [going], "dry_run": False, "error": None, "large": None, "lacks_lfs": False, "same": 0}
     said |= {"to": "origin", "unsent": 0}
     assert pushed == {**{kind: [] for kind in kinds}, **said}
