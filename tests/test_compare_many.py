@@ -18,7 +18,7 @@ from gitxp.api.runs import runs
 from gitxp.compared import PARTS, Compared, FileState, Row
 from gitxp.errors import UsageError
 from gitxp.query.compare_many import find_best
-from gitxp.query.curves import down
+from gitxp.query.downsampling import means
 from gitxp.render.curve import curve_texts
 from gitxp.render.many import Look, render_compared, render_csv, render_markdown
 from gitxp.render.measure import shorten_apart, width_of
@@ -348,7 +348,7 @@ def test_many_runs_become_rows() -> None:
 @example([sys.float_info.max] * 3, 1)
 def test_curves(values: list[float], points: int) -> None:
     """A curve has at most so many points, all between the least and the greatest value, and is drawn in as many blocks."""
-    curve = down(values, points)
+    curve = means(values, points)
     assert len(curve) == min(len(values), points)
     assert all(min(values) <= value or math.isclose(value, min(values)) for value in curve)
     (text,) = curve_texts([curve], 6)

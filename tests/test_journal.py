@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitxp.errors import FormatError
 from gitxp.format import decode_number, encode_point, metric_path
 from gitxp.recording import journal
 from gitxp.recording.journal import Journal, JournalReader, read_journal, write_journal
-from gitxp.series import Series
+from gitxp.series import Series, decode_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,22 @@ def test_series_are_what_the_format_says(items: list[Point]) -> None:
     assert {key: value + 0 for key, value in summary.items()} == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
     assert len(series) == len(items)
     assert repr(series[-1]) == repr(items[-1])
+
+
+@given(logged)
+def test_values_alone(items: list[Point]) -> None:
+    """The values of a series file are those of its points; a torn last line is dropped from both."""
+    data = b"".join(Series(items).encode())
+    assert repr(decode_values(data)) == repr(Series.decode(data).values)
+    assert repr(decode_values(data + b"1\t2.0\t3")) == repr(Series.decode(data).values)
+
+
+@pytest.mark.parametrize("line", [b"1\t2.0\n", b"1\t2.0\tx\n", b"1\t2.0\t3.0\t4\n", b"\n"])
+def test_values_of_what_is_no_series(line: bytes) -> None:
+    """A line that is none is an error, as where whole points are read."""
+    for decode in (decode_values, Series.decode):
+        with pytest.raises(FormatError):
+            decode(b"1\t2.0\t3.0\n" + line)
 
 
 @given(logged)

@@ -101,6 +101,20 @@ def test_dry_run(lab: Lab) -> None:
     assert portrait(lab) == before
 
 
+def test_a_dry_run_lists_all(lab: Lab) -> None:
+    """--dry-run names each package that it would install of a run of somebody else's, however many there are."""
+    names = [f"package{number:02}" for number in range(30)]
+    environment = {
+        "packages": dict.fromkeys(names, "1.0"),
+        "python": {"version": "3.11.7", "implementation": "CPython"},
+    }
+    Factory(lab.top).make("r", files={".gitxp/environment.json": json.dumps(environment)})
+    told = lab.run("rerun", "r", "--env", "--dry-run").stderr
+    assert [line for line in told.splitlines() if "installed: " in line] == [
+        f"gitxp: installed: {name}==1.0" for name in names
+    ]
+
+
 def test_a_secret_has_to_be_given_anew(lab: Lab) -> None:
     """What was not recorded cannot be run: the option is named, and with a new value it runs, and is not recorded again."""
     begin(lab, "echo", "--api-key", "sk-abcdefghijklmnopqrstuvwx", "--lr", "1")

@@ -11,18 +11,17 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import READ_ONLY_HINT, GitFailed, NoLfs, UnknownRun, UsageError, find_unwritable
+from gitxp.errors import GitFailed, UsageError
 from gitxp.format import RUN_REFS, Oid, RefName
 from gitxp.git.addresses import hide_credentials, is_address, is_one_place, key_of_address, key_of_name
-from gitxp.git.lfs_remote import find_refusal
 from gitxp.git.outbox import Outbox, clear_left
 from gitxp.git.refs import is_archive
+from gitxp.git.refusals import explain_failure
 from gitxp.names import check_name, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gitxp.errors import GitxpError
     from gitxp.git.program import Answer, Git
 
 TRACKING_REFS = "refs/gitxp/remotes/"
@@ -44,32 +43,9 @@ _PASSING = ("-c", "core.fsync=loose-object,pack,-reference", *_NO_REFLOG)
 # A run edits nothing that somebody may have locked, and git-lfs would ask for each ref.
 _UNLOCKED = ("-c", "lfs.locksverify=false")
 _PUSH = ("push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
-# Lines of git's that say why, before or after one that only says that it did not work.
-_GENERIC = (
-    "Could not read from remote repository",
-    "the remote end hung up",
-    "early EOF",
-    "expected flush",
-    "fetch-pack",
-)
-# Hosts behind ssh say theirs in capitals (gitolite: FATAL, GitHub and GitLab: ERROR).
-_REASONS = re.compile(
-    r"fatal: |error: |FATAL: |ERROR: |remote: ERROR: |git: |ssh: |kex_exchange|Host key|git@|\S+: Permission denied \("
-    r"|batch (?:request|response): "
-)
-# What is said where nobody could be asked, or nothing that was known or typed was right; and what helps.
-_REMEDIES = {
-    "terminal prompts disabled": "Nobody can be asked here: have a credential helper of git's keep it, or use a terminal",
-    "Authentication failed": "Another password may be kept by a credential helper of git's, or stand in the address",
-    "Host key verification failed": "ssh does not know this host, or knows another of its name; on a terminal it asks",
-    "Permission denied (": "ssh has no key that is let in; on a terminal it asks for passphrases and passwords",
-}
 _FSCK = "fsck error"
-_TRIALS = {"push": "push --dry-run"}  # who may read may not write everywhere
 _NONE = "Add one: git remote add origin URL"
 _OF_PORCELAIN = re.compile(rb"(?m)^(To .*|Done|[ *+=!t-]\t.*)\n")
-_UNSENT = "error: failed to push some refs to "
-_UNVERIFIED = "Its own words are above. 'gitxp push --no-verify' passes over it."
 _TRIES = 64  # connections that are made to find the runs that git refuses
 
 
@@ -212,7 +188,7 @@ def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> 
     )
     answer = process.watch(on_stderr)
     if answer.status:
-        raise _failed("ls-remote", answer, remote)
+        raise explain_failure("ls-remote", answer, remote)
     listed = answer.stdout.replace(b"\t", b" ")
     branches = re.findall(rb"(?m)^([0-9a-f]{40,64}) refs/heads/", listed)
     return There(_parse_refs(listed, RUN_REFS), [Oid(oid.decode("ascii")) for oid in dict.fromkeys(branches)])
@@ -235,7 +211,7 @@ def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Call
     if not answer.status:
         return {}
     if _FSCK not in answer.stderr.decode("utf-8", "replace"):
-        raise _failed("fetch", answer, remote)
+        raise explain_failure("fetch", answer, remote)
     there = list_there(git, remote, on_stderr).runs
     known = list_tracked(git, remote)
     if names is None:
@@ -265,7 +241,7 @@ def _fetch_sound(git: Git, remote: Remote, names: list[str], on_stderr: Callable
         answer = _fetch_names(git, remote, group, on_stderr)
         if not answer.status:
             continue
-        failure = _failed("fetch", answer, remote)
+        failure = explain_failure("fetch", answer, remote)
         if not isinstance(failure, GitFailed) or _FSCK not in failure.stderr:
             raise failure
         if len(group) == 1:
@@ -311,7 +287,7 @@ def push(
     on_stderr(_OF_PORCELAIN.sub(b"", answer.stdout))  # the hook pre-push has git's stdout, too
     told = _parse_pushed(answer.stdout)
     if answer.status and not any(ref.is_refused for ref in told):
-        raise _failed("push", answer, remote)
+        raise explain_failure("push", answer, remote)
     # a host may tell of refs that nobody asked for
     done = [name for ref in told if not ref.is_refused and (name := ref.ref.removeprefix(RUN_REFS)) in commits]
     _track(git, remote, {name: commits[name] for name in done})
@@ -328,7 +304,7 @@ def try_push(git: Git, remote: Remote, name: str, commit: Oid) -> list[PushedRef
     answer = git.ask(*_settings_to_push(remote), *_PUSH, *options, "--", remote.name, refspec)
     told = _parse_pushed(answer.stdout)
     if answer.status and not told:
-        raise _failed("push", answer, remote)
+        raise explain_failure("push", answer, remote)
     return told
 
 
@@ -406,39 +382,3 @@ def _ask(git: Git, *args: str) -> str:
 
 def _known(known: Sequence[str]) -> str:
     return f"There are: {', '.join(known)}." if known else _NONE
-
-
-def _failed(command: str, answer: Answer, remote: Remote) -> GitxpError:
-    """Why the other side could not be asked: of git's words the first that say it, and no password in them."""
-    said = hide_credentials(answer.stderr.decode("utf-8", "replace"))
-    lines = [line.strip() for line in re.split(r"[\r\n]+", said)]
-    missing = next((line for line in lines if "couldn't find remote ref " in line), None)
-    if missing:
-        name = missing.rpartition(" ")[2].removeprefix(RUN_REFS)
-        return UnknownRun(
-            f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
-        )
-    refusal = find_refusal(said) if command == "push" else None
-    if refusal is not None:
-        return NoLfs(remote.label, answer.status, said, refusal)
-    reasons = [line for line in lines if _REASONS.match(line) and not line.startswith(_UNSENT)]
-    telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
-    if not reasons and any(line.startswith(_UNSENT) for line in lines):
-        # nothing else makes git stop before it asks the other side for a single ref
-        words, hint = "the hook pre-push refused it", _UNVERIFIED
-    else:
-        words = next(iter(telling or reasons), said)
-        is_damaged = words.startswith("fatal: bad object ")  # of a ref here
-        hint = "Look for damage: gitxp doctor" if is_damaged else _hint(command, said, remote)
-        if find_unwritable(words):  # this repository, not the other one
-            hint = READ_ONLY_HINT
-    failure = GitFailed((command,), answer.status, words, hint=hint)
-    failure.stderr = said
-    return failure
-
-
-def _hint(command: str, said: str, remote: Remote) -> str:
-    remedy = next(
-        (f"{remedy}. Try it" for words, remedy in _REMEDIES.items() if words in said), "Try what git says to it"
-    )
-    return f"{remedy}: git {_TRIALS.get(command, 'ls-remote')} {remote.label}"

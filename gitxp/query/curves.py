@@ -6,10 +6,13 @@ points: so there is a limit on what is read in all, and what is beyond it has no
 
 from __future__ import annotations
 
-import math
+import contextlib
 from typing import TYPE_CHECKING
 
+from gitxp.errors import FormatError
 from gitxp.format import metric_path
+from gitxp.query.downsampling import means
+from gitxp.series import decode_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +43,7 @@ class Curves:
         for run in having:
             live = self._live.get(run.commit, {}).get(metric)
             if live is not None:
-                found[run.commit] = down(live.values, self._points)
+                found[run.commit] = means(live.values, self._points)
         path = metric_path(metric)
         settled = [run for run in having if run.commit not in found]
         for run, (_, data) in zip(
@@ -51,7 +54,8 @@ class Curves:
             self._room -= len(data)
             if self._room < 0:
                 break
-            found[run.commit] = _decode(data, self._points)
+            with contextlib.suppress(FormatError):  # gitxp show tells of it; here it has no curve
+                found[run.commit] = means(decode_values(data), self._points)
         curves = tuple(found.get(run.commit, ()) for run in runs)
         return curves if any(curves) else ()
 
@@ -59,26 +63,3 @@ class Curves:
         """Whether a run has more than one point, as far as its record tells."""
         summary = (run.record.get("metrics") or {}).get(metric)
         return self._room > 0 and summary is not None and summary.get("count", 2) > 1
-
-
-def _decode(data: bytes, points: int) -> Curve:
-    try:
-        return down([float(line.rsplit(b"\t", 1)[1]) for line in data.split(b"\n")[:-1]], points)
-    except (ValueError, IndexError):
-        return ()
-
-
-def down(values: Sequence[float], points: int) -> Curve:
-    """The means of so many parts of these values, equally long; all values where there are no more. nan where a part has no number."""
-    count = len(values)
-    if count <= points:
-        return tuple(values)
-    return tuple(_mean(values[count * i // points : count * (i + 1) // points]) for i in range(points))
-
-
-def _mean(values: Sequence[float]) -> float:
-    numbers = [value for value in values if math.isfinite(value)]
-    if not numbers:
-        return math.nan
-    # the sum itself may be no float, and what is added up be rounded beyond all of them
-    return max(min(numbers), min(max(numbers), sum(value / len(numbers) for value in numbers)))

@@ -1,11 +1,12 @@
 """A few points that look like many: what a line of a million points is drawn from.
 
-Two ways, both of which choose among the points and never make new ones. `minmax` keeps the lowest and the highest of
-each column of the picture, so that no peak is lost. `lttb` keeps those that shape the line most: fewer of them do, and a
-peak may go. Slices of arrays and the builtin `min` and `max` are quick enough (docs/performance.md), and want no numpy.
+`minmax` and `lttb` choose among the points of a picture and never make new ones. `minmax` keeps the lowest and the highest
+of each column, so that no peak is lost. `lttb` keeps those that shape the line most: fewer of them do, and a peak may
+go. Slices of arrays and the builtin `min` and `max` are quick enough (docs/performance.md), and want no numpy. Both want
+`xs` that do not descend; values that are nan or infinite are gaps. They give the positions of the points that stay,
+ascending, the first and the last among them.
 
-Both want `xs` that do not descend; values that are nan or infinite are gaps. They give the positions of the points
-that stay, ascending, the first and the last among them.
+`means` is for a curve of some characters in a table, which has no room for peaks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import math
 import operator
 from bisect import bisect_left
-from itertools import islice, repeat
+from itertools import islice, pairwise, repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,6 +62,14 @@ def lttb(xs: array[float], ys: array[float], count: int) -> list[int]:
     if len(sound) <= count - 2:
         return [0, *sound, len(ys) - 1]
     return [0, *_triangles(xs, ys, sound, count - 2), len(ys) - 1]
+
+
+def means(values: Sequence[float], count: int) -> tuple[float, ...]:
+    """The means of `count` parts of the values, equally long; all values where there are no more. nan where a part has no number."""
+    if len(values) <= count:
+        return tuple(values)
+    edges = [len(values) * number // count for number in range(count + 1)]
+    return tuple(_mean(values[begin:end]) for begin, end in pairwise(edges))
 
 
 def all_finite(values: array[float]) -> bool:
@@ -114,6 +123,14 @@ def _triangles(xs: array[float], ys: array[float], among: Sequence[int], count: 
         best = bucket[areas.index(max(areas))]
         yield best
         at_x, at_y = xs[best], ys[best]
+
+
+def _mean(values: Sequence[float]) -> float:
+    numbers = list(filter(math.isfinite, values))
+    if not numbers:
+        return math.nan
+    # the sum itself may be no float, and what is added up be rounded beyond all of them
+    return max(min(numbers), min(max(numbers), sum(value / len(numbers) for value in numbers)))
 
 
 def _taken(values: array[float], positions: Sequence[int]) -> array[float] | list[float]:
