@@ -178,8 +178,9 @@ class Sharing(Base):
         is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
         there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
         an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
-        remembered. Runs stay here that have large files which are here and cannot be copied. Where git-lfs has its hook in this clone, it uploads them to the remote as well; if that has no LFS, the
-        storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
+        remembered. Runs stay here that have large files which are here and cannot be copied; of runs of `names`, those are
+        copied that the storage lacks, also where the remote has the run. Where git-lfs has its hook in this clone, it uploads
+        them to the remote as well; if that has no LFS, the storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
         merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would
         push to several addresses, each is asked and told by itself, the result has what came of the `others`, and an
         `error` in place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
