@@ -117,6 +117,33 @@ def test_what_cannot_be_copied_is_told(clones: Clones, pair: tuple[Clone, Clone]
     assert "second" in clones.refs
 
 
+def test_a_named_run_is_copied_again(clones: Clones, pair: tuple[Clone, Clone], gitxp: Gitxp) -> None:
+    """What the storage lost is brought by a push of the run by its name; what it damaged is told by those who fetch."""
+    ada, bob = pair
+    (path,) = stored(clones)
+    os.truncate(path, 5)
+    refused = gitxp("pull", "--large", "--trust-storage", cwd=bob.path, check=False)
+    assert refused.returncode == 1
+    assert "has other bytes in the storage" in refused.stderr
+    assert "everything" in gitxp("push", cwd=ada.path).stderr
+    assert os.path.getsize(path) == 5
+    assert "1 large file copied" in gitxp("push", "origin", "run", cwd=ada.path).stderr
+    assert "1 large file copied" in gitxp("pull", "--large", "run", cwd=bob.path).stderr
+
+
+def test_a_damaged_large_file_is_brought_anew(pair: tuple[Clone, Clone], gitxp: Gitxp) -> None:
+    """Pull --large looks at the bytes of what is here, moves what is damaged aside, and brings it again."""
+    _, bob = pair
+    gitxp("pull", "--large", "--trust-storage", cwd=bob.path)
+    top = bob.path / ".git" / "lfs"
+    (found,) = (path for path in (top / "objects").rglob("*") if path.is_file())
+    found.chmod(0o600)
+    found.write_bytes(BIG[::-1])
+    assert "1 large file copied" in gitxp("pull", "--large", "run", cwd=bob.path).stderr
+    assert (found.read_bytes(), (top / "bad" / found.name).read_bytes()) == (BIG, BIG[::-1])
+    assert "copied" not in gitxp("pull", "--large", "run", cwd=bob.path).stderr
+
+
 def test_without_a_storage_and_git_lfs(clones: Clones, gitxp: Gitxp, tmp_path: Path) -> None:
     """Pull --large brings the runs, and says that there is nothing that large files could come from."""
     ada = clones.clone("ada")

@@ -86,6 +86,27 @@ def test_a_credential_helper_is_asked(locked: HttpServer, ada: Member, hub: Memb
     assert ada.pull()["created"] == []
 
 
+def test_what_changes_the_remote_by_http(locked: HttpServer, ada: Member, bob: Member, hub: Member) -> None:
+    """Removal there, archives there, and doctor go by HTTP with a password as a push does."""
+    for someone in (ada, bob):
+        someone.git("remote", "set-url", "origin", locked.url("hub.git", f"ada:{SECRET}"))
+    Factory(ada.top).make_many(3)
+    ada.push()
+    before = hub.say("for-each-ref", "refs/heads", "refs/tags")
+    done = ada.run("rm", "run-0001", "--remote", "origin", "--yes")
+    assert (done.status, hub.names()) == (0, ["run-0002", "run-0003"]), done.stderr
+    assert ada.run("archive-refs", "run-0002", "run-0003").status == 0
+    done = ada.run("archive-refs", "--remote", "origin", "--yes")
+    assert done.status == 0, done.stderr
+    assert hub.say("for-each-ref", "--format=%(refname)", "refs/experiments").startswith("refs/experiments/@archive-")
+    bob.pull()
+    assert sorted(run["name"] for run in bob.listed().values()) == ["run-0002", "run-0003"]
+    told = ada.run("doctor", "--remote", "origin")
+    assert "a push of" in told.stdout.decode()
+    assert SECRET not in told.stderr + told.stdout.decode()
+    assert hub.say("for-each-ref", "refs/heads", "refs/tags") == before
+
+
 def test_a_password_in_an_address_is_shown_nowhere(locked: HttpServer, ada: Member, hub: Member) -> None:
     """An address with a password works, and is shown without it: in what is said, in JSON, in the list of remotes."""
     address = locked.url("hub.git", f"ada:{SECRET}")

@@ -45,6 +45,21 @@ def test_push_and_pull(server: SshServer, hub: Member, ada: Member, bob: Member)
     assert ada.pull()["updated"] == ["run-0001"]
 
 
+def test_what_changes_the_remote(server: SshServer, hub: Member, ada: Member) -> None:
+    """Removal there, archives there, and doctor go over ssh as a push does."""
+    ada.git("remote", "set-url", "origin", server.url(hub.top))
+    ada.git("config", "core.sshCommand", server.client())
+    Factory(ada.top).make_many(3)
+    ada.push()
+    done = ada.run("rm", "run-0001", "--remote", "origin", "--yes")
+    assert (done.status, hub.names()) == (0, ["run-0002", "run-0003"]), done.stderr
+    assert ada.run("archive-refs", "run-0002", "run-0003").status == 0
+    done = ada.run("archive-refs", "--remote", "origin", "--yes")
+    assert done.status == 0, done.stderr
+    assert hub.say("for-each-ref", "--format=%(refname)", "refs/experiments").startswith("refs/experiments/@archive-")
+    assert "a push of" in ada.run("doctor", "--remote", "origin").stdout.decode()
+
+
 @pytest.mark.parametrize(
     ("key", "known", "said", "hint"),
     [

@@ -183,7 +183,7 @@ def test_altered_content_does_not_come_in(place: Place, tmp_path: Path) -> None:
     reasons = {failure.pointer: failure.reason for failure in done.failed}
     assert "other bytes" in reasons[pointers[b"right"]]
     assert "other bytes" in reasons[pointers[b"longer"]]
-    assert "not here" in reasons[pointers[b"absent"]]
+    assert "not in the storage" in reasons[pointers[b"absent"]]
     assert [files for _, _, files in os.walk(tmp_path / "there") if files] == []
 
 

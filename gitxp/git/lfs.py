@@ -152,6 +152,19 @@ class Store:
             return False
         return True
 
+    def set_aside(self, pointer: Pointer) -> bool:
+        """Move an object of this store itself away that does not have the right bytes, as `git lfs fsck` does; whether it had not.
+
+        All of it is read. What a repository has that this one borrows from stays. Raises `OSError`.
+        """
+        path = self.find(pointer)
+        if path is None or path != self.path(pointer.oid) or self.is_whole(pointer):
+            return False
+        folder = os.path.join(self.root, "bad")
+        make_folders(folder, self.shared)
+        os.rename(path, os.path.join(folder, pointer.oid))
+        return True
+
     def put(
         self,
         source: int,

@@ -52,8 +52,9 @@ class Pushing(Storing):
         is told what will leave the machine, and where it goes. Where gitxp.yaml names a storage, large files are copied
         there first; `storing` is told its address, how many they are, and their bytes, and `allow_storage` is asked about
         an address that was not used from here before: if it says no, nothing goes and this is a `UsageError`; a yes is
-        remembered. A run with large files that are here and cannot be copied stays here. Where git-lfs has its hook in this
-        clone, it uploads them to the remote as well; if that has no LFS, the storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
+        remembered. A run with large files that are here and cannot be copied stays here; of runs of `names`, those files are
+        copied that the storage lacks, also where the remote has the run. Where git-lfs has its hook in this clone, it
+        uploads them to the remote as well; if that has no LFS, the storage is enough. A run that somebody removed there does not go unless it is named. `dry_run` sends, fetches and
         merges nothing; `verify=False` passes over the hook pre-push. What was refused is in the result. Where git would
         push to several addresses, each is asked and told by itself, the result has what came of the `others`, and an
         `error` in place of what one of them raised. Raises `SecretsFound` where something looks like a secret, unless
@@ -106,6 +107,8 @@ class Pushing(Storing):
 
         result = Pushed(self._plan(remote, names, said, dry_run=dry_run))
         if not result.outgoing.going:
+            if names and not dry_run:
+                result.large = self._store_large(remote, result.outgoing, storing, allow_storage, doing, names)
             return result
         leaving = self._survey(remote, result.outgoing, doing)
         before(leaving, remote)
@@ -113,7 +116,7 @@ class Pushing(Storing):
             return result
         if leaving.secrets and not force_secrets:
             raise _secrets_found(leaving)
-        result.large = self._store_large(remote, result.outgoing, storing, allow_storage, doing)
+        result.large = self._store_large(remote, result.outgoing, storing, allow_storage, doing, names)
         if result.large is not None and result.large.failed:
             result.held = self._hold_back(remote, result.outgoing, result.large)
         if result.large is None:

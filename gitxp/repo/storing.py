@@ -37,6 +37,7 @@ class Storing(Planning):
     ) -> list[CopiedLarge]:
         """Bring the large files of runs here that are not: from the storage that gitxp.yaml names, the rest from a remote.
 
+        All that are here are read, and those that are damaged are moved to `bad` beside git-lfs's objects, and brought anew.
         What came of each place that was asked; empty where there is neither a storage nor git-lfs, which asks the remote.
         `storing` is told the place, how many they are, and their bytes; for the others, see `push`. Raises
         `ConfigError` for an address that gitxp.yaml may not name, `UsageError` for one that is not allowed, `GitxpError`
@@ -48,15 +49,21 @@ class Storing(Planning):
 
         store = self._large_store()
         found = {run.commit: find_pointers(self.git, run.commit).values() for run in runs}
-        missing = {pointer for pointers in found.values() for pointer in pointers if store.find(pointer) is None}
+        wanted_here = {pointer for pointers in found.values() for pointer in pointers}
+        missing = {pointer for pointer in wanted_here if store.set_aside(pointer) or store.find(pointer) is None}
         stored = self._exchange_large(download, missing, storing, allow_storage, doing)
         left = {pointer for pointer in missing if store.find(pointer) is None}
         if remote is None or not has_program(self.git) or (stored and not left):
             return [stored] if stored else []
         wanted = [(commit, [p for p in pointers if p in left]) for commit, pointers in found.items()]
         fetched = self._fetch_from_remote(remote, [item for item in wanted if item[1]], storing, said)
-        # of what neither has, the one that was asked last tells why
-        return [stored._replace(failed=()), fetched] if stored else [fetched]
+        if stored is None:
+            return [fetched]
+        why = dict(stored.failed)
+        both = tuple(
+            (oid, f"{why[oid].rstrip('.')}, and {reason}" if oid in why else reason) for oid, reason in fetched.failed
+        )
+        return [stored._replace(failed=()), fetched._replace(failed=both)]
 
     def check_storage(self, allow_storage: Callable[[str], bool]) -> None:
         """Be sure that the storage of gitxp.yaml, if it names one, may be used; `allow_storage` and errors as in `push`.
@@ -106,12 +113,19 @@ class Storing(Planning):
         storing: Callable[[str, int, int], None],
         allow_storage: Callable[[str], bool],
         doing: Callable[[str], None],
+        names: Collection[str] = (),
     ) -> CopiedLarge | None:
+        """Copy to the storage the large files of what goes; of runs of these names also where the remote has them already."""
+        from gitxp.git.large_files import find_pointers
         from gitxp.sharing.store import upload
 
         if not self.config.storage:
             return None
-        return self._exchange_large(upload, self._outgoing_pointers(remote, outgoing), storing, allow_storage, doing)
+        pointers = self._outgoing_pointers(remote, outgoing) if outgoing.going else set()
+        for run in self._index().tips() if names else ():
+            if run.name in names:
+                pointers.update(find_pointers(self.git, run.commit).values())
+        return self._exchange_large(upload, pointers, storing, allow_storage, doing)
 
     def _hold_back(self, remote: Remote, outgoing: Outgoing, large: CopiedLarge) -> list[str]:
         """Let those stay whose large files are here and were not copied: no later push would look for them. Their names."""

@@ -61,7 +61,7 @@ class AlteredContent(GitxpError):
     def __init__(self, pointer: Pointer) -> None:
         super().__init__(
             f"The large object {pointer.oid[:12]} has other bytes in the storage.",
-            hint="Delete it there and push again from a clone that has it.",
+            hint="Delete it there, and push the run by its name from a clone that has it: gitxp push REMOTE RUN",
         )
 
 
@@ -200,7 +200,7 @@ def _download(store: Store, place: Place, pointer: Pointer, check: Check) -> boo
         return False
     found = place.size(name_of(pointer.oid))
     if found is None:
-        raise MissingContent("a run", pointer)
+        raise GitxpError("it is not in the storage")
     if found != pointer.size:
         raise AlteredContent(pointer)
     hasher, done = hashlib.sha256(), 0
