@@ -132,6 +132,8 @@ def test_the_best_is_marked_and_said(gitxp: Gitxp) -> None:
     for text in ("loss", "+loss", "metrics.loss", 'metrics["loss"]', "loss:max"):
         said = gitxp("compare", "a", "b", "c", "--metrics", "--better", text, "--better", "-acc").stdout
         assert "* is best: least acc, greatest loss\n" in said
+    answer = gitxp("compare", "a", "b", "--better", "los", check=False)
+    assert "There is no metric 'los'.\nHint: There are: loss." in answer.stderr
     told = json.loads(gitxp("compare", "a", "b", "c", "--json").stdout)
     assert (told["best"], told["better"]) == ({"loss": ["b"], "acc": ["b", "c"]}, {"loss": "less", "acc": "more"})
 
@@ -214,6 +216,14 @@ def test_what_has_no_environment_differs_in_none(factory: Factory, here: Repo, g
     assert [row.name for row in found.rows if row.part == "packages" and row.differs] == ["numpy"]
     assert found.remarks == ("No environment is recorded of alive yet: it is running.",)
     assert "numpy" not in gitxp("compare", "alive", "a", "--env").stdout
+
+
+def test_a_metric_may_be_called_as_a_field(factory: Factory, gitxp: Gitxp) -> None:
+    """Where only a metric can be meant, `duration` is the metric of that name."""
+    for name, value in (("a", 1), ("b", 2)):
+        factory.make(name, metrics={"duration": summary(value)})
+    for text in ("duration", "metrics.duration", "duration:max"):
+        assert "* is best: greatest duration\n" in gitxp("compare", "a", "b", "--metrics", "--better", text).stdout
 
 
 def test_unrelated_histories(factory: Factory, here: Repo) -> None:

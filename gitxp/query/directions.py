@@ -11,7 +11,7 @@ from gitxp.format import SYSTEM_PREFIX
 from gitxp.query.expression import parse_operand
 from gitxp.query.fields import Names
 from gitxp.query.source import QueryError
-from gitxp.query.tree import Key
+from gitxp.query.tree import Key, Type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -35,6 +35,8 @@ def read_directions(texts: Sequence[str], runs: Sequence[Run], now: float) -> di
 
 def _find_metric(text: str, metrics: Collection[str], now: float) -> Key:
     """What a text means where only metrics can be meant. Raises `UsageError`, with the names that are near."""
+    if text in metrics:
+        return Key("metrics", text, Type.NUMBER)
     try:
         key = parse_operand(text, Names((), metrics), now)
     except QueryError:
