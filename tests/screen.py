@@ -6,8 +6,11 @@ import contextlib
 import io
 import os
 from typing import NamedTuple
+from unittest import mock
 
-from gitxp.cli import app
+from gitxp.cli import app, progress
+
+_NEVER = 1e6  # seconds: on a slow machine, too, no answer is mixed with what takes long
 
 # Every way to look at a run named `bad`, beside one named `good`.
 READING = (
@@ -66,7 +69,11 @@ def ask(*args: str, width: int | None = None) -> Answer:
     os.environ["COLUMNS"] = "" if width is None else str(width)
     out, err = _Stream(is_terminal=width is not None), _Stream(is_terminal=width is not None)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.object(progress, "_SILENCE", _NEVER),
+        ):
             status = app.main(args)
         return Answer(status, out.kept.getvalue(), err.kept.getvalue().decode())
     finally:
