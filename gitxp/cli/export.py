@@ -93,7 +93,7 @@ def _frame(
     texts = [part.text for part in split_list(metrics)]
     if not texts:
         raise UsageError("METRIC is empty.", hint="gitxp export --series loss; '*' is all of them.")
-    names = [] if texts == ["*"] else repo.series_names(texts)
+    names = [] if texts == ["*"] else list(dict.fromkeys(repo.series_names(texts)))
 
     def counted() -> Iterator[Run]:
         for number, run in enumerate(runs):
