@@ -327,6 +327,7 @@ def test_hostile_trees(name: str, options: tuple[str, ...], repo: str, git: Git,
 
 @pytest.mark.damaged
 @pytest.mark.parametrize("name", [*HOSTILE, "link in its place"])
+@pytest.mark.usefixtures("repo")
 def test_hostile_folders_of_a_base(name: str, git: Git, gitxp, tmp_path: Path) -> None:  # noqa: ANN001
     """A base whose `.gitxp` is made to reach outside is passed over: the snapshot is restored, and nothing of that folder."""
     outside = tmp_path / "outside"
