@@ -89,14 +89,14 @@ def tell_nothing(hidden: int, asked: Asked, width: int | None) -> None:
 
 def tell_more(page: Page, asked: Asked, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
     """Say what the table does not show, and how to see it; the file of values is `whole`."""
-    again = asked.again()
-    more = page.total - len(page.runs)
-    if more and not whole:
-        tell_command(f"… and {count_text(more, 'more run')}", f"{again} -n 0", width)
-    if page.hidden:
-        tell_command(f"… and {count_text(page.hidden, 'archived run')}", f"{again} --all", width)
-    if left_out:
-        tell_command(f"… and {count_text(len(left_out), 'more column')}", f"{again} {every}", width)
+    more = 0 if whole else page.total - len(page.runs)
+    _tell_left(
+        asked,
+        width,
+        (more, "more run", "-n 0"),
+        (page.hidden, "archived run", "--all"),
+        (len(left_out), "more column", every),
+    )
 
 
 def tell_choice(choice: Choice, width: int | None) -> None:
@@ -122,14 +122,21 @@ def tell_groups(groups: Groups, asked: Asked, left_out: Sequence[str], width: in
     nan = sum(summary.nan for group in groups.groups for summary in group.summaries)
     if nan:
         say_wrapped(f"{count_text(nan, 'value')} left out: nan", width)
-    again = asked.again()
-    more = groups.total - len(groups.groups)
-    if more and not whole:
-        tell_command(f"… and {count_text(more, 'more group')}", f"{again} -n 0", width)
-    if groups.hidden:
-        tell_command(f"… and {count_text(groups.hidden, 'archived run')}", f"{again} --all", width)
-    if left_out:
-        tell_command(f"… and {count_text(len(left_out), 'more metric')}", f"{again} --json", width)
+    more = 0 if whole else groups.total - len(groups.groups)
+    _tell_left(
+        asked,
+        width,
+        (more, "more group", "-n 0"),
+        (groups.hidden, "archived run", "--all"),
+        (len(left_out), "more metric", "--json"),
+    )
+
+
+def _tell_left(asked: Asked, width: int | None, *left: tuple[int, str, str]) -> None:
+    """Say how many there are besides, of what, and the option that shows them."""
+    for count, noun, option in left:
+        if count:
+            tell_command(f"… and {count_text(count, noun)}", f"{asked.again()} {option}", width)
 
 
 def tell_strange(refs: Sequence[str], width: int | None) -> None:
