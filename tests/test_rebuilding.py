@@ -223,8 +223,9 @@ def test_a_rerun_in_its_environment(offline: Path, tool: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("folder", [".", "sub"])
-def test_a_rerun_by_uv_lock(offline: Path, tmp_path: Path, folder: str) -> None:
+def test_a_rerun_by_uv_lock(offline: Path, tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a run without a list of packages, uv.lock of the snapshot says what to install, and the project itself stays out."""
+    monkeypatch.setenv("UV_PYTHON", sys.executable)  # such a run does not say which: uv looks for one by itself
     for version in ("1.0", "2.0"):
         wheel(offline, "thing", version, f"value = {version}\n")
     lab = make(str(tmp_path / "repo"))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitxp.restoring.requirements import Recipe
 
 _MARK = "gitxp-complete"
+_OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def rebuild(recipe: Recipe, folder: str, top: str) -> str:
@@ -80,11 +81,12 @@ def _make(recipe: Recipe, place: str, top: str) -> None:
                 "The environment of this run is told by uv.lock, which only uv reads.",
                 hint="Install uv: https://docs.astral.sh/uv/",
             )
-        lines = tuple(_export(uv, os.path.join(top, os.path.dirname(recipe.path or ""))))
+        project = os.path.join(top, os.path.dirname(recipe.path or ""))
+        lines = tuple(_export([uv, "export", *_by_python(recipe.python)], project))
     elif recipe.kind == "requirements.txt":
         lines = ("-r " + os.path.join(top, recipe.path or ""),)
     if uv is not None:
-        _run([uv, "venv", "--quiet", *(("--python", recipe.python) if recipe.python else ()), place])
+        _run([uv, "venv", "--quiet", *_by_python(recipe.python), place])
         install = [uv, "pip", "install", "--python", os.path.join(place, "bin", "python")]
     else:
         _run([_find_python(recipe.python), "-m", "venv", place])
@@ -104,12 +106,19 @@ def _make(recipe: Recipe, place: str, top: str) -> None:
         _run([*install, *complete, "-r", listed])
 
 
-def _export(uv: str, project: str) -> list[str]:
-    """What uv.lock says of everything but the project itself."""
+def _by_python(version: str | None) -> tuple[str, ...]:
+    """The option for a Python of this version, for uv: that which runs gitxp where it is one, which uv need not look for."""
+    if version is None:
+        return ()
+    return ("--python", sys.executable if version == _OURS else version)
+
+
+def _export(command: list[str], project: str) -> list[str]:
+    """What uv.lock says of everything but the project itself; `command` is `uv export`."""
     target = os.path.join(project, f".gitxp-{os.getpid()}.txt")
     try:
         what = ("--frozen", "--no-emit-project", "--quiet", "--project", project, "--output-file", target)
-        _run([uv, "export", *what])
+        _run([*command, *what])
         with open(target, encoding="utf-8") as file:
             return file.read().splitlines()
     finally:
@@ -118,8 +127,7 @@ def _export(uv: str, project: str) -> list[str]:
 
 
 def _find_python(version: str | None) -> str:
-    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if version is None or version == ours:
+    if version is None or version == _OURS:
         return sys.executable
     found = shutil.which(f"python{version}")
     if found is None:
