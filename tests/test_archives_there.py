@@ -93,6 +93,20 @@ def test_only_named_runs(clones: Clones, ada: Clone) -> None:
         ada.repo.plan_fold_there(ada.repo.remote(), [ada.repo.get("a"), ada.repo.get("c")])
 
 
+def test_several_addresses(clones: Clones, ada: Clone, tmp_path: Path) -> None:
+    """Where git would push to several addresses, nothing is planned before one of them is named; that one is folded at."""
+    other = tmp_path / "other.git"
+    ada.git("init", "--quiet", "--bare", str(other))
+    ada.git("config", "--add", "remote.origin.pushurl", ada.git("remote", "get-url", "origin"))
+    ada.git("config", "--add", "remote.origin.pushurl", str(other))
+    with pytest.raises(UsageError, match="several addresses"):
+        ada.repo.plan_fold_there(ada.repo.remote())
+    before = dict(clones.refs)
+    plan = ada.repo.plan_fold_there(ada.repo.remote(str(other)))
+    assert ada.repo.fold_there(plan).archives == [ARCHIVE]
+    assert dict(clones.refs) == before
+
+
 def test_an_earlier_state_there_is_covered_and_a_later_one_stays(clones: Clones, ada: Clone) -> None:
     """A ref there that the archive goes on from is deleted; what somebody annotated there since stays, and is said.
 

@@ -164,6 +164,15 @@ def test_own_packages(tmp_path: Path) -> None:
     assert find_own_folders({"sources": 7}, ["/w/repo"]) == []
 
 
+@pytest.mark.usefixtures("offline", "tool")
+def test_the_python_that_runs_gitxp_is_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the version that is wanted is our own, one on the PATH that does not work, as a shim of pyenv's, is not asked."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    script(str(tmp_path / "bin" / f"python{VERSION}"), "exit 127")
+    place = rebuild(Recipe("packages", VERSION, ()), str(tmp_path / "envs"), str(tmp_path))
+    assert os.access(os.path.join(place, "bin", "python"), os.X_OK)
+
+
 def test_an_environment_is_made_once(offline: Path, tool: str, tmp_path: Path) -> None:
     """With pip or uv, the packages are in it, version by version; the next time it is there; one that was not completed is made anew."""
     wheel(offline, "thing", "1.0", "value = 1\n")
