@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -194,3 +196,13 @@ def test_find_keys_of_no_document() -> None:
     assert find_keys("a.yaml", b"just text") is None
     assert find_keys("a.yaml", b"") == {}
     assert find_keys("a.json", b"") is None
+
+
+@pytest.mark.usefixtures("two")
+def test_lines_alone_are_quick(here: Repo) -> None:
+    """`gitxp diff A B --code` loads nothing that draws tables, which takes as long as the rest; with tables, it does."""
+    code = "import sys; from gitxp.cli import main; main(sys.argv[1:]); print('tabulate' in sys.modules)"
+    for options, is_drawn in ((["--code"], False), ([], True)):
+        command = [sys.executable, "-c", code, "diff", "a", "b", *options]
+        answer = subprocess.run(command, cwd=here.path, check=True, capture_output=True, text=True)
+        assert answer.stdout.endswith(f"\n{is_drawn}\n")

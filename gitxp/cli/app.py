@@ -13,7 +13,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from gitxp import __version__
 from gitxp.cli.errors import report
@@ -22,6 +21,8 @@ from gitxp.errors import GitxpError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from click.shell_completion import CompletionItem
 
 # Each lives in the module of its name.
 COMMANDS = {
@@ -102,6 +103,8 @@ class _Commands(click.Group):
         """The commands that begin with this, or the options; only these commands are imported."""
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
         items = []
         for name in (name for names in GROUPS.values() for name in names if name.startswith(incomplete)):
             command = self.get_command(ctx, name)

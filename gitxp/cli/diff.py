@@ -176,11 +176,11 @@ def _show_code(
 
 def _show_documents(changes: Sequence[FileChange], runs: tuple[Run, Run], terminal: Terminal) -> None:
     """Write the configuration files by their keys, below the lines."""
+    if all(change.document is None for change in changes):
+        return
     from gitxp.render.documents import render_documents
 
-    text = render_documents(changes, runs, width=terminal.width, style=terminal.style)
-    if text:
-        sys.stdout.write("\n" + text)
+    sys.stdout.write("\n" + render_documents(changes, runs, width=terminal.width, style=terminal.style))
 
 
 def _without(notebooks: Sequence[FileChange]) -> list[str]:
