@@ -10,6 +10,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from gitxp.git.refusals import find_refusal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -20,19 +22,6 @@ if TYPE_CHECKING:
 
 SKIP_UPLOAD = {"GIT_LFS_SKIP_PUSH": "1"}
 _AT_ONCE = 200  # commits in one command
-# Of servers without LFS: those that speak HTTP (404; GitLab and GitHub where it is turned off), and those with ssh alone.
-_NO_LFS = re.compile(
-    r"Repository or object not found: \S+/objects/batch|Git LFS is (?:not enabled|disabled)|Not Implemented: "
-)
-_NO_COMMAND = re.compile(r"git-lfs-authenticate\b.*")
-
-
-def find_refusal(said: str) -> str | None:
-    """git-lfs's words in what was said, where they are that the other side has no LFS."""
-    for line in re.split(r"[\r\n]+", said):
-        if _NO_LFS.search(line) or (line.startswith("batch ") and _NO_COMMAND.search(line)):
-            return line.strip()
-    return None
 
 
 def has_program(git: Git) -> bool:

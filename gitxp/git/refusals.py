@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from gitxp.errors import READ_ONLY_HINT, GitFailed, NoLfs, UnknownRun, find_unwritable
 from gitxp.format import RUN_REFS
 from gitxp.git.addresses import hide_credentials
-from gitxp.git.lfs_remote import find_refusal
 
 if TYPE_CHECKING:
     from gitxp.errors import GitxpError
     from gitxp.git.program import Answer
-    from gitxp.git.remote import Remote
 
 # Lines of git's that say why, before or after one that only says that it did not work.
 _GENERIC = (
@@ -38,24 +36,27 @@ _REMEDIES = {
     "Host key verification failed": "ssh does not know this host, or knows another of its name; on a terminal it asks",
     "Permission denied (": "ssh has no key that is let in; on a terminal it asks for passphrases and passwords",
 }
+# Of servers without LFS: those that speak HTTP (404; GitLab and GitHub where it is turned off), and those with ssh alone.
+_NO_LFS = re.compile(
+    r"Repository or object not found: \S+/objects/batch|Git LFS is (?:not enabled|disabled)|Not Implemented: "
+)
+_NO_COMMAND = re.compile(r"git-lfs-authenticate\b.*")
 _TRIALS = {"push": "push --dry-run"}  # who may read may not write everywhere
 _UNSENT = "error: failed to push some refs to "
 _UNVERIFIED = "Its own words are above. 'gitxp push --no-verify' passes over it."
 
 
-def explain_failure(command: str, answer: Answer, remote: Remote) -> GitxpError:
-    """Why the other side could not be asked: of git's words the first that say it, and no password in them."""
+def explain_failure(command: str, answer: Answer, remote: str) -> GitxpError:
+    """Why the other side, `remote` in words, could not be asked: of what git said the first that tells, and no password in it."""
     said = hide_credentials(answer.stderr.decode("utf-8", "replace"))
     lines = [line.strip() for line in re.split(r"[\r\n]+", said)]
     missing = next((line for line in lines if "couldn't find remote ref " in line), None)
     if missing:
         name = missing.rpartition(" ")[2].removeprefix(RUN_REFS)
-        return UnknownRun(
-            f"There is no run {name!r} in {remote.label}.", hint=f"'gitxp pull {remote.label}' brings all."
-        )
+        return UnknownRun(f"There is no run {name!r} in {remote}.", hint=f"'gitxp pull {remote}' brings all.")
     refusal = find_refusal(said) if command == "push" else None
     if refusal is not None:
-        return NoLfs(remote.label, answer.status, said, refusal)
+        return NoLfs(remote, answer.status, said, refusal)
     reasons = [line for line in lines if _REASONS.match(line) and not line.startswith(_UNSENT)]
     telling = [line for line in reasons if not any(words in line for words in _GENERIC)]
     if not reasons and any(line.startswith(_UNSENT) for line in lines):
@@ -72,8 +73,16 @@ def explain_failure(command: str, answer: Answer, remote: Remote) -> GitxpError:
     return failure
 
 
-def _hint(command: str, said: str, remote: Remote) -> str:
+def find_refusal(said: str) -> str | None:
+    """git-lfs's words in what was said, where they are that the other side has no LFS."""
+    for line in re.split(r"[\r\n]+", said):
+        if _NO_LFS.search(line) or (line.startswith("batch ") and _NO_COMMAND.search(line)):
+            return line.strip()
+    return None
+
+
+def _hint(command: str, said: str, remote: str) -> str:
     remedy = next(
         (f"{remedy}. Try it" for words, remedy in _REMEDIES.items() if words in said), "Try what git says to it"
     )
-    return f"{remedy}: git {_TRIALS.get(command, 'ls-remote')} {remote.label}"
+    return f"{remedy}: git {_TRIALS.get(command, 'ls-remote')} {remote}"

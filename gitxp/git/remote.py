@@ -188,7 +188,7 @@ def list_there(git: Git, remote: Remote, on_stderr: Callable[[bytes], None]) -> 
     )
     answer = process.watch(on_stderr)
     if answer.status:
-        raise explain_failure("ls-remote", answer, remote)
+        raise explain_failure("ls-remote", answer, remote.label)
     listed = answer.stdout.replace(b"\t", b" ")
     branches = re.findall(rb"(?m)^([0-9a-f]{40,64}) refs/heads/", listed)
     return There(_parse_refs(listed, RUN_REFS), [Oid(oid.decode("ascii")) for oid in dict.fromkeys(branches)])
@@ -211,7 +211,7 @@ def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Call
     if not answer.status:
         return {}
     if _FSCK not in answer.stderr.decode("utf-8", "replace"):
-        raise explain_failure("fetch", answer, remote)
+        raise explain_failure("fetch", answer, remote.label)
     there = list_there(git, remote, on_stderr).runs
     known = list_tracked(git, remote)
     if names is None:
@@ -241,7 +241,7 @@ def _fetch_sound(git: Git, remote: Remote, names: list[str], on_stderr: Callable
         answer = _fetch_names(git, remote, group, on_stderr)
         if not answer.status:
             continue
-        failure = explain_failure("fetch", answer, remote)
+        failure = explain_failure("fetch", answer, remote.label)
         if not isinstance(failure, GitFailed) or _FSCK not in failure.stderr:
             raise failure
         if len(group) == 1:
@@ -287,7 +287,7 @@ def push(
     on_stderr(_OF_PORCELAIN.sub(b"", answer.stdout))  # the hook pre-push has git's stdout, too
     told = _parse_pushed(answer.stdout)
     if answer.status and not any(ref.is_refused for ref in told):
-        raise explain_failure("push", answer, remote)
+        raise explain_failure("push", answer, remote.label)
     # a host may tell of refs that nobody asked for
     done = [name for ref in told if not ref.is_refused and (name := ref.ref.removeprefix(RUN_REFS)) in commits]
     _track(git, remote, {name: commits[name] for name in done})
@@ -304,7 +304,7 @@ def try_push(git: Git, remote: Remote, name: str, commit: Oid) -> list[PushedRef
     answer = git.ask(*_settings_to_push(remote), *_PUSH, *options, "--", remote.name, refspec)
     told = _parse_pushed(answer.stdout)
     if answer.status and not told:
-        raise explain_failure("push", answer, remote)
+        raise explain_failure("push", answer, remote.label)
     return told
 
 

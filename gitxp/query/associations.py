@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gitxp.compared import Associations
 from gitxp.query.directions import read_metric
 from gitxp.query.index import Asked
+from gitxp.query.statistics import FOREST, Column, associate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,20 +28,8 @@ _MOST_PARAMS, _AT_ONCE = 1_000, 50  # sqlite joins 64 tables
 _MOST_RUNS = 20_000
 _MOST_CATEGORIES = 50
 _FEWEST = 4  # runs: of three, every order is as likely as one in six
-_FOREST = 10  # runs: see `statistics.py`
 # Per parameter: the usual rule of thumb for regressions is ten, and half of it is lenient.
 _PER_PARAM = 5
-
-
-class Column(NamedTuple):
-    """Parameters that always change together, and their value in each run (that of the first), None where it has none.
-
-    `is_number` tells whether all values are numbers; true and false are 0 and 1.
-    """
-
-    params: tuple[str, ...]
-    values: list[Any]
-    is_number: bool
 
 
 def find_associations(
@@ -81,21 +70,19 @@ def _associated(
     from dataclasses import replace
 
     if columns and len(numbers) >= _FEWEST:
-        from gitxp.query.statistics import associate
-
         told = associate(told, numbers, columns, progress)
     return replace(told, warnings=(*_warn(told, len(columns)), *warnings))
 
 
 def _warn(told: Associations, columns: int) -> Iterator[str]:
     """What must be known before the numbers are believed."""
-    needed = max(_FOREST, _PER_PARAM * columns)
+    needed = max(FOREST, _PER_PARAM * columns)
     if told.runs < _FEWEST:
         yield f"Too few runs have a number for {told.metric}: {told.runs}, where {_FEWEST} are the least that tell anything."
     elif columns and told.runs < needed:
         why = (
             f"{_PER_PARAM} for each parameter that changes"
-            if needed > _FOREST
+            if needed > FOREST
             else "fewer cannot be put to a test on unseen ones"
         )
         chance = "" if told.by_chance is None else f" Below {told.by_chance:.2f}, a correlation may well be chance."

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.compared import Association
 from gitxp.errors import GitxpError
@@ -19,15 +19,25 @@ if TYPE_CHECKING:
 
     from gitxp.compared import Associations
     from gitxp.direction import Direction
-    from gitxp.query.associations import Column
 
 _SEED = 0
 _FOLDS, _TREES, _REPEATS = 5, 100, 5
-_FOREST = 10  # runs; a forest of fewer has folds of one to be judged by
+FOREST = 10  # runs; a forest of fewer has folds of one to be judged by
 _LEAST = 3  # runs with a value, below which a correlation is not taken
 _MOST_COLUMNS = 100  # that a forest is asked about: it takes seconds
 _MOST_GROWN = 1_000  # runs that a forest grows from
 _SHUFFLED = 250  # values of a column that are shuffled at least: of many runs, one turn tells as much as five of a few
+
+
+class Column(NamedTuple):
+    """Parameters that always change together, and their value in each run (that of the first), None where it has none.
+
+    `is_number` tells whether all values are numbers; true and false are 0 and 1.
+    """
+
+    params: tuple[str, ...]
+    values: list[Any]
+    is_number: bool
 
 
 def associate(
@@ -121,7 +131,7 @@ def _grow(
     None where there are too few runs.
     """
     none: list[float | None] = [None] * len(columns)
-    if len(numbers) < _FOREST or len(columns) > _MOST_COLUMNS or len(set(numbers)) < 2:
+    if len(numbers) < FOREST or len(columns) > _MOST_COLUMNS or len(set(numbers)) < 2:
         return None, none, None
     import numpy
     from scipy.stats import rankdata
