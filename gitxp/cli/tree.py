@@ -54,7 +54,7 @@ def tree_command(
       gitxp tree -n 0 --metric=-loss
       gitxp tree --where 'group == "tuning"'
       gitxp tree calm-otter
-      gitxp tree --json | jq '.[] | select(.better)'
+      gitxp tree --json | jq '.[] | select(.improved)'
     """  # noqa: D301  (click wants the backspace itself)
     limit = count if count is not None else None if as_json else _NEWEST
     with open_repo() as repo, show_progress() as progress:

@@ -128,14 +128,13 @@ def _by_use(names: Iterable[str]) -> list[str]:
 
 def _metric(name: str, direction: Direction, runs: Sequence[Run], curves: Curves) -> Row:
     (row,) = _rows("metrics", [name], [_last(run, name) for run in runs], is_equal)
-    counts = is_counter(name) and not direction.is_said
-    if name.startswith(SYSTEM_PREFIX):
+    if name.startswith(SYSTEM_PREFIX) and not direction.is_said:
         return row
-    best = frozenset() if counts else find_best(row.values, is_less=direction.is_less)
+    best = frozenset() if direction.better is None else find_best(row.values, is_less=direction.is_less)
     return replace(
         row,
         best=best,
-        is_less_better=None if counts else direction.is_less,
+        better=direction.better,
         curves=curves.of(name, runs),
     )
 

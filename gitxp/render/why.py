@@ -106,7 +106,7 @@ def _metrics(why: Why, width: int | None, style: Style) -> str:
 def _verdict(pair: tuple[Any, Any], direction: Direction) -> tuple[str, str]:
     """Whether B is better, and the ink for that."""
     a, b = pair
-    if not (is_number(a) and is_number(b)) or a == b or math.isnan(a) or math.isnan(b):
+    if direction.better is None or not (is_number(a) and is_number(b)) or a == b or math.isnan(a) or math.isnan(b):
         return "", ""
     return ("better", "good") if (b < a) == direction.is_less else ("worse", "bad")
 
@@ -119,7 +119,7 @@ def render_why_json(why: Why) -> str:
             "b": why.comparison.b.name,
             "changes": [_change(change) for change in why.changes],
             "metrics": dict(why.comparison.metrics),
-            "better": {name: direction.way for name, direction in why.directions.items()},
+            "better": {name: direction.better for name, direction in why.directions.items()},
         }
     )
 

@@ -215,7 +215,7 @@ class Steering(Reading):
                 numbers = {}  # no run has it yet
             if numbers:
                 return Measured(
-                    numbers, Direction(plan.metric.removeprefix("metrics."), plan.is_less, is_said=True), "goal"
+                    numbers, Direction(plan.metric.removeprefix("metrics."), plan.better, is_said=True), "goal"
                 )
         name = choose_metric(runs)
         if name is None:
