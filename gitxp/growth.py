@@ -89,7 +89,7 @@ class Descendant:
 
 
 class Lineage(NamedTuple):
-    """Runs as they grew out of one another, oldest first; how many there are in all.
+    """Runs as they grew out of one another, oldest first; how many there are in all, and `hidden` more that were archived.
 
     `metric` is what gains are told of, None where no run has any, and `chosen` tells who chose it: `said`, `goal` or
     `most` (it is what most runs have).
@@ -99,6 +99,7 @@ class Lineage(NamedTuple):
     total: int
     metric: Direction | None
     chosen: str | None = None
+    hidden: int = 0
 
 
 class Step(NamedTuple):

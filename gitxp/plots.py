@@ -50,7 +50,10 @@ class Curve(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """Curves over one pair of axes; with `is_scatter`, points that no line joins. `remarks` say what is not drawn, and why."""
+    """Curves over one pair of axes; with `is_scatter`, points that no line joins. `remarks` say what is not drawn, and why.
+
+    `hidden` is how many archived runs were not asked.
+    """
 
     title: str
     x: Axis
@@ -58,3 +61,4 @@ class Plot(NamedTuple):
     curves: tuple[Curve, ...]
     remarks: tuple[str, ...] = ()
     is_scatter: bool = False
+    hidden: int = 0

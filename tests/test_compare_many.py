@@ -156,7 +156,7 @@ def test_by_query(gitxp: Gitxp) -> None:
     """--where, --sort and -n take runs as `gitxp list` does, and how many more there are is told."""
     answer = gitxp("compare", "--where", "lr > 0", "--sort", "name", "-n", "2", "--json")
     assert [run["name"] for run in json.loads(answer.stdout)["runs"]] == ["a", "b"]
-    assert answer.stderr == "Of 3 runs, the first 2 are shown: -n 0 shows all.\n"
+    assert answer.stderr == "… and 1 more run: gitxp compare --where='lr > 0' --sort=name -n 0\n"
     assert gitxp("compare", "--where", "lr > 1", check=False).returncode == 2
     gitxp("archive", "b", "c")
     hidden = gitxp("compare", "--where", "lr > 0", check=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.progress import show_progress
-from gitxp.cli.remarks import say, warn
+from gitxp.cli.remarks import again, tell_left, warn
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.compared import PARTS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitxp.cli.terminal import Terminal
-    from gitxp.model import Run
+    from gitxp.model import Page, Run
     from gitxp.repo import Repo
 
 _MOST = 20
@@ -97,10 +97,15 @@ def compare_command(
     from gitxp.render import many as rendering
 
     with open_repo() as repo:
+        left: Sequence[tuple[int, str, str]] = ()
         if where is None:
-            runs = _named(repo, texts)
+            runs, command = _named(repo, texts), ""
         else:
-            runs = _find(repo, where, sort, _MOST if count is None else count, archived=archived)
+            page = _find(repo, where, sort, _MOST if count is None else count, archived=archived)
+            runs = page.runs
+            hidden = 0 if as_json else page.hidden
+            command = again("compare", where=where, sort=sort, archived=archived)
+            left = (page.total - len(runs), "more run", "-n 0"), (hidden, "archived run", "--archived")
         points = 0 if as_json or as_csv or as_markdown else rendering.CURVE
         with show_progress() as tell:
             tell(f"comparing {count_text(len(runs), 'run')}")
@@ -120,16 +125,17 @@ def compare_command(
     else:
         text = rendering.render_compared(compared, look, width=terminal.width, now=time.time(), style=terminal.style)
         terminal.print(text or "Nothing of that differs among these runs.\n")
+    tell_left(command, terminal.width, *left)
 
 
-def _named(repo: Repo, texts: Sequence[str]) -> list[Run]:
+def _named(repo: Repo, texts: Sequence[str]) -> Sequence[Run]:
     runs = repo.get_all(texts)
     if len(runs) < 2 <= len(texts):
         raise UsageError(f"These all mean the run {runs[0].name}: to compare takes two.", hint="gitxp list")
     return runs
 
 
-def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: bool) -> list[Run]:
+def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: bool) -> Page:
     page = repo.page(limit or None, archived=archived, where=where, sort=sort)
     if len(page.runs) < 2:
         if not repo.page(1, archived=True).runs:
@@ -139,6 +145,4 @@ def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: boo
             f"To compare takes two runs at least: {found} answer{'s' * (page.total == 1)} to that.",
             hint=f"-a takes {count_text(page.hidden, 'archived run')} as well." if page.hidden else "gitxp list",
         )
-    if page.total > len(page.runs):
-        say([f"Of {count_text(page.total, 'run')}, the first {len(page.runs)} are shown: -n 0 shows all."])
-    return list(page.runs)
+    return page

@@ -108,12 +108,14 @@ class Plotting(Reading):
 
         index = self._index()
         keys = parse_scatter(y, x, group_by, index.keys(), index.now())
-        asked = Asked(where, None, archived or runs is not None)
-        found = index.values(asked, [key.operand for key in (keys.y, keys.x, *keys.groups)])
+        found = index.values(Asked(where, archived=True), [key.operand for key in (keys.y, keys.x, *keys.groups)])
         if runs is not None:
             names = {run.name for run in runs}
-            found = [run for run in found if run.name in names]
-        return make_scatter(found, keys, is_log=log, is_log_x=log_x)
+            shown = [run for run in found if run.name in names]
+        else:
+            shown = [run for run in found if archived or not run.is_archived]
+        plot = make_scatter(shown, keys, is_log=log, is_log_x=log_x)
+        return plot if runs is not None else plot._replace(hidden=len(found) - len(shown))
 
     def _plot(self, runs: Sequence[Run], metrics: Sequence[str], wish: Wish, group_by: str | None) -> Plot:
         from gitxp.plots import Axis, Plot
