@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gitxp.direction import Better, Direction
-    from gitxp.model import Comparison, Run
+    from gitxp.model import Comparison, Run, Unread
 
 # The parts of a table of several runs, in their order.
 PARTS = ("about", "params", "metrics", "data", "packages", "environment", "code")
@@ -53,7 +53,7 @@ class FileState:
 class Compared:
     """Several runs side by side; `rows` are in the order of `PARTS`, the ones that tell most first, equal ones among them.
 
-    `remarks` are sentences about what could not be read, `imported` the packages that a program of these runs imported,
+    `unread` is what cannot be read, `remarks` are sentences about what is not known besides, `imported` the packages that a program of these runs imported,
     and `directions` say of the metrics which way is better, and whether somebody said so.
     """
 
@@ -62,6 +62,7 @@ class Compared:
     remarks: tuple[str, ...] = ()
     imported: frozenset[str] = frozenset()
     directions: Mapping[str, Direction] = field(default_factory=dict)
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,9 +194,11 @@ def test_what_cannot_be_read_hides_nothing(factory: Factory, here: Repo, gitxp: 
     found = compared(here, "good", "none", "newer", "odd")
     assert rows_of(found, "params")["lr"] == (1, None, None, 2)
     assert rows_of(found, "about")["status"] == ("completed", "unreadable", "unreadable", "completed")
-    assert [remark.split(" cannot")[0] for remark in found.remarks] == [
-        "The record of none", "The record of newer", "The environment of odd",
-    ]  # fmt: skip
+    assert [(one.run, one.part) for one in found.unread] == [
+        ("none", "record"),
+        ("newer", "record"),
+        ("odd", "environment"),
+    ]
     assert rows_of(found, "code")["train.py"][3].insertions == 1
     answer = gitxp("compare", "good", "none", "odd")
     assert "Warning: The record of none cannot be read." in answer.stderr

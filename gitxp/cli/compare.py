@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.progress import show_progress
-from gitxp.cli.remarks import again, tell_left, warn
+from gitxp.cli.remarks import again, tell_left, warn, warn_unread
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.compared import PARTS
-from gitxp.errors import UsageError
+from gitxp.errors import FormatError, UsageError
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def compare_command(
     as_csv: bool,
     as_markdown: bool,
     terminal: Terminal,
-) -> None:
+) -> int:
     """Show what differs among runs: parameters, metrics with their curves, data, packages, code by file.
 
     The best value of each metric has a *; whether more or less is better is told by its name (↑, ↓), or by --better.
@@ -114,6 +114,7 @@ def compare_command(
         warn(text)
     chosen = [name for part in parts for name in _PARTS[part]]
     look = rendering.Look(chosen or PARTS, every, rows)
+    warn_unread(one for one in compared.unread if one.concerns(look.parts))
     if as_json:
         from gitxp.render.compared_json import render_compared_json
 
@@ -126,6 +127,7 @@ def compare_command(
         text = rendering.render_compared(compared, look, width=terminal.width, now=time.time(), style=terminal.style)
         terminal.print(text or "Nothing of that differs among these runs.\n")
     tell_left(command, terminal.width, *left)
+    return FormatError.exit_code if all(run.problem for run in compared.runs) else 0
 
 
 def _named(repo: Repo, texts: Sequence[str]) -> Sequence[Run]:

@@ -13,6 +13,10 @@ from gitxp.render.words import count_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gitxp.model import Unread
+
+_MOST_UNREAD = 20
+
 
 def say(lines: Iterable[str]) -> None:
     """Write lines that are safe for a terminal."""
@@ -35,6 +39,18 @@ def remark(lines: Sequence[str], *, most: int | None = None) -> None:
 def warn(text: str) -> None:
     """Say what may make the answer other than expected; whatever it holds is made visible."""
     say([f"Warning: {visible(text)}"])
+
+
+def warn_unread(unread: Iterable[Unread]) -> bool:
+    """Say what cannot be read of which run, and what to do; whether there was anything."""
+    told = list(unread)
+    for one in told[:_MOST_UNREAD]:
+        warn(one.words)
+    if len(told) > _MOST_UNREAD:
+        warn(f"{len(told) - _MOST_UNREAD:,} more parts of runs cannot be read.")
+    if told:
+        say(["Hint: All else is shown. What is damaged, and what can be done: gitxp doctor"])
+    return bool(told)
 
 
 def again(command: str, *words: str, **options: str | float | bool | None) -> str:

@@ -32,8 +32,11 @@ def render_compared_json(compared: Compared, rows: Sequence[Row], parts: Collect
     if metrics:
         told["best"] = {row.name: [compared.runs[i].name for i in sorted(row.best)] for row in metrics if row.best}
         told["better"] = {row.name: row.better for row in metrics}
+    problems = [one.to_json() for one in compared.unread if one.concerns(parts)]
+    if problems:
+        told["problems"] = problems
     if compared.remarks:
-        told["problems"] = list(compared.remarks)
+        told["remarks"] = list(compared.remarks)
     return json_text(told)
 
 

@@ -40,14 +40,16 @@ def render_why(why: Why, *, width: int | None, style: Style | None = None) -> st
     style = style or Style()
     names = [visible(run.name) for run in why.comparison.runs]
     if not why.changes and not why.comparison.metrics:
-        return f"Nothing that gitxp knows of changed between {names[0]} and {names[1]}.\n"
+        what = "that can be read" if why.comparison.unread else "that gitxp knows of"
+        return f"Nothing {what} changed between {names[0]} and {names[1]}.\n"
     parts = []
     if why.changes:
         parts.append(
             style.paint("What changed, what touches most first", "heading") + "\n" + _changes(why, width, style)
         )
     else:
-        parts.append(f"No parameter, code, data or package changed between {names[0]} and {names[1]}.\n")
+        read = " that can be read" if why.comparison.unread else ""
+        parts.append(f"No parameter, code, data or package{read} changed between {names[0]} and {names[1]}.\n")
     if why.comparison.without_environment is not None:
         line = no_environment_text(why.comparison.without_environment)
         parts.append(style.paint("Environment", "heading") + "\n" + (shorten(line, width) if width else line) + "\n")
@@ -113,6 +115,7 @@ def _verdict(pair: tuple[Any, Any], direction: Direction) -> tuple[str, str]:
 
 def render_why_json(why: Why) -> str:
     """The changes in their order, and the metrics, exact."""
+    problems = [one.to_json() for one in why.comparison.unread]
     return json_text(
         {
             "a": why.comparison.a.name,
@@ -121,6 +124,7 @@ def render_why_json(why: Why) -> str:
             "metrics": dict(why.comparison.metrics),
             "better": {name: direction.better for name, direction in why.directions.items()},
         }
+        | ({"problems": problems} if problems else {})
     )
 
 
