@@ -13,6 +13,7 @@ from gitxp.cli.remarks import again, tell_left
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import GitxpError, UsageError
+from gitxp.plots import Drawing
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
@@ -124,13 +125,14 @@ def plot_command(
         else:
             assert chosen is not None
             metrics = _split(metric)
-            how |= {"columns": _columns(terminal, in_terminal=not (output or as_json)), "group_by": group_by}
+            columns = _columns(terminal, in_terminal=not (output or as_json))
+            drawing = Drawing(**how, columns=columns, group_by=group_by)
             if follow:
-                plots = repo.follow_plot(chosen, metrics, **how)
+                plots = repo.follow_plot(chosen, metrics, drawing)
             else:
                 with show_progress() as tell:
                     tell(f"reading the series of {count_text(len(chosen), 'run')}")
-                    plots = iter([repo.plot(chosen, metrics, **how)])
+                    plots = iter([repo.plot(chosen, metrics, drawing)])
         if title:
             plots = (plot._replace(title=title) for plot in plots)
         if output is not None:
