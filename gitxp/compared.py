@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gitxp.direction import Direction
-    from gitxp.model import Comparison, Run
+    from gitxp.direction import Better, Direction
+    from gitxp.model import Comparison, Run, Unread
 
 # The parts of a table of several runs, in their order.
 PARTS = ("about", "params", "metrics", "data", "packages", "environment", "code")
@@ -24,7 +24,7 @@ class Row:
 
     `part` is one of `PARTS`. Values of `params` and `metrics` are those of the record, of `data` fingerprints without the
     path, of `packages` versions, of `code` `FileState`s. Of a metric, `best` are the positions of the runs that are best,
-    `is_less_better` tells by which measure (None: it only counts), and `curves` are the points of each run's series,
+    `better` is `less` or `more`, None where neither is known to be, and `curves` are the points of each run's series,
     down-sampled to the same number of means from its beginning to its end; empty where a run has none.
     """
 
@@ -33,7 +33,7 @@ class Row:
     values: tuple[Any, ...]
     differs: bool
     best: frozenset[int] = frozenset()
-    is_less_better: bool | None = None
+    better: Better | None = None
     curves: tuple[tuple[float, ...], ...] = ()
 
 
@@ -53,7 +53,7 @@ class FileState:
 class Compared:
     """Several runs side by side; `rows` are in the order of `PARTS`, the ones that tell most first, equal ones among them.
 
-    `remarks` are sentences about what could not be read, `imported` the packages that a program of these runs imported,
+    `unread` is what cannot be read, `remarks` are sentences about what is not known besides, `imported` the packages that a program of these runs imported,
     and `directions` say of the metrics which way is better, and whether somebody said so.
     """
 
@@ -62,6 +62,7 @@ class Compared:
     remarks: tuple[str, ...] = ()
     imported: frozenset[str] = frozenset()
     directions: Mapping[str, Direction] = field(default_factory=dict)
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

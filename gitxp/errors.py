@@ -92,6 +92,12 @@ class FormatError(GitxpError):
 
     exit_code = 9
 
+    @property
+    def sentence(self) -> str:
+        """The message, which may be a clause, and the hint, as sentences."""
+        text = self.message[:1].upper() + self.message[1:].rstrip(".") + "."
+        return f"{text} {self.hint}" if self.hint else text
+
 
 class NewerFormat(FormatError):
     """The record was written by a newer gitxp; `found` and `supported` are format versions."""

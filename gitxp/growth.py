@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitxp.direction import better_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gitxp.direction import Direction
+    from gitxp.direction import Better, Direction
     from gitxp.model import Run
     from gitxp.names import RunName
 
@@ -55,7 +57,8 @@ class Descendant:
 
     `why` tells what says so: `recorded` (its `parent_run`), `snapshot`, `base` or `history`; None for the first of a line.
     `missing` is the id of a recorded parent that is not here. `value` is the metric's, and `gain` how much more it is than
-    that of the nearest ancestor that has one; `is_better` whether that is the way to go, None where it is no change.
+    that of the nearest ancestor that has one; `is_improved` whether that is the way to go, None where
+    it is no change, or nobody knows the way.
     """
 
     run: Run
@@ -65,7 +68,7 @@ class Descendant:
     changes: Changes = Changes()
     value: float | None = None
     gain: float | None = None
-    is_better: bool | None = None
+    is_improved: bool | None = None
     is_best: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +78,7 @@ class Descendant:
             "missing_parent": self.missing,
             "value": self.value,
             "gain": self.gain,
-            "better": self.is_better,
+            "improved": self.is_improved,
             "best": self.is_best or None,
             "starred": self.run.starred or None,
             "tags": list(self.run.tags) or None,
@@ -86,7 +89,7 @@ class Descendant:
 
 
 class Lineage(NamedTuple):
-    """Runs as they grew out of one another, oldest first; how many there are in all.
+    """Runs as they grew out of one another, oldest first; how many there are in all, and `hidden` more that were archived.
 
     `metric` is what gains are told of, None where no run has any, and `chosen` tells who chose it: `said`, `goal` or
     `most` (it is what most runs have).
@@ -96,6 +99,7 @@ class Lineage(NamedTuple):
     total: int
     metric: Direction | None
     chosen: str | None = None
+    hidden: int = 0
 
 
 class Step(NamedTuple):
@@ -126,6 +130,11 @@ class Plan(NamedTuple):
     runs: int | None = None
     since: float | None = None
     until: float | None = None
+
+    @property
+    def better(self) -> Better:
+        """What is better of the metric: `less` or `more`."""
+        return better_of(is_less=self.is_less)
 
     @property
     def is_less(self) -> bool:
@@ -178,6 +187,7 @@ class Progress:
             "metric": plan.metric,
             "operator": plan.operator,
             "target": plan.target,
+            "better": plan.better,
             "where": plan.where,
             "reached": self.reached is not None,
             "reached_by": self.reached and _step(self.reached),

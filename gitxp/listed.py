@@ -96,7 +96,7 @@ class Groups(NamedTuple):
                     measure.title: {
                         "best": summary.best,
                         "best_run": summary.best_run,
-                        "less_is_better": measure.direction.is_less,
+                        "better": measure.direction.better,
                         "mean": summary.mean,
                         "std": summary.std,
                         "n": summary.n,

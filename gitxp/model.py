@@ -7,12 +7,12 @@ properties here give the usual ones with their types. Not imported on the way fr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.format import RUN_REFS, Oid, Record, RefName, decode_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gitxp.names import RunName
 
@@ -196,6 +196,35 @@ class FolderChange:
 _ALWAYS = ("os.system", "python.version")
 
 
+class Unread(NamedTuple):
+    """A part of a run that cannot be read, `record`, `environment`, `data` or `code`, and why, in sentences."""
+
+    run: RunName
+    part: str
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """The same in sentences."""
+        return f"The {self.part} of {self.run} cannot be read. {self.reason}"
+
+    def concerns(self, sections: Iterable[str]) -> bool:
+        """Whether one of these sections of a comparison lacks something for that."""
+        return not _LACKING[self.part].isdisjoint(sections)
+
+    def to_json(self) -> dict[str, str]:
+        """What `problems` in JSON are."""
+        return self._asdict()
+
+
+_LACKING = {
+    "record": frozenset({"about", "params", "metrics", "data", "outputs"}),
+    "environment": frozenset({"environment", "packages"}),
+    "data": frozenset({"data"}),
+    "code": frozenset({"code"}),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs between two runs, and only that: each value is a pair (in A, in B), None where one has none.
@@ -203,7 +232,7 @@ class Comparison:
     `metrics` compares last values; `data` and `outputs` are keyed by path, their values are fingerprints without the
     path; `environment` is keyed by dotted names, packages being `packages.<name>`. `data_files` has the files of data
     folders, where both runs tell of them, and `data_moved` the new path of the same data by the old one. `imported`
-    are the packages that the program imported in either run.
+    are the packages that the program imported in either run. What is `unread` of one run is compared of neither.
     """
 
     a: Run
@@ -217,6 +246,7 @@ class Comparison:
     data_files: Mapping[str, FolderChange] = field(default_factory=dict)
     data_moved: Mapping[str, str] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
+    unread: tuple[Unread, ...] = ()
 
     @property
     def runs(self) -> tuple[Run, Run]:

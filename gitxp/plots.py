@@ -8,9 +8,45 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gitxp.errors import UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+SAMPLINGS = ("minmax", "lttb")
+
+
+class Drawing(NamedTuple):
+    """How metrics are drawn: `Drawing(smooth=0.9, log=True)`.
+
+    `x` is `step`, `time` (seconds since the start of the run) or a metric, such as `epoch`; `smooth` the weight of the moving
+    average, from 0 (none) to below 1; `log` and `log_x` ask for logarithmic axes. With `group_by`, one or several keys
+    (`params.model,group`), one curve is the mean of the runs that have the same values, and has the band of the least and
+    greatest of them. `columns` is how many columns of points the picture can show: with the `sampling` `minmax` the least and
+    the greatest value of each stays, with `lttb` so many points in all, those that shape the line most.
+    """
+
+    x: str = "step"
+    smooth: float = 0.0
+    log: bool = False
+    log_x: bool = False
+    group_by: str | None = None
+    columns: int = 1000
+    sampling: str = "minmax"
+
+    def check(self) -> None:
+        """Raise `UsageError` where a number or a word is out of its range."""
+        if not 0 <= self.smooth < 1:
+            raise UsageError(f"--smooth is from 0 to below 1, and not {self.smooth:g}.", hint="--smooth 0.9")
+        if self.sampling not in SAMPLINGS:
+            raise UsageError(f"There is no sampling {self.sampling!r}.", hint=f"There are {' and '.join(SAMPLINGS)}.")
+        if self.columns < 1:
+            raise UsageError("A plot has one column at least.")
+
+
+PLAIN = Drawing()
 
 
 class Axis(NamedTuple):
@@ -50,7 +86,10 @@ class Curve(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """Curves over one pair of axes; with `is_scatter`, points that no line joins. `remarks` say what is not drawn, and why."""
+    """Curves over one pair of axes; with `is_scatter`, points that no line joins. `remarks` say what is not drawn, and why.
+
+    `hidden` is how many archived runs were not asked.
+    """
 
     title: str
     x: Axis
@@ -58,3 +97,4 @@ class Plot(NamedTuple):
     curves: tuple[Curve, ...]
     remarks: tuple[str, ...] = ()
     is_scatter: bool = False
+    hidden: int = 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gitxp.errors import FormatError, GitFailed
+from gitxp.errors import GitFailed
 from gitxp.model import Comparison, FileChange
 from gitxp.query.compare import flatten
 from gitxp.repo import Repo
@@ -197,10 +197,13 @@ def test_git_diff_args_are_gits_own_diff(factory: Factory, here: Repo, git: Any)
     assert "sub/.gitxp/user.txt" in listed
 
 
-def test_an_unreadable_run_cannot_be_compared(factory: Factory, here: Repo) -> None:
+def test_of_an_unreadable_run_the_rest_is_compared(factory: Factory, here: Repo) -> None:
     """A run whose record cannot be read is said to be that, and not taken for one without parameters."""
-    factory.make("a", params={"x": 1})
-    factory.make("b", raw=b'{"format": 9}')
-    with pytest.raises(FormatError, match=r"b cannot be compared\. .*format 9") as info:
-        compare(here)
-    assert "--code" in str(info.value.hint)
+    factory.make("a", params={"x": 1}, files={"train.py": "one\n"})
+    factory.make("b", raw=b'{"format": 9}', files={"train.py": "two\n"})
+    found = compare(here)
+    (unread,) = found.unread
+    assert (unread.run, unread.part) == ("b", "record")
+    assert "format 9" in unread.reason
+    assert not found.params
+    assert [change.path for change in found.code] == ["train.py"]

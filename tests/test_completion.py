@@ -136,7 +136,30 @@ def test_keys_columns_and_lists(runs: Factory) -> None:
     assert "acc,loss" in offered("gitxp list --columns acc,l")
     assert offered("gitxp tree --metric -ac") == ["-acc"]
     assert offered("gitxp export --series acc,l") == ["acc,loss"]
-    assert offered("gitxp gc --keep-best loss:") == ["loss:max", "loss:min"]
+
+
+def test_which_way_is_better_after_a_whole_key(runs: Factory) -> None:
+    """Where a key may say which way is better, `:max` and `:min` come behind it; not behind a sign, nor for what is no number."""
+    del runs
+    ways = ["loss:max", "loss:min"]
+    asking = ("list --best", "list --group-by opt --metric", "list --pareto acc,", "compare --better", "why --metric")
+    for words in (*asking, "why a b --better", "tree --metric", "gc --keep-best"):
+        begun = "" if words.endswith(",") else " "
+        head = "acc," if words.endswith(",") else ""
+        assert offered(f"gitxp {words}{begun}loss:") == [head + way for way in ways]
+        assert set(offered(f"gitxp {words}{begun}loss")) >= {head + word for word in ("loss", *ways)}
+        assert not {head + way for way in ways} & set(offered(f"gitxp {words}{begun}lo"))
+    assert offered("gitxp list --best metrics.loss:mi") == ["metrics.loss:min"]
+    assert offered("gitxp list --best duration:") == ["duration:max", "duration:min"]
+    for words in ("list --best name:", "list --best -loss:", "list --sort loss:", "plot acc --against loss:"):
+        assert offered(f"gitxp {words}") == []
+    for words in (
+        ("list", "--best"),
+        ("list", "--pareto"),
+        ("tree", "--metric"),
+        ("list", "--group-by", "opt", "--metric"),
+    ):
+        assert ask(*words, "loss:max").status == 0
 
 
 def test_tags_groups_remotes_and_paths(runs: Factory) -> None:

@@ -91,6 +91,7 @@ def test_tab_completes(shell: Shell, factory: Factory) -> None:
     assert shell.complete("gitxp list 'metrics.lo", end="< 1'") == "metrics.loss < 1"
     assert shell.complete("gitxp list 'opt == \"ad", end="'" if shell.name == "zsh" else "") == 'opt == "adam"'
     assert shell.complete("gitxp list --sort=-lo") == "--sort=-loss"
+    assert shell.complete("gitxp list --best loss:mi") == "loss:min"
     assert shell.complete("gitxp cat calm-otter src/") == "src/a b.py"
     assert shell.complete("gitxp group @ my") == "my group"
     assert shell.complete("gitxp run cat tra") in {"train.py", "tra"}  # the file is not on disk

@@ -134,7 +134,7 @@ def test_lines_of_a_repository(repo: str, git: Git) -> None:
     assert [(one.run.name, one.parent) for one in lineage.runs] == [("one", None), ("two", "one"), ("three", "two")]
     assert told["two"].changes.params == {"lr": (0.1, 0.3)}
     assert told["three"].changes.files == (("train.py", 1, 0),)
-    assert (told["three"].gain, told["three"].is_better, told["three"].is_best) == (0.25, True, True)
+    assert (told["three"].gain, told["three"].is_improved, told["three"].is_best) == (0.25, True, True)
     with Repo(repo) as opened:
         fewer = opened.tree(where='name != "two"')
     assert [(one.run.name, one.parent) for one in fewer.runs] == [("one", None), ("three", "one")]

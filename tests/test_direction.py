@@ -21,9 +21,12 @@ def test_more_of_everything_else_is_better(name: str) -> None:
 
 def test_a_sign_or_an_ending_decides() -> None:
     """What people say goes before what the name says."""
-    assert parse_direction("+loss") == Direction("loss", is_less=False, is_said=True)
-    assert parse_direction("-metrics.acc") == Direction("metrics.acc", is_less=True, is_said=True)
-    assert parse_direction("acc:min") == Direction("acc", is_less=True, is_said=True)
-    assert parse_direction("loss:max") == Direction("loss", is_less=False, is_said=True)
-    assert parse_direction(" loss ") == Direction("loss", is_less=True, is_said=False)
-    assert parse_direction("a:b") == Direction("a:b", is_less=False, is_said=False)
+    assert parse_direction("+loss") == Direction("loss", better="more", is_said=True)
+    assert parse_direction("-metrics.acc") == Direction("metrics.acc", better="less", is_said=True)
+    assert parse_direction("acc:min") == Direction("acc", better="less", is_said=True)
+    assert parse_direction("loss:max") == Direction("loss", better="more", is_said=True)
+    assert parse_direction(" loss ") == Direction("loss", better="less", is_said=False)
+    for name in ("epoch", "metrics.step", "system/cpu"):
+        assert parse_direction(name) == Direction(name, better=None, is_said=False)
+    assert parse_direction("-epoch") == Direction("epoch", better="less", is_said=True)
+    assert parse_direction("a:b") == Direction("a:b", better="more", is_said=False)

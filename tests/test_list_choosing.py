@@ -79,7 +79,7 @@ def test_groups_as_json_and_csv(gitxp: Gitxp) -> None:
     assert groups[0]["values"]["metrics.acc"] == {
         "best": 0.75,
         "best_run": "b",
-        "less_is_better": False,
+        "better": "more",
         "mean": 0.625,
         "std": pytest.approx(0.17677669529663687),
         "n": 2,

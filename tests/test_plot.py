@@ -13,6 +13,7 @@ import pytest
 
 from gitxp.errors import UsageError
 from gitxp.format import metric_path
+from gitxp.plots import Drawing
 from gitxp.query.smoothing import smooth
 from gitxp.repo import Repo
 from run_factory import Factory
@@ -319,11 +320,15 @@ def test_damaged_series(repo: str) -> None:
     assert told.status == 0
     assert "loss of bad cannot be drawn" in told.err
     alone = ask("plot", "loss", "bad", width=80)
-    assert (alone.status, alone.out) == (2, b"")
+    assert (alone.status, alone.out) == (9, b"")
+    assert "loss of bad cannot be drawn" in alone.err
+    assert "gitxp doctor" in alone.err
+    both = ask("plot", "loss", "good", "bad", "--json")
+    assert (both.status, [curve["label"] for curve in json.loads(both.out)["curves"]]) == (0, ["good"])
     assert "\x1b" not in told.err + alone.err
     factory.make("newer", raw=b'{"format": 99}', files={metric_path("loss"): series([1.0, 2.0])})
     assert "newer cannot be drawn. This run uses format 99" in ask("plot", "loss", "good", "newer").err
-    assert ask("plot", "loss", "newer").status == 2
+    assert ask("plot", "loss", "newer").status == 9
 
 
 @pytest.mark.usefixtures("runs")
@@ -367,10 +372,10 @@ def test_repo_checks_too(repo: str) -> None:
     here = Repo()
     runs = here.runs()
     with pytest.raises(UsageError, match="no sampling 'mean'"):
-        here.plot(runs, ["loss"], sampling="mean")
+        here.plot(runs, ["loss"], Drawing(sampling="mean"))
     with pytest.raises(UsageError, match="one column"):
-        here.plot(runs, ["loss"], columns=0)
-    assert len(here.plot(runs, ["loss"], columns=1).curves[0].xs) == 2
+        here.plot(runs, ["loss"], Drawing(columns=0))
+    assert len(here.plot(runs, ["loss"], Drawing(columns=1)).curves[0].xs) == 2
 
 
 def test_hostile_names(repo: str) -> None:

@@ -133,16 +133,6 @@ def test_escape_sequences(factory: Factory, gitxp: Gitxp) -> None:
         assert all(line.isprintable() for line in gitxp("why", "a", "b", *options).stdout.splitlines())
 
 
-@pytest.mark.damaged
-def test_runs_that_cannot_be_read(factory: Factory, gitxp: Gitxp) -> None:
-    """A run without a record is an error with a sentence."""
-    factory.make("a")
-    factory.make("b", raw=b"{")
-    answer = gitxp("why", "a", "b", check=False)
-    assert answer.returncode == 9
-    assert "b cannot be compared" in answer.stderr
-
-
 @pytest.mark.usefixtures("two")
 @pytest.mark.parametrize(
     "args",

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.progress import show_progress
-from gitxp.cli.remarks import say, warn
+from gitxp.cli.remarks import again, tell_left, warn, warn_unread
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.compared import PARTS
-from gitxp.errors import UsageError
+from gitxp.errors import FormatError, UsageError
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitxp.cli.terminal import Terminal
-    from gitxp.model import Run
+    from gitxp.model import Page, Run
     from gitxp.repo import Repo
 
 _MOST = 20
@@ -73,7 +73,7 @@ def compare_command(
     as_csv: bool,
     as_markdown: bool,
     terminal: Terminal,
-) -> None:
+) -> int:
     """Show what differs among runs: parameters, metrics with their curves, data, packages, code by file.
 
     The best value of each metric has a *; whether more or less is better is told by its name (↑, ↓), or by --better.
@@ -97,10 +97,15 @@ def compare_command(
     from gitxp.render import many as rendering
 
     with open_repo() as repo:
+        left: Sequence[tuple[int, str, str]] = ()
         if where is None:
-            runs = _named(repo, texts)
+            runs, command = _named(repo, texts), ""
         else:
-            runs = _find(repo, where, sort, _MOST if count is None else count, archived=archived)
+            page = _find(repo, where, sort, _MOST if count is None else count, archived=archived)
+            runs = page.runs
+            hidden = 0 if as_json else page.hidden
+            command = again("compare", where=where, sort=sort, archived=archived)
+            left = (page.total - len(runs), "more run", "-n 0"), (hidden, "archived run", "--archived")
         points = 0 if as_json or as_csv or as_markdown else rendering.CURVE
         with show_progress() as tell:
             tell(f"comparing {count_text(len(runs), 'run')}")
@@ -109,6 +114,7 @@ def compare_command(
         warn(text)
     chosen = [name for part in parts for name in _PARTS[part]]
     look = rendering.Look(chosen or PARTS, every, rows)
+    warn_unread(one for one in compared.unread if one.concerns(look.parts))
     if as_json:
         from gitxp.render.compared_json import render_compared_json
 
@@ -120,16 +126,18 @@ def compare_command(
     else:
         text = rendering.render_compared(compared, look, width=terminal.width, now=time.time(), style=terminal.style)
         terminal.print(text or "Nothing of that differs among these runs.\n")
+    tell_left(command, terminal.width, *left)
+    return FormatError.exit_code if all(run.problem for run in compared.runs) else 0
 
 
-def _named(repo: Repo, texts: Sequence[str]) -> list[Run]:
+def _named(repo: Repo, texts: Sequence[str]) -> Sequence[Run]:
     runs = repo.get_all(texts)
     if len(runs) < 2 <= len(texts):
         raise UsageError(f"These all mean the run {runs[0].name}: to compare takes two.", hint="gitxp list")
     return runs
 
 
-def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: bool) -> list[Run]:
+def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: bool) -> Page:
     page = repo.page(limit or None, archived=archived, where=where, sort=sort)
     if len(page.runs) < 2:
         if not repo.page(1, archived=True).runs:
@@ -139,6 +147,4 @@ def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: boo
             f"To compare takes two runs at least: {found} answer{'s' * (page.total == 1)} to that.",
             hint=f"-a takes {count_text(page.hidden, 'archived run')} as well." if page.hidden else "gitxp list",
         )
-    if page.total > len(page.runs):
-        say([f"Of {count_text(page.total, 'run')}, the first {len(page.runs)} are shown: -n 0 shows all."])
-    return list(page.runs)
+    return page

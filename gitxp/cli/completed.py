@@ -19,7 +19,7 @@ from gitxp.cli.completed_question import complete_question
 from gitxp.errors import GitxpError
 from gitxp.format import ARTIFACTS_FOLDER
 from gitxp.query.fields import FIELDS
-from gitxp.query.tree import spell
+from gitxp.query.tree import Type, spell
 from gitxp.render.words import age_text
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ Item = CompletionItem[str]
 _MOST, _MOST_OF_PREFIX = 100, 1000  # runs that are offered: before anything was typed, and after
 _NEWEST = 10  # runs that are offered as @, @~1, …
 _DIVIDING = frozenset(",()[]\"'")  # what a list is divided at, and what holds it together
+_WITH_WAYS = frozenset({"best", "better", "metric", "pareto"})  # parameters whose KEY may say which way is better
+_NUMBERS = frozenset({Type.NUMBER, Type.SECONDS, Type.TIME})
 _RUN_PREFIXES = ("refs/experiments/", "experiments/")
 
 
@@ -171,13 +173,23 @@ def _goal(place: Place) -> Iterator[Item]:
 
 
 def _key(place: Place) -> Iterator[Item]:
-    """A name to sort by or to look at; `-` or `+` before it says which way."""
+    """A name to sort by or to look at; `-` or `+` before it says which way, or where that is meant, what comes after."""
     sign = place.text[:1] if place.text[:1] in {"-", "+"} else ""
+    ways = not sign and place.param.name in _WITH_WAYS
     with open_glance() as opened:
         if opened is not None:
             for item in key_items(opened[1].keys(), place.text.removeprefix(sign), FIELDS):
-                item.value = sign + item.value
-                yield item
+                key = item.value
+                yield CompletionItem(sign + key, help=item.help, is_open=item.is_open)
+                if ways and FIELDS.get(key, Type.NUMBER) in _NUMBERS:
+                    yield from _ways(key, place.text)
+
+
+def _ways(key: str, text: str) -> Iterator[Item]:
+    """What says, after a whole key, which way it is better."""
+    if text == key or text.startswith(f"{key}:"):
+        yield CompletionItem(f"{key}:max", help="more is better")
+        yield CompletionItem(f"{key}:min", help="less is better")
 
 
 def _listed(finder: Callable[[Place], Iterable[Item]]) -> Callable[[Place], Iterator[Item]]:
@@ -211,9 +223,9 @@ def _series(place: Place) -> Iterator[Item]:
 def _best(place: Place) -> Iterator[Item]:
     """A metric, and after a colon which way is better."""
     for item in _metrics(place):
-        if place.text.startswith(f"{item.value}:"):
-            yield from (CompletionItem(f"{item.value}:{way}") for way in ("max", "min"))
+        ways = _ways(item.value, place.text)
         yield item
+        yield from ways
 
 
 def _sources(place: Place) -> Iterator[Item]:

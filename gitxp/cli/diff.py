@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitxp.cli.remarks import warn
+from gitxp.cli.remarks import warn, warn_unread
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
-from gitxp.errors import UsageError
+from gitxp.errors import FormatError, UsageError
 from gitxp.render.output import visible_diff
 
 if TYPE_CHECKING:
@@ -124,17 +124,17 @@ def _compare(
     for run in (a, b):
         if run.record.get("snapshot") is False and _CODE in wanted:
             warn(f"{run.name} has no snapshot: of its code, only the commit HEAD was at is known.")
-        if run.problem:
-            warn(f"the record of {run.name} cannot be read: {run.problem}")
     if _CODE in wanted and not comparison.code:
         _tell_unmatched(repo, a, b, paths)
+    lacks = warn_unread(one for one in comparison.unread if one.concerns(wanted))
+    status = FormatError.exit_code if lacks else 0
     if as_json:
         terminal.print_exact([rendering.render_json(comparison, wanted)])
-        return 0
+        return status
     differing = [section for section in wanted if rendering.differs(comparison, section)]
     if not differing:
         terminal.print(rendering.no_difference(comparison, wanted))
-        return 0
+        return status
     with terminal.paged("diff"):
         for section in differing:
             if section != differing[0]:
@@ -148,7 +148,7 @@ def _compare(
             found = [] if is_raw else [change for change in comparison.code if change.notebook is not None]
             _show_code(repo, a, b, paths, options, terminal, found)
             _show_documents(comparison.code, (a, b), terminal)
-    return 0
+    return status
 
 
 def _show_code(

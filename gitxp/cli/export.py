@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.progress import show_progress
-from gitxp.cli.remarks import remark
+from gitxp.cli.remarks import again, remark, tell_left
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
@@ -72,13 +72,18 @@ def export_command(
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise UsageError("Parquet is nothing for a terminal.", hint="Give a file: -o runs.parquet")
     with open_repo() as repo:
-        runs = repo.get_all(texts) if texts else repo.runs(where=where, sort=sort, archived=archived)
+        page = None if texts else repo.page(where=where, sort=sort, archived=archived)
+        runs = repo.get_all(texts) if page is None else page.runs
         with show_progress() as progress:
             frame = _frame(repo, runs, metrics, stats=stats, progress=progress)
     if output is None:
         _print(frame, form, terminal)
     else:
         _write(frame, form, output, force=force)
+    if page is not None and page.hidden and form != "json":
+        asked: dict[str, str | None] = {"where": where, "sort": sort, "series": metrics, "output": output}
+        command = again("export", **asked, stats=stats, force=bool(output))
+        tell_left(command, terminal.width, (page.hidden, "archived run", "--all"))
 
 
 def _frame(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.cli.remarks import say_wrapped, tell_command
+from gitxp.cli.remarks import again, say_wrapped, tell_command, tell_left
 from gitxp.errors import UsageError, some_of
 from gitxp.render.measure import shorten
 from gitxp.render.safe import visible
@@ -36,14 +35,9 @@ class Asked(NamedTuple):
 
     def again(self) -> str:
         """The command, to which an option is added that shows more."""
-        words = [] if self.where is None else [shlex.quote(self.where)]
-        if self.archived:
-            words.append("--all")
-        for name in ("sort", "columns", "group_by", "metric", "best", "per", "pareto"):
-            value = getattr(self, name)
-            if value:
-                words.append(f"--{name.replace('_', '-')}={shlex.quote(value)}")
-        return " ".join(["gitxp list", *words])
+        options = self._asdict()
+        words = [] if self.where is None else [self.where]
+        return again("list", *words, all=options.pop("archived"), **{k: v for k, v in options.items() if k != "where"})
 
     @property
     def compared(self) -> dict[str, str | None]:
@@ -90,8 +84,8 @@ def tell_nothing(hidden: int, asked: Asked, width: int | None) -> None:
 def tell_more(page: Page, asked: Asked, left_out: Sequence[str], every: str, width: int | None, *, whole: bool) -> None:
     """Say what the table does not show, and how to see it; the file of values is `whole`."""
     more = 0 if whole else page.total - len(page.runs)
-    _tell_left(
-        asked,
+    tell_left(
+        asked.again(),
         width,
         (more, "more run", "-n 0"),
         (page.hidden, "archived run", "--all"),
@@ -123,20 +117,13 @@ def tell_groups(groups: Groups, asked: Asked, left_out: Sequence[str], width: in
     if nan:
         say_wrapped(f"{count_text(nan, 'value')} left out: nan", width)
     more = 0 if whole else groups.total - len(groups.groups)
-    _tell_left(
-        asked,
+    tell_left(
+        asked.again(),
         width,
         (more, "more group", "-n 0"),
         (groups.hidden, "archived run", "--all"),
         (len(left_out), "more metric", "--json"),
     )
-
-
-def _tell_left(asked: Asked, width: int | None, *left: tuple[int, str, str]) -> None:
-    """Say how many there are besides, of what, and the option that shows them."""
-    for count, noun, option in left:
-        if count:
-            tell_command(f"… and {count_text(count, noun)}", f"{asked.again()} {option}", width)
 
 
 def tell_strange(refs: Sequence[str], width: int | None) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.progress import show_progress
-from gitxp.cli.remarks import say
+from gitxp.cli.remarks import again, tell_left
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import GitxpError, UsageError
+from gitxp.plots import Drawing
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitxp.cli.terminal import Terminal
-    from gitxp.model import Run
+    from gitxp.model import Page, Run
     from gitxp.plots import Plot
     from gitxp.repo import Repo
 
@@ -98,27 +99,40 @@ def plot_command(
       gitxp plot loss --where 'started > "today"' --output loss.png
     """  # noqa: D301  (click wants the backspace itself)
     _check(locals())
+    x, smooth, log, log_x = how["x"], how["smooth"], how["log"], how["log_x"]
+    drawn = {
+        "x": x if x != "step" else None,
+        "smooth": smooth,
+        "log": log,
+        "logx": log_x,
+        "output": output,
+        "force": bool(output),
+    }
     with open_repo() as repo:
         chosen: Sequence[Run] | None = None
+        more = hidden = 0
         if runs:
             chosen = repo.get_all(runs)
         elif where is None and group_by is None and against is None:
             chosen = [repo.get("@")]
         elif against is None or count:
-            chosen = _newest(repo, where, count, archived=archived)
+            page = _newest(repo, where, count, archived=archived)
+            chosen, more, hidden = page.runs, page.total - len(page.runs), page.hidden
         if against is not None:
             how = {"archived": archived, "log": how["log"], "log_x": how["log_x"], "group_by": group_by}
-            plots = iter([repo.scatter(metric, against, chosen, where=where, **how)])
+            plot = repo.scatter(metric, against, chosen, where=where, **how)
+            plots, hidden = iter([plot]), hidden + plot.hidden
         else:
             assert chosen is not None
             metrics = _split(metric)
-            how |= {"columns": _columns(terminal, in_terminal=not (output or as_json)), "group_by": group_by}
+            columns = _columns(terminal, in_terminal=not (output or as_json))
+            drawing = Drawing(**how, columns=columns, group_by=group_by)
             if follow:
-                plots = repo.follow_plot(chosen, metrics, **how)
+                plots = repo.follow_plot(chosen, metrics, drawing)
             else:
                 with show_progress() as tell:
                     tell(f"reading the series of {count_text(len(chosen), 'run')}")
-                    plots = iter([repo.plot(chosen, metrics, **how)])
+                    plots = iter([repo.plot(chosen, metrics, drawing)])
         if title:
             plots = (plot._replace(title=title) for plot in plots)
         if output is not None:
@@ -129,6 +143,9 @@ def plot_command(
             terminal.print_exact([plot_json(next(plots))])
         else:
             _show(plots, terminal)
+    again_words = again("plot", metric, where=where, group_by=group_by, against=against, all=archived, **drawn)
+    hidden = 0 if as_json else hidden
+    tell_left(again_words, terminal.width, (more, "more run", "-n 0"), (hidden, "archived run", "--all"))
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -148,16 +165,18 @@ def _check(given: dict[str, Any]) -> None:
         raise UsageError("--against goes with neither --smooth nor --x.", hint="gitxp plot --help")
 
 
-def _newest(repo: Repo, where: str | None, count: int | None, *, archived: bool) -> Sequence[Run]:
+def _newest(repo: Repo, where: str | None, count: int | None, *, archived: bool) -> Page:
     """The newest runs of which `where` is true."""
     page = repo.page((_MOST_RUNS if count is None else count) or None, archived=archived, where=where)
     if not page.runs and where is None:
-        return [repo.get("@")]
+        repo.get("@")  # says that there are none
+    if not page.runs and page.hidden:
+        raise GitxpError(
+            "Only archived runs answer to that.", hint=f"--all takes {count_text(page.hidden, 'archived run')} as well."
+        )
     if not page.runs:
         raise GitxpError("No run answers to that.", hint="gitxp list 'WHERE' shows which do.")
-    if page.total > len(page.runs):
-        say([f"The newest {len(page.runs):,} of {page.total:,} runs; -n 0 draws all."])
-    return page.runs
+    return page
 
 
 def _split(metric: str) -> list[str]:

@@ -10,7 +10,7 @@ import click
 from gitxp.cli.network import Listener
 from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
-from gitxp.cli.storage import storage_asker, storage_option, tell_storing
+from gitxp.cli.storage import exchange_options, storage_asker, tell_storing
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UsageError
 from gitxp.format import RUN_REFS
@@ -42,11 +42,9 @@ def _run_name(word: str) -> str:
 
 
 @click.command("pull", short_help="Bring the runs of others here.")
-@click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
 @click.option("--removed", is_flag=True, help="Runs that you removed here as well.")
 @click.option("--large", is_flag=True, help="Their large files as well: from the storage of gitxp.yaml, or by git-lfs.")
-@storage_option
-@click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
+@exchange_options
 @click.option("--json", "as_json", is_flag=True, help="What came, by name, as JSON.")
 @terminal_options
 def pull_command(

@@ -11,7 +11,7 @@ from gitxp.cli.network import Listener
 from gitxp.cli.pull import split_words
 from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
-from gitxp.cli.storage import storage_asker, storage_option, tell_storing
+from gitxp.cli.storage import exchange_options, storage_asker, tell_storing
 from gitxp.cli.terminal import terminal_options
 from gitxp.errors import UnknownRun
 
@@ -28,12 +28,10 @@ _WIDTH = 120  # where nothing limits a line
 
 
 @click.command("push", short_help="Bring your runs to others.")
-@click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would go, and send nothing.")
 @click.option("--force-secrets", is_flag=True, help="Send what looks like a secret, too.")
 @click.option("--no-verify", is_flag=True, help="Pass over the hook pre-push, as 'git push' does.")
-@storage_option
-@click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
+@exchange_options
 @click.option("--json", "as_json", is_flag=True, help="What went, by name, as JSON.")
 @terminal_options
 def push_command(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from gitxp.render.measure import width_of, wrap
 from gitxp.render.safe import visible
+from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from gitxp.model import Unread
+
+_MOST_UNREAD = 20
 
 
 def say(lines: Iterable[str]) -> None:
@@ -33,6 +39,40 @@ def remark(lines: Sequence[str], *, most: int | None = None) -> None:
 def warn(text: str) -> None:
     """Say what may make the answer other than expected; whatever it holds is made visible."""
     say([f"Warning: {visible(text)}"])
+
+
+def warn_unread(unread: Iterable[Unread]) -> bool:
+    """Say what cannot be read of which run, and what to do; whether there was anything."""
+    told = list(unread)
+    for one in told[:_MOST_UNREAD]:
+        warn(one.words)
+    if len(told) > _MOST_UNREAD:
+        warn(f"{len(told) - _MOST_UNREAD:,} more parts of runs cannot be read.")
+    if told:
+        say(["Hint: All else is shown. What is damaged, and what can be done: gitxp doctor"])
+    return bool(told)
+
+
+def again(command: str, *words: str, **options: str | float | bool | None) -> str:
+    """The command as it was given, to which an option is added that shows more; an option that says nothing is left out.
+
+    `group_by="lr"` is `--group-by=lr`, True stands for an option without a value.
+    """
+    given = ["gitxp", command, *map(shlex.quote, words)]
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            given.append(option)
+        elif value:
+            given.append(f"{option}={shlex.quote(str(value))}")
+    return " ".join(given)
+
+
+def tell_left(command: str, width: int | None, *left: tuple[int, str, str]) -> None:
+    """Say how many there are besides, of what, and the option behind the command that shows them."""
+    for count, noun, option in left:
+        if count:
+            tell_command(f"… and {count_text(count, noun)}", f"{command} {option}", width)
 
 
 def tell_command(words: str, command: str, width: int | None) -> None:

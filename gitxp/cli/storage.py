@@ -22,6 +22,13 @@ def storage_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--trust-storage", is_flag=True, help=words)(command)
 
 
+def exchange_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that exchanges runs with a remote the words `[REMOTE] [RUN…]`, `--trust-storage` and `--quiet`."""
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Say only what needs attention.")
+    words = click.argument("words", metavar="[REMOTE] [RUN…]", nargs=-1)
+    return words(storage_option(quiet(command)))
+
+
 def storage_asker(*, trust: bool) -> Callable[[str], bool]:
     """What decides on a storage that was not used from here before: `trust`, or else the user, where there is a terminal."""
 

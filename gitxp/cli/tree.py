@@ -8,10 +8,9 @@ import click
 
 from gitxp.cli.first_use import tell_first
 from gitxp.cli.progress import show_progress
-from gitxp.cli.remarks import say, say_wrapped, tell_command
+from gitxp.cli.remarks import again, say, say_wrapped, tell_command, tell_left
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
-from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,26 +53,29 @@ def tree_command(
       gitxp tree -n 0 --metric=-loss
       gitxp tree --where 'group == "tuning"'
       gitxp tree calm-otter
-      gitxp tree --json | jq '.[] | select(.better)'
+      gitxp tree --json | jq '.[] | select(.improved)'
     """  # noqa: D301  (click wants the backspace itself)
     limit = count if count is not None else None if as_json else _NEWEST
     with open_repo() as repo, show_progress() as progress:
         progress("what grew out of what")
         lineage = repo.tree(runs, limit or None, archived=archived, where=where, metric=metric)
+    command = again("tree", *runs, where=where, metric=metric, all=archived)
     from gitxp.render.tree import metric_words, render_json, render_tree
 
     if as_json:
         terminal.print_exact(render_json(lineage))
         return
     if not lineage.runs:
-        if where or repo.page(1, archived=True).runs:
-            say(["No run answers to that." if where else "All runs are archived: gitxp tree --all"])
+        if lineage.hidden:
+            words = "Only archived runs answer to that" if where else "All runs are archived"
+            tell_command(words, f"{command} --all", terminal.width)
+        elif where:
+            say(["No run answers to that."])
         else:
             tell_first(repo, terminal.width)
         return
     terminal.print(render_tree(lineage, width=terminal.width, style=terminal.style))
     if lineage.metric is not None:
         say_wrapped(metric_words(lineage.metric, lineage.chosen), terminal.width)
-    if lineage.total > len(lineage.runs):
-        older = count_text(lineage.total - len(lineage.runs), "older run")
-        tell_command(f"… and {older}", "gitxp tree -n 0", terminal.width)
+    older = lineage.total - len(lineage.runs)
+    tell_left(command, terminal.width, (older, "older run", "-n 0"), (lineage.hidden, "archived run", "--all"))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gitxp.cli.progress import show_progress
+from gitxp.cli.remarks import warn_unread
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
-from gitxp.errors import GitxpError, UsageError
+from gitxp.errors import FormatError, GitxpError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ def why_command(
     archived: bool,
     as_json: bool,
     terminal: Terminal,
-) -> None:
+) -> int:
     """Show what changed between the runs A and B, what touches most first, beside the metrics that changed.
 
     First come parameters: those given for the run, from files, defaults, constants; then code, what the command runs before
@@ -57,20 +58,18 @@ def why_command(
     """  # noqa: D301  (click wants the backspace itself)
     with open_repo() as repo:
         if metric is None:
-            _two(repo, words, where, better, terminal, as_json=as_json)
-        else:
-            if better:
-                raise UsageError(
-                    "--better belongs to A B.", hint=f"Say it with --metric: --metric=-{metric.lstrip('-')}"
-                )
-            if where is not None and words:
-                raise UsageError("WHERE is given twice.", hint="Give it as the argument, or with --where.")
-            if len(words) == 2 and all(_is_run(repo, word) for word in words):
-                raise UsageError(
-                    "--metric asks over many runs, and not of A B.",
-                    hint="gitxp why A B has all metrics that changed; --better says which way one is better.",
-                )
-            _many(repo, where or " ".join(words) or None, metric, terminal, archived=archived, as_json=as_json)
+            return _two(repo, words, where, better, terminal, as_json=as_json)
+        if better:
+            raise UsageError("--better belongs to A B.", hint=f"Say it with --metric: --metric=-{metric.lstrip('-')}")
+        if where is not None and words:
+            raise UsageError("WHERE is given twice.", hint="Give it as the argument, or with --where.")
+        if len(words) == 2 and all(_is_run(repo, word) for word in words):
+            raise UsageError(
+                "--metric asks over many runs, and not of A B.",
+                hint="gitxp why A B has all metrics that changed; --better says which way one is better.",
+            )
+        _many(repo, where or " ".join(words) or None, metric, terminal, archived=archived, as_json=as_json)
+        return 0
 
 
 def _is_run(repo: Repo, word: str) -> bool:
@@ -83,7 +82,7 @@ def _is_run(repo: Repo, word: str) -> bool:
 
 def _two(
     repo: Repo, words: Sequence[str], where: str | None, better: Sequence[str], terminal: Terminal, *, as_json: bool
-) -> None:
+) -> int:
     if where is not None or len(words) == 1:
         raise UsageError("Over many runs, say which metric: --metric KEY.", hint="gitxp why --help")
     if len(words) != 2:
@@ -91,10 +90,12 @@ def _two(
     from gitxp.render import why as rendering
 
     why = repo.why(repo.get(words[0]), repo.get(words[1]), better=better)
+    lacks = warn_unread(why.comparison.unread)
     if as_json:
         terminal.print_exact([rendering.render_why_json(why)])
     else:
         terminal.print(rendering.render_why(why, width=terminal.width, style=terminal.style))
+    return FormatError.exit_code if lacks else 0
 
 
 def _many(repo: Repo, where: str | None, metric: str, terminal: Terminal, *, archived: bool, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import GitFailed
 from gitxp.keeping.check_config import check_config
+from gitxp.keeping.check_environments import check_environments
 from gitxp.keeping.check_held import check_lfs, check_secrets
 from gitxp.keeping.check_left import check_left
 from gitxp.keeping.check_locks import check_locks
@@ -59,6 +60,8 @@ def examine(
     except GitFailed as error:
         held = list[Held]()
         found.append(Finding("damage", ERROR, f"git cannot list what runs hold. {error.message}", "git fsck"))
+    progress("environments")
+    found += check_environments(patient, held, holders)
     progress("large files")
     found += check_lfs(patient, held, holders, sum(not run.is_folded for run in runs), wish.storage)
     progress("likely secrets")

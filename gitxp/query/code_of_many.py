@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gitxp.compared import FileState, Row
 from gitxp.errors import FormatError
 from gitxp.format import Oid
+from gitxp.model import Unread
 from gitxp.query.compare import ALL_CODE
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
 _PAIR = re.compile(rb"[0-9a-f]{40,64} ([0-9a-f]{40,64})\n")
 
 
-def compare_code_of_many(objects: Objects, git: Git, runs: Sequence[Run], remarks: list[str]) -> Iterator[Row]:
+def compare_code_of_many(
+    objects: Objects, git: Git, runs: Sequence[Run], remarks: list[str], unread: list[Unread]
+) -> Iterator[Row]:
     """A row for each file that differs between the first run and another; most lines first. Raises `GitFailed`.
 
-    What cannot be compared costs a sentence in `remarks`.
+    What is not known costs a sentence in `remarks`, what cannot be read an entry in `unread`.
     """
     trees: list[Oid | None] = []
     for run in runs:
@@ -40,7 +43,7 @@ def compare_code_of_many(objects: Objects, git: Git, runs: Sequence[Run], remark
             trees.append(objects.read_commit(run.commit).tree)
         except FormatError as error:
             trees.append(None)
-            remarks.append(f"The code of {run.name} cannot be read: {error.message}.")
+            unread.append(Unread(run.name, "code", error.sentence))
     if trees[0] is None:
         return
     first = trees[0]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import FormatError
-from gitxp.format import FOLDER, SYSTEM_PREFIX
-from gitxp.model import Comparison, FileChange
+from gitxp.format import ENVIRONMENT_PATH, FOLDER, SYSTEM_PREFIX
+from gitxp.model import Comparison, FileChange, Unread
 from gitxp.query.compare_data import compare_data, compare_outputs
-from gitxp.store.runs import read_environment
+from gitxp.store.runs import decode_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,32 +32,38 @@ ALL_CODE = (_ALL, _NOT_OURS)  # pathspecs of the whole snapshot
 def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
     """What differs between two runs. `paths` are git's pathspecs and limit the code.
 
-    `FormatError` where one of them cannot be read, `GitFailed` where git refuses the paths.
+    What one of them has that cannot be read is `unread`, and compared of neither. `GitFailed` where git refuses the paths.
     """
-    for run in (a, b):
-        if run.problem:
-            raise FormatError(
-                f"{run.name} cannot be compared. {run.problem}", hint="'gitxp diff --code' looks at the files only."
-            )
-    data = compare_data(objects, a, b)
-    environments = read_environment(objects, a.commit), read_environment(objects, b.commit)
-    imported = [_imported(environment) for environment in environments]
-    environment = differences(*(dict(flatten(environment)) for environment in environments))
-    if imported[0] == imported[1] and all(isinstance(pair, list) for pair in environment.get("imported", ())):
+    unread = [Unread(run.name, "record", run.problem) for run in (a, b) if run.problem]
+    both = Comparison(a, b, code=tuple(compare_code(git, a, b, paths)))
+    if not unread:
+        data = compare_data(objects, a, b, unread)
+        both = replace(
+            both,
+            params=differences(a.params, b.params),
+            metrics=differences(_results(a.metrics), _results(b.metrics)),
+            data=data.pairs,
+            outputs=compare_outputs(a, b),
+            data_files=data.files,
+            data_moved=data.moved,
+        )
+    environments = [_read_environment(objects, run, unread) for run in (a, b)]
+    known = [environment for environment in environments if environment is not None]
+    imported = [_imported(environment) for environment in known]
+    environment = differences(*(dict(flatten(one)) for one in known)) if len(known) == 2 else {}
+    if len(set(imported)) == 1 and all(isinstance(pair, list) for pair in environment.get("imported", ())):
         environment.pop("imported", None)
-    return Comparison(
-        a,
-        b,
-        code=tuple(compare_code(git, a, b, paths)),
-        params=differences(a.params, b.params),
-        metrics=differences(_results(a.metrics), _results(b.metrics)),
-        data=data.pairs,
-        environment=environment,
-        outputs=compare_outputs(a, b),
-        data_files=data.files,
-        data_moved=data.moved,
-        imported=imported[0] | imported[1],
-    )
+    return replace(both, environment=environment, imported=frozenset[str]().union(*imported), unread=tuple(unread))
+
+
+def _read_environment(objects: Objects, run: Run, unread: list[Unread]) -> dict[str, Any] | None:
+    """The environment of a run, empty where none was recorded; None where it cannot be read."""
+    try:
+        data = objects.read_file(run.commit, ENVIRONMENT_PATH)
+        return {} if data is None else decode_environment(data)
+    except FormatError as error:
+        unread.append(Unread(run.name, "environment", error.sentence))
+        return None
 
 
 def _results(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.format import data_path
-from gitxp.model import FolderChange
+from gitxp.model import FolderChange, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,16 +43,16 @@ class DataChanges(NamedTuple):
     moved: dict[str, str]
 
 
-def compare_data(objects: Objects, a: Run, b: Run) -> DataChanges:
-    """What differs between the data of two runs. A manifest that cannot be read costs the files of its folder."""
+def compare_data(objects: Objects, a: Run, b: Run, unread: list[Unread]) -> DataChanges:
+    """What differs between the data of two runs. A manifest that cannot be read costs the files of its folder, and is told in `unread`."""
     in_a, in_b = by_path(a, "data"), by_path(b, "data")
     pairs = _pairs(in_a, in_b)
     files: dict[str, FolderChange] = {}
     folders = (path for path, pair in pairs.items() if any(entry and entry.get("manifest") for entry in pair))
     for path, _ in zip(folders, range(_MOST_FOLDERS), strict=False):
         try:
-            change = _compare_folder(objects, (a, b), path, (in_a, in_b))
-        except (FormatError, UnicodeEncodeError):  # a path of characters that no file's name can have
+            change = _compare_folder(objects, (a, b), path, (in_a, in_b), unread)
+        except UnicodeEncodeError:  # a path of characters that no file's name can have
             continue
         if change:
             files[path] = change
@@ -108,14 +108,14 @@ def _identity(entry: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _compare_folder(
-    objects: Objects, runs: tuple[Run, Run], path: str, entries: tuple[Entries, Entries]
+    objects: Objects, runs: tuple[Run, Run], path: str, entries: tuple[Entries, Entries], unread: list[Unread]
 ) -> FolderChange | None:
     """The files of a folder that differ; None where one of the runs does not tell which it had.
 
     A run that opened only a few files of the folder has an entry for each of them, and none for the folder.
     """
     a, b = (
-        _read_manifest(objects, run, path) if path in has and has[path].get("manifest") else None
+        _read_manifest(objects, run, path, unread) if path in has and has[path].get("manifest") else None
         for run, has in zip(runs, entries, strict=True)
     )
     if a is not None and b is not None:
@@ -127,8 +127,12 @@ def _compare_folder(
     return None
 
 
-def _read_manifest(objects: Objects, run: Run, path: str) -> frozenset[bytes] | None:
-    data = objects.read_file(run.commit, data_path(path), _MOST_BYTES)
+def _read_manifest(objects: Objects, run: Run, path: str, unread: list[Unread]) -> frozenset[bytes] | None:
+    try:
+        data = objects.read_file(run.commit, data_path(path), _MOST_BYTES)
+    except FormatError as error:
+        unread.append(Unread(run.name, "data", f"The list of the files in {path}: {error.sentence}"))
+        return None
     if data is None or data.count(b"\n") > _MOST_LINES:
         return None
     return frozenset(data.split(b"\n"))

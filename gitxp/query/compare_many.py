@@ -16,6 +16,7 @@ from gitxp.compared import Compared, Row
 from gitxp.direction import Direction, direction_by_name, is_counter
 from gitxp.errors import FormatError
 from gitxp.format import ENVIRONMENT_PATH, RUNNING, SYSTEM_PREFIX
+from gitxp.model import Unread
 from gitxp.query.code_of_many import compare_code_of_many
 from gitxp.query.compare import flatten, is_equal
 from gitxp.query.compare_data import by_path, is_same
@@ -52,8 +53,9 @@ def compare_many(
     `said` tells of metrics by name which way is better, where their names do not decide. Curves have so many `points` at
     most (0: none are read), those of runs that are still running from `live`, by commit. Raises `GitFailed`.
     """
-    remarks = [f"The record of {run.name} cannot be read. {run.problem}" for run in runs if run.problem]
-    environments = list(_read_environments(objects, runs, remarks))
+    unread = [Unread(run.name, "record", run.problem) for run in runs if run.problem]
+    remarks: list[str] = []
+    environments = list(_read_environments(objects, runs, unread))
     imported = frozenset[str]().union(*(_imported(environment or {}) for environment in environments))
     metrics = _names(run.record.get("metrics") for run in runs)
     directions = {name: (said or {}).get(name) or direction_by_name(name) for name in metrics}
@@ -71,9 +73,9 @@ def compare_many(
         *(_metric(name, directions[name], runs, curves) for name in _by_use(directions)),
         *_data(runs),
         *environment_rows,
-        *compare_code_of_many(objects, git, runs, remarks),
+        *compare_code_of_many(objects, git, runs, remarks, unread),
     ]
-    return Compared(tuple(runs), tuple(rows), tuple(remarks), imported, directions)
+    return Compared(tuple(runs), tuple(rows), tuple(remarks), imported, directions, tuple(unread))
 
 
 def _rows(
@@ -128,14 +130,13 @@ def _by_use(names: Iterable[str]) -> list[str]:
 
 def _metric(name: str, direction: Direction, runs: Sequence[Run], curves: Curves) -> Row:
     (row,) = _rows("metrics", [name], [_last(run, name) for run in runs], is_equal)
-    counts = is_counter(name) and not direction.is_said
-    if name.startswith(SYSTEM_PREFIX):
+    if name.startswith(SYSTEM_PREFIX) and not direction.is_said:
         return row
-    best = frozenset() if counts else find_best(row.values, is_less=direction.is_less)
+    best = frozenset() if direction.better is None else find_best(row.values, is_less=direction.is_less)
     return replace(
         row,
         best=best,
-        is_less_better=None if counts else direction.is_less,
+        better=direction.better,
         curves=curves.of(name, runs),
     )
 
@@ -159,7 +160,7 @@ def _data(runs: Sequence[Run]) -> Iterator[Row]:
     yield from _rows("data", _names(having), having, is_same)
 
 
-def _read_environments(objects: Objects, runs: Sequence[Run], remarks: list[str]) -> Iterator[dict[str, Any] | None]:
+def _read_environments(objects: Objects, runs: Sequence[Run], unread: list[Unread]) -> Iterator[dict[str, Any] | None]:
     """The environments by dotted names, empty where one cannot be read, None where there is none; runs share most of them."""
     known: dict[bytes, dict[str, Any]] = {}
     room = _ENVIRONMENTS
@@ -172,7 +173,7 @@ def _read_environments(objects: Objects, runs: Sequence[Run], remarks: list[str]
                 room -= len(data)
                 known[data] = _decode(data, has_room=room >= 0)
         except FormatError as error:
-            remarks.append(f"The environment of {run.name} cannot be read: {error.message}.")
+            unread.append(Unread(run.name, "environment", error.sentence))
             yield {}
         else:
             yield known[data] if data is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from gitxp.direction import Direction, parse_direction
+from gitxp.direction import Direction, better_of, parse_direction
 from gitxp.errors import UsageError
 from gitxp.format import SYSTEM_PREFIX
 from gitxp.query.expression import parse_operand
@@ -29,7 +29,7 @@ def read_directions(texts: Sequence[str], runs: Sequence[Run], now: float) -> di
     for text in texts:
         direction = parse_direction(text)
         name = _find_metric(direction.key, metrics, now).name
-        found[name] = Direction(name, direction.is_said and direction.is_less, is_said=True)
+        found[name] = Direction(name, better_of(is_less=direction.is_said and direction.is_less), is_said=True)
     return found
 
 

@@ -115,8 +115,8 @@ def tell(
     parents = _skip(family.origins, is_meant)
     changes = _Teller(git, objects, family).tell([(number, parents[number]) for number in shown])
     values = [measured.values.get(run.name) for run in family.runs]
-    is_less = measured.direction is not None and measured.direction.is_less
-    best = _find_best(values, chosen, is_less=is_less)
+    better = None if measured.direction is None else measured.direction.better
+    best = None if better is None else _find_best(values, chosen, is_less=better == "less")
     told = []
     for number in shown:
         run, origin, parent, value = family.runs[number], family.origins[number], parents[number], values[number]
@@ -131,7 +131,9 @@ def tell(
                 changes=changes.get(number, Changes()),
                 value=value,
                 gain=gain,
-                is_better=None if not gain or math.isnan(gain) else (gain < 0) == is_less,
+                is_improved=None
+                if better is None or not gain or math.isnan(gain)
+                else (gain < 0) == (better == "less"),
                 is_best=number == best,
             )
         )

@@ -13,7 +13,6 @@ from bisect import bisect_left, bisect_right
 from itertools import compress, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import UsageError
 from gitxp.plots import Curve
 from gitxp.query.downsampling import all_finite, is_ascending, lttb, minmax
 from gitxp.query.smoothing import smooth
@@ -21,34 +20,10 @@ from gitxp.query.smoothing import smooth
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gitxp.plots import Drawing
     from gitxp.series import Series
 
-SAMPLINGS = ("minmax", "lttb")
 _MOST_COLUMNS = 1000  # of a group of runs, whose steps are joined
-
-
-class Wish(NamedTuple):
-    """How a plot is to be: `x` is `step`, `time` (since the start) or a metric, such as `epoch`.
-
-    `smooth` is the weight of the moving average, from 0 (none) to below 1; `is_log` and `is_log_x` ask for logarithmic
-    axes; `columns` is about how many columns of points the picture can show, `sampling` one of `SAMPLINGS`.
-    """
-
-    x: str = "step"
-    smooth: float = 0.0
-    is_log: bool = False
-    is_log_x: bool = False
-    columns: int = 1000
-    sampling: str = "minmax"
-
-    def check(self) -> None:
-        """Raise `UsageError` where a number or a word is out of its range."""
-        if not 0 <= self.smooth < 1:
-            raise UsageError(f"--smooth is from 0 to below 1, and not {self.smooth:g}.", hint="--smooth 0.9")
-        if self.sampling not in SAMPLINGS:
-            raise UsageError(f"There is no sampling {self.sampling!r}.", hint=f"There are {' and '.join(SAMPLINGS)}.")
-        if self.columns < 1:
-            raise UsageError("A plot has one column at least.")
 
 
 class Line(NamedTuple):
@@ -65,10 +40,10 @@ class Line(NamedTuple):
     without_x: int = 0
 
 
-def make_line(run: str, metric: str, series: Series, wish: Wish, start: float, by: Series | None = None) -> Line:
+def make_line(run: str, metric: str, series: Series, how: Drawing, start: float, by: Series | None = None) -> Line:
     """The line of a series. `start` is the unix time of the run's start, `by` the metric that is x, if one is."""
     last = series.values[-1] if len(series) else None
-    xs, ys = _places(series, wish, start, by), series.values
+    xs, ys = _places(series, how, start, by), series.values
     without_x = 0
     if not all_finite(xs):
         keep = list(map(math.isfinite, xs))
@@ -78,38 +53,38 @@ def make_line(run: str, metric: str, series: Series, wish: Wish, start: float, b
         order = sorted(range(len(xs)), key=xs.__getitem__)
         xs, ys = array("d", map(xs.__getitem__, order)), array("d", map(ys.__getitem__, order))
     raw = None
-    if wish.smooth:
-        raw, ys = ys, smooth(ys, wish.smooth)
+    if how.smooth:
+        raw, ys = ys, smooth(ys, how.smooth)
     odd = 0 if all_finite(ys) else sum(not math.isfinite(value) for value in ys)
     beneath = 0
-    if wish.is_log_x and not all(map(operator.gt, xs, repeat(0.0))):
+    if how.log_x and not all(map(operator.gt, xs, repeat(0.0))):
         keep = [x > 0 for x in xs]
         beneath += keep.count(False)
         xs, ys, raw = _compressed(xs, keep), _compressed(ys, keep), raw and _compressed(raw, keep)
-    if wish.is_log and not all(map(operator.gt, ys, repeat(0.0))):
+    if how.log and not all(map(operator.gt, ys, repeat(0.0))):
         beneath += sum(y <= 0 and math.isfinite(y) for y in ys)
         ys = array("d", (math.nan if y <= 0 else y for y in ys))
     return Line(run, metric, xs, ys, last, raw, odd, beneath, without_x)
 
 
-def make_curve(line: Line, label: str, wish: Wish) -> Curve:
+def make_curve(line: Line, label: str, how: Drawing) -> Curve:
     """The curve of one line."""
-    xs, ys = _sampled(line.xs, line.ys, wish)
+    xs, ys = _sampled(line.xs, line.ys, how)
     raw = None
     if line.raw is not None:
-        keep = [value > 0 or not wish.is_log for value in line.raw]
-        raw = _sampled(_compressed(line.xs, keep), _compressed(line.raw, keep), wish)
+        keep = [value > 0 or not how.log for value in line.raw]
+        raw = _sampled(_compressed(line.xs, keep), _compressed(line.raw, keep), how)
     return Curve(label, line.metric, (line.run,), xs, ys, len(line.ys), line.last, raw=raw)
 
 
-def make_group(lines: Sequence[Line], label: str, wish: Wish) -> Curve:
+def make_group(lines: Sequence[Line], label: str, how: Drawing) -> Curve:
     """The mean of several lines of one metric, and the band between the least and the greatest of them.
 
     Where they have few different x, at each of them; else in columns of equal width. A run that has no point there counts
     with what lies on the line between its neighbors, and before its first and after its last point not at all.
     """
     sound = [_without_gaps(line) for line in lines]
-    cells = _cells([xs for xs, _ in sound], wish)
+    cells = _cells([xs for xs, _ in sound], how)
     met: list[list[tuple[float, float, float]]] = [[] for _ in cells]
     for xs, ys in sound:
         for number, found in _in_cells(xs, ys, cells):
@@ -127,8 +102,8 @@ def make_group(lines: Sequence[Line], label: str, wish: Wish) -> Curve:
     return Curve(label, lines[0].metric, runs, xs_, ys_, count, last, lows, highs)
 
 
-def _places(series: Series, wish: Wish, start: float, by: Series | None) -> array[float]:
-    if wish.x == "time":
+def _places(series: Series, how: Drawing, start: float, by: Series | None) -> array[float]:
+    if how.x == "time":
         return array("d", map(operator.sub, series.times, repeat(start)))
     if by is None:
         return array("d", series.steps)
@@ -146,10 +121,10 @@ def _compressed(values: array[float], keep: Sequence[bool]) -> array[float]:
     return array("d", compress(values, keep))
 
 
-def _sampled(xs: array[float], ys: array[float], wish: Wish) -> tuple[array[float], array[float]]:
-    if wish.sampling == "lttb":
-        return _taken(xs, ys, lttb(xs, ys, wish.columns))
-    return _taken(xs, ys, minmax(xs, ys, wish.columns, is_log=wish.is_log_x))
+def _sampled(xs: array[float], ys: array[float], how: Drawing) -> tuple[array[float], array[float]]:
+    if how.sampling == "lttb":
+        return _taken(xs, ys, lttb(xs, ys, how.columns))
+    return _taken(xs, ys, minmax(xs, ys, how.columns, is_log=how.log_x))
 
 
 def _taken(xs: array[float], ys: array[float], kept: Sequence[int]) -> tuple[array[float], array[float]]:
@@ -164,16 +139,16 @@ def _without_gaps(line: Line) -> tuple[array[float], array[float]]:
     return _compressed(line.xs, keep), _compressed(line.ys, keep)
 
 
-def _cells(every: Sequence[array[float]], wish: Wish) -> list[tuple[float, float, float]]:
+def _cells(every: Sequence[array[float]], how: Drawing) -> list[tuple[float, float, float]]:
     """The columns in which lines are put together: from which x, below which x, and the x that stands for them."""
     different: set[float] = set()
-    most = min(wish.columns, _MOST_COLUMNS)
+    most = min(how.columns, _MOST_COLUMNS)
     for xs in every:
         different.update(xs)
     if len(different) <= most:
         return [(x, math.nextafter(x, math.inf), x) for x in sorted(different)]
     low, high = min(different), max(different)
-    if wish.is_log_x:
+    if how.log_x:
         a, b = math.log(low), math.log(high)
         edges = [math.exp(a + (b - a) * number / most) for number in range(most + 1)]
         centers = [math.sqrt(left) * math.sqrt(right) for left, right in pairwise(edges)]

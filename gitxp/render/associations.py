@@ -28,8 +28,14 @@ def render_associations(told: Associations, *, width: int | None, style: Style |
     """The parameters that go with the metric most first, and what to think of it."""
     style = style or Style()
     said = "" if told.direction.is_said else ", as its name says"
-    which = "least" if told.direction.is_less else "greatest"
-    title = f"What goes with {visible(told.metric)}, over {count_text(told.runs, 'run')} (the {which} is best{said})"
+    ways = {
+        "less": f"the least is best{said}",
+        "more": f"the greatest is best{said}",
+        None: "neither way is known to be better",
+    }
+    title = (
+        f"What goes with {visible(told.metric)}, over {count_text(told.runs, 'run')} ({ways[told.direction.better]})"
+    )
     parts = [_paragraph([title], width, style, "heading")]
     parts += [_paragraph([f"Warning: {visible(warning)}"], width, style, "odd") for warning in told.warnings]
     if told.found:
@@ -133,10 +139,10 @@ def _named(params: Sequence[str]) -> str:
 
 
 def render_associations_json(told: Associations) -> str:
-    """The same, exact; what is not known is absent."""
+    """The same, exact; what is not known is absent, but for `better`."""
     facts: dict[str, Any] = {
         "metric": told.metric,
-        "better": told.direction.way,
+        "better": told.direction.better,
         "runs": told.runs,
         "passed_over": told.passed_over,
         "parameters": [_association(one) for one in told.found],
@@ -147,7 +153,7 @@ def render_associations_json(told: Associations) -> str:
         "by_chance": told.by_chance,
         "warnings": list(told.warnings),
     }
-    return json_text({key: value for key, value in facts.items() if value is not None})
+    return json_text({key: value for key, value in facts.items() if value is not None or key == "better"})
 
 
 def _association(one: Association) -> dict[str, Any]:

@@ -31,11 +31,12 @@ def render_compared_json(compared: Compared, rows: Sequence[Row], parts: Collect
     metrics = [row for row in rows if row.part == "metrics"]
     if metrics:
         told["best"] = {row.name: [compared.runs[i].name for i in sorted(row.best)] for row in metrics if row.best}
-        told["better"] = {
-            row.name: compared.directions[row.name].way for row in metrics if row.is_less_better is not None
-        }
+        told["better"] = {row.name: row.better for row in metrics}
+    problems = [one.to_json() for one in compared.unread if one.concerns(parts)]
+    if problems:
+        told["problems"] = problems
     if compared.remarks:
-        told["problems"] = list(compared.remarks)
+        told["remarks"] = list(compared.remarks)
     return json_text(told)
 
 

@@ -84,7 +84,8 @@ def differs(comparison: Comparison, section: str) -> bool:
 def no_difference(comparison: Comparison, sections: Collection[str]) -> str:
     """The sentence for two runs that do not differ in these sections."""
     where = "" if len(sections) == len(SECTIONS) else f" in {' and '.join(SECTIONS[s].lower() for s in sections)}"
-    return f"No differences between {visible(comparison.a.name)} and {visible(comparison.b.name)}{where}.\n"
+    read = " that can be read" if any(one.concerns(sections) for one in comparison.unread) else ""
+    return f"No differences{read} between {visible(comparison.a.name)} and {visible(comparison.b.name)}{where}.\n"
 
 
 def render_json(comparison: Comparison, sections: Collection[str]) -> str:
@@ -104,7 +105,8 @@ def render_json(comparison: Comparison, sections: Collection[str]) -> str:
     chosen = {
         key: every[key] for key, to in belongs.items() if (to or key) in sections and (every[key] or key in _ALWAYS)
     }
-    return json_text(chosen)
+    problems = [one.to_json() for one in comparison.unread if one.concerns(sections)]
+    return json_text(chosen | ({"problems": problems} if problems else {}))
 
 
 def _change(change: FileChange) -> dict[str, Any]:

@@ -100,10 +100,14 @@ def measure_words(measures: Sequence[Measure]) -> str:
     parts = []
     for is_said, why in ((False, "by name"), (True, "as you said")):
         of = [measure.direction for measure in measures if measure.direction.is_said is is_said]
-        ways = [f"{one.way} {_heading(one.key)}" for one in of]
+        ways = [f"{one.better} {_heading(one.key)}" for one in of if one.better]
         if ways:
             parts.append(f"{some_of(ways, _MOST_NAMED)} ({why})")
-    return f"Better: {'; '.join(parts)}"
+    told = [f"Better: {'; '.join(parts)}"] if parts else []
+    aside = [_heading(measure.direction.key) for measure in measures if measure.direction.better is None]
+    if aside:
+        told.append(f"Neither way of {some_of(aside, _MOST_NAMED)} is known to be better, and best is the greatest")
+    return ". ".join(told)
 
 
 def _columns(groups: Groups) -> list[_Column]:

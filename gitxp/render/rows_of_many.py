@@ -63,7 +63,7 @@ def render_rows(compared: Compared, rows: Sequence[Row], *, width: int | None, n
 
 def title_of(row: Row) -> str:
     """The name of a row, with an arrow the way that is better."""
-    sign = {True: " ↓", False: " ↑", None: ""}[row.is_less_better]
+    sign = {"less": " ↓", "more": " ↑", None: ""}[row.better]
     name = "started" if row.part == "about" and row.name == "started_at" else row.name
     return visible(name) + sign
 

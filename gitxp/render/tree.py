@@ -77,14 +77,16 @@ def _fitted(naturals: list[int], least: list[int], ranks: list[int], width: int)
 
 def render_json(lineage: Lineage) -> Iterator[str]:
     """The runs as a JSON array, oldest first, in pieces."""
-    metric = lineage.metric and {"metric": lineage.metric.key, "less_is_better": lineage.metric.is_less}
+    metric = lineage.metric and {"metric": lineage.metric.key, "better": lineage.metric.better}
     return json_array({**one.to_json(), **(metric or {})} for one in lineage.runs)
 
 
 def metric_words(direction: Direction, chosen: str | None) -> str:
     """What gains are told of, which way is better, and who says so."""
+    if direction.better is None:
+        return f"Told of {visible(direction.key)}, of which neither way is known to be better: --metric KEY or -KEY says it"
     why = "as the goal says" if chosen == "goal" else "as you said" if direction.is_said else "by its name"
-    way = f"{direction.way} is better, {why}"
+    way = f"{direction.better} is better, {why}"
     of = " (most runs have it)" if chosen == "most" else ""
     return f"{_BETTER} is better than before, {_WORSE} worse, in {visible(direction.key)}{of}: {way}"
 
@@ -151,8 +153,9 @@ def _values(runs: Sequence[Descendant]) -> list[Cell]:
 def _gains(runs: Sequence[Descendant]) -> list[Cell]:
     cells = []
     for one in runs:
-        mark, ink = {True: (_BETTER, "good"), False: (_WORSE, "bad"), None: ("=", "")}[one.is_better]
-        text = "" if one.gain is None else f"{difference_text(one.gain)} {mark}"
+        unknown = ("" if one.gain else "=", "")
+        mark, ink = {True: (_BETTER, "good"), False: (_WORSE, "bad"), None: unknown}[one.is_improved]
+        text = "" if one.gain is None else f"{difference_text(one.gain)} {mark}".rstrip()
         best = f"{text} {_BEST}".strip() if one.is_best else text
         cells.append(Cell(best, ink))
     return cells

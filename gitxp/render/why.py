@@ -40,14 +40,16 @@ def render_why(why: Why, *, width: int | None, style: Style | None = None) -> st
     style = style or Style()
     names = [visible(run.name) for run in why.comparison.runs]
     if not why.changes and not why.comparison.metrics:
-        return f"Nothing that gitxp knows of changed between {names[0]} and {names[1]}.\n"
+        what = "that can be read" if why.comparison.unread else "that gitxp knows of"
+        return f"Nothing {what} changed between {names[0]} and {names[1]}.\n"
     parts = []
     if why.changes:
         parts.append(
             style.paint("What changed, what touches most first", "heading") + "\n" + _changes(why, width, style)
         )
     else:
-        parts.append(f"No parameter, code, data or package changed between {names[0]} and {names[1]}.\n")
+        read = " that can be read" if why.comparison.unread else ""
+        parts.append(f"No parameter, code, data or package{read} changed between {names[0]} and {names[1]}.\n")
     if why.comparison.without_environment is not None:
         line = no_environment_text(why.comparison.without_environment)
         parts.append(style.paint("Environment", "heading") + "\n" + (shorten(line, width) if width else line) + "\n")
@@ -106,21 +108,23 @@ def _metrics(why: Why, width: int | None, style: Style) -> str:
 def _verdict(pair: tuple[Any, Any], direction: Direction) -> tuple[str, str]:
     """Whether B is better, and the ink for that."""
     a, b = pair
-    if not (is_number(a) and is_number(b)) or a == b or math.isnan(a) or math.isnan(b):
+    if direction.better is None or not (is_number(a) and is_number(b)) or a == b or math.isnan(a) or math.isnan(b):
         return "", ""
     return ("better", "good") if (b < a) == direction.is_less else ("worse", "bad")
 
 
 def render_why_json(why: Why) -> str:
     """The changes in their order, and the metrics, exact."""
+    problems = [one.to_json() for one in why.comparison.unread]
     return json_text(
         {
             "a": why.comparison.a.name,
             "b": why.comparison.b.name,
             "changes": [_change(change) for change in why.changes],
             "metrics": dict(why.comparison.metrics),
-            "better": {name: direction.way for name, direction in why.directions.items()},
+            "better": {name: direction.better for name, direction in why.directions.items()},
         }
+        | ({"problems": problems} if problems else {})
     )
 
 

@@ -17,7 +17,10 @@ class Comparing(Reading):
     """What differs."""
 
     def diff(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
-        """What differs between two runs. `paths` are git's pathspecs, seen from this folder, and limit the code."""
+        """What differs between two runs. `paths` are git's pathspecs, seen from this folder, and limit the code.
+
+        A part of a run that cannot be read is compared of neither, and is in `unread`. Raises `GitFailed`.
+        """
         comparison = self._compare(a, b, paths)
         changed = [change.path.lower() for change in comparison.code]
         notebooks = self.diff_notebooks(a, b, paths) if any(path.endswith(".ipynb") for path in changed) else []
@@ -83,7 +86,7 @@ class Comparing(Reading):
 
         `better` says which way metrics are better: `-loss` less, `gain` more; of others their names tell. With `points`,
         each metric with a series has a curve of so many means for each run, as far as there is room (32 MiB of series).
-        A run that cannot be read has no values, and a remark says why. Raises `UsageError` for fewer than two runs, or a
+        A run that cannot be read has no values, and `unread` says why. Raises `UsageError` for fewer than two runs, or a
         metric in `better` that none of them has.
         """
         from gitxp.errors import UsageError
@@ -101,7 +104,7 @@ class Comparing(Reading):
 
         Parameters that were given for the run come first, then those from files, defaults, constants; then code that the
         command runs, other code, by lines; data; packages that the program imported; the rest. `better` is as for
-        `compare`. Raises `FormatError` where one of them cannot be read.
+        `compare`. What of one of them cannot be read is in `comparison.unread`.
         """
         from gitxp.query.why import why
 

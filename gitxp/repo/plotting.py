@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from gitxp.errors import some_of
 from gitxp.format import RUNNING
+from gitxp.plots import PLAIN, Axis, Drawing, Plot
 from gitxp.repo.reading import Reading
 
 TYPE_CHECKING = False
@@ -13,71 +14,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gitxp.model import Run
-    from gitxp.plots import Curve, Plot
-    from gitxp.query.plots import Line, Wish
+    from gitxp.plots import Curve
+    from gitxp.query.plots import Line
     from gitxp.query.scatter import Group
 
 # How often runs that go on are looked at, in seconds.
 _LOOK_EVERY = 1.0
+_DAMAGED = "Where another clone has it whole: gitxp rm it here, and gitxp pull REMOTE RUN. More: gitxp doctor"
 _NAMED = 5  # runs that a remark names; the others are counted
 
 
 class Plotting(Reading):
     """Runs as pictures."""
 
-    def plot(
-        self,
-        runs: Sequence[Run],
-        metrics: Sequence[str],
-        *,
-        x: str = "step",
-        smooth: float = 0.0,
-        log: bool = False,
-        log_x: bool = False,
-        group_by: str | None = None,
-        columns: int = 1000,
-        sampling: str = "minmax",
-    ) -> Plot:
-        """The metrics of these runs as curves, down-sampled: `gitxp.plots.Plot`.
+    def plot(self, runs: Sequence[Run], metrics: Sequence[str], how: Drawing = PLAIN) -> Plot:
+        """The metrics of these runs as curves, down-sampled: `gitxp.plots.Plot`; `how` is a `gitxp.plots.Drawing`.
 
-        `x` is `step`, `time` (seconds since the start of the run) or a metric, such as `epoch`; `smooth` the weight of
-        the moving average, from 0 (none) to below 1. With `group_by`, one or several keys (`params.model,group`), one curve
-        is the mean of the runs that have the same values, and has the band of the least and greatest of them. `columns` is
-        how many columns of points the picture can show: with the `sampling` `minmax` the least and the greatest value
-        of each stays, with `lttb` so many points in all, those that shape the line most. Raises `UsageError`, also where
-        no run has such a metric, unless one is running here and may yet have it.
+        What cannot be read or drawn of a run is in the plot's `remarks`. Raises `UsageError`, also where no run has such a
+        metric, unless one is running here and may yet have it, and `FormatError` where nothing is left to draw since it is
+        damaged.
         """
-        from gitxp.query.plots import Wish
+        how.check()
+        return self._plot(runs, metrics, how)
 
-        wish = Wish(x, smooth, log, log_x, columns, sampling)
-        wish.check()
-        return self._plot(runs, metrics, wish, group_by)
-
-    def follow_plot(
-        self,
-        runs: Sequence[Run],
-        metrics: Sequence[str],
-        *,
-        x: str = "step",
-        smooth: float = 0.0,
-        log: bool = False,
-        log_x: bool = False,
-        group_by: str | None = None,
-        columns: int = 1000,
-        sampling: str = "minmax",
-    ) -> Iterator[Plot]:
-        """The plot as it is now, and again after each change, about once a second, until none of the runs is running here."""
+    def follow_plot(self, runs: Sequence[Run], metrics: Sequence[str], how: Drawing = PLAIN) -> Iterator[Plot]:
+        """`plot` as it is now, and again after each change, about once a second, until none of the runs is running here."""
         import time
 
-        from gitxp.query.plots import Wish
-
-        wish = Wish(x, smooth, log, log_x, columns, sampling)
-        wish.check()
+        how.check()
         before = None
         while True:
             # asked before the points are read: what was logged before the end is among them then
             goes_on = any(run.status == RUNNING and self.is_running_here(run) for run in runs)
-            plot = self._plot(runs, metrics, wish, group_by)
+            plot = self._plot(runs, metrics, how)
             if plot != before:
                 yield plot
             if not goes_on:
@@ -108,19 +77,20 @@ class Plotting(Reading):
 
         index = self._index()
         keys = parse_scatter(y, x, group_by, index.keys(), index.now())
-        asked = Asked(where, None, archived or runs is not None)
-        found = index.values(asked, [key.operand for key in (keys.y, keys.x, *keys.groups)])
+        found = index.values(Asked(where, archived=True), [key.operand for key in (keys.y, keys.x, *keys.groups)])
         if runs is not None:
             names = {run.name for run in runs}
-            found = [run for run in found if run.name in names]
-        return make_scatter(found, keys, is_log=log, is_log_x=log_x)
+            shown = [run for run in found if run.name in names]
+        else:
+            shown = [run for run in found if archived or not run.is_archived]
+        plot = make_scatter(shown, keys, is_log=log, is_log_x=log_x)
+        return plot if runs is not None else plot._replace(hidden=len(found) - len(shown))
 
-    def _plot(self, runs: Sequence[Run], metrics: Sequence[str], wish: Wish, group_by: str | None) -> Plot:
-        from gitxp.plots import Axis, Plot
+    def _plot(self, runs: Sequence[Run], metrics: Sequence[str], how: Drawing) -> Plot:
         from gitxp.query.plots import make_curve, make_group
 
-        groups = self._groups(runs, group_by) if group_by is not None else None
-        read = _Read(self, wish)
+        groups = self._groups(runs, how.group_by) if how.group_by is not None else None
+        read = _Read(self, how)
         names = [read.name_of(metric, runs) for metric in metrics]
         curves: list[Curve] = []
         together: dict[tuple[str, Group], list[Line]] = {}
@@ -132,16 +102,16 @@ class Plotting(Reading):
                 if groups is not None:
                     together.setdefault((metric, groups[run.name]), []).append(line._replace(raw=None))
                 else:
-                    curves.append(make_curve(line, _label(run.name, metric, runs, names), wish))
+                    curves.append(make_curve(line, _label(run.name, metric, runs, names), how))
         for (metric, group), lines in sorted(together.items()):
-            curves.append(make_group(lines, group.label if len(names) == 1 else f"{group.label} {metric}", wish))
+            curves.append(make_group(lines, group.label if len(names) == 1 else f"{group.label} {metric}", how))
         if not curves and not any(run.status == RUNNING and self.is_running_here(run) for run in runs):
             read.fail(runs, names)
         what = ", ".join(names)
         title = f"{what} of {runs[0].name}" if len(runs) == 1 else what
-        title += f", smoothed {wish.smooth:g}" if wish.smooth else ""
-        x = Axis(wish.x.removeprefix("metrics."), wish.is_log_x, is_time=wish.x == "time", is_whole=wish.x == "step")
-        return Plot(title, x, Axis(what, wish.is_log), tuple(curves), tuple(read.remarks()))
+        title += f", smoothed {how.smooth:g}" if how.smooth else ""
+        x = Axis(how.x.removeprefix("metrics."), how.log_x, is_time=how.x == "time", is_whole=how.x == "step")
+        return Plot(title, x, Axis(what, how.log), tuple(curves), tuple(read.remarks()))
 
     def _groups(self, runs: Sequence[Run], text: str) -> Mapping[str, Group]:
         """The group of each run."""
@@ -163,9 +133,9 @@ class _Missing(NamedTuple):
 class _Read:
     """Reads the lines of a plot, and keeps account of what cannot be drawn."""
 
-    def __init__(self, repo: Reading, wish: Wish) -> None:
+    def __init__(self, repo: Reading, how: Drawing) -> None:
         self._repo = repo
-        self._wish = wish
+        self._how = how
         self._lines: list[Line] = []
         self._missing: list[_Missing] = []
         self._damaged: list[str] = []
@@ -195,8 +165,8 @@ class _Read:
         name = metric
         try:
             series = self._repo.series_columns(run, metric)
-            if self._wish.x not in {"step", "time"}:
-                name = self._wish.x.removeprefix("metrics.")
+            if self._how.x not in {"step", "time"}:
+                name = self._how.x.removeprefix("metrics.")
                 by = self._repo.series_columns(run, name)
             start = parse_time(run.record["started_at"]) if "started_at" in run.record else 0.0
         except UsageError:
@@ -205,7 +175,7 @@ class _Read:
         except FormatError as error:
             self._damaged.append(f"{metric} of {run.name} cannot be drawn: {error.message}.")
             return None
-        line = make_line(run.name, metric, series, self._wish, start, by)
+        line = make_line(run.name, metric, series, self._how, start, by)
         self._lines.append(line._replace(xs=line.xs[:0], ys=line.ys[:0], raw=None))
         return line
 
@@ -219,20 +189,20 @@ class _Read:
         for count, words in (
             (sum(line.odd for line in self._lines), "nan or infinite: not drawn"),
             (sum(line.beneath for line in self._lines), "not above 0: not on a logarithmic axis"),
-            (sum(line.without_x for line in self._lines), f"without a number for {self._wish.x}: not drawn"),
+            (sum(line.without_x for line in self._lines), f"without a number for {self._how.x}: not drawn"),
         ):
             if count:
                 told.append(f"{count:,} {'point is' if count == 1 else 'points are'} {words}.")
         return told
 
     def fail(self, runs: Sequence[Run], metrics: Sequence[str]) -> None:
-        """Raise `UsageError`: there is nothing to draw; with the names that are near."""
+        """Raise `UsageError`: there is nothing to draw; with the names that are near. `FormatError` where that is for damage."""
         import difflib
 
-        from gitxp.errors import UsageError
+        from gitxp.errors import FormatError, UsageError
 
         if self._damaged:
-            raise UsageError(self._damaged[0], hint="gitxp doctor")
+            raise FormatError(some_of(list(dict.fromkeys(self._damaged)), _NAMED, " "), hint=_DAMAGED)
         wanted = self._missing[0].metric if self._missing else metrics[0]
         known = sorted({name for run in runs for name in (run.record.get("metrics") or {})})
         near = difflib.get_close_matches(wanted, known[:2000], 3) or known[:8]

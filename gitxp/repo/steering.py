@@ -48,7 +48,9 @@ class Steering(Reading):
         from gitxp.query.lineage import find_family, find_related, tell
 
         index = self._index()
-        meant = {found.name for found in index.values(Asked(where, None, archived), [])}
+        found = index.values(Asked(where, None, archived=True), [])
+        every = {one.name for one in found}
+        meant = {one.name for one in found if archived or not one.is_archived}
         named = {run.name for run in self.get_all(texts)}
         runs = index.newest(archived=True).runs
         measured = self._measure(runs, metric)
@@ -56,8 +58,10 @@ class Steering(Reading):
         with closing(self._reader(max(2, len(runs)))) as objects:
             family = find_family(git, objects, runs, time.time())
             if texts:
-                meant = meant & find_related(family, named) | named
-            return tell(git, objects, family, meant, limit, measured)
+                related = find_related(family, named)
+                every, meant = (names & related | named for names in (every, meant))
+            lineage = tell(git, objects, family, meant, limit, measured)
+        return lineage._replace(hidden=len(every - meant))
 
     def goal(self, *, now: float | None = None) -> Progress | None:
         """How near the runs came to the goal of gitxp.yaml, at this unix time in seconds (None: now); None where it has none.
@@ -215,7 +219,7 @@ class Steering(Reading):
                 numbers = {}  # no run has it yet
             if numbers:
                 return Measured(
-                    numbers, Direction(plan.metric.removeprefix("metrics."), plan.is_less, is_said=True), "goal"
+                    numbers, Direction(plan.metric.removeprefix("metrics."), plan.better, is_said=True), "goal"
                 )
         name = choose_metric(runs)
         if name is None:

@@ -123,7 +123,7 @@ def decode_run(data: bytes | FormatError | None) -> tuple[fmt.Record, str | None
     if data is None:
         return {}, f"Its commit has no {fmt.RECORD_PATH}."
     if isinstance(data, FormatError):
-        return {}, _sentence(data)
+        return {}, data.sentence
     try:
         record = fmt.decode_record(data)
     except NewerFormat as error:
@@ -184,11 +184,6 @@ def read_output(objects: Objects, commit: Oid) -> Iterator[bytes]:
     entry = objects.find_entry(commit, fmt.OUTPUT_PATH)
     if entry is not None and entry.mode.startswith("100"):
         yield from objects.stream_blob(entry.oid)
-
-
-def _sentence(error: FormatError) -> str:
-    text = error.message[:1].upper() + error.message[1:].rstrip(".") + "."
-    return f"{text} {error.hint}" if error.hint else text
 
 
 def _text(value: Any) -> str | None:
