@@ -372,8 +372,9 @@ class _Parser:
         )
         if not is_sound or first is Type.TEXTS:
             self._source.fail(f"{types[0].value.capitalize()} cannot be compared with {types[1].value}.", node)
-        if first in _UNORDERED and operator not in {"==", "!="}:
-            self._source.fail(f"{types[0].value.capitalize()} is neither more nor less than another.", node)
+        unordered = next((type_ for type_ in types if type_ in _UNORDERED), None)
+        if unordered is not None and operator not in {"==", "!="}:
+            self._source.fail(f"{unordered.value.capitalize()} is neither more nor less than another.", node)
 
     def _coerced(self, operator: str, left: Operand, right: Const, node: ast.expr) -> Const:
         """The value that was written, as the type of what it is compared with wants it."""

@@ -225,8 +225,9 @@ class Translation:
         guards = [
             _guard(operator, side, text, other) for side, text, other in ((left, first, right), (right, second, left))
         ]
-        if operator not in {"==", "!="} and _is_any(left) and _is_any(right):
-            guards.append(f"(typeof({first}) = 'text') = (typeof({second}) = 'text') AND typeof({first}) <> 'blob'")
+        if operator not in {"==", "!="} and not isinstance(right, Const) and (_is_any(left) or _is_any(right)):
+            guards.append(f"(typeof({first}) = 'text') = (typeof({second}) = 'text')")
+            guards += [f"typeof({one}) <> 'blob'" for one in (first, second)]
         return _closed(operator, first, second, " AND ".join(filter(None, guards)))
 
     def _moment(self, operator: str, left: Operand, moment: Moment) -> str:
