@@ -308,6 +308,17 @@ def damage_row(path: str) -> None:
         database.execute("UPDATE records SET record = '{'")
 
 
+def damage_schema(path: str) -> None:
+    """The words that made a table are no text any more: sqlite quotes them in what it says."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(path, "rb") as file:
+        data = file.read()
+    assert b"CREATE TABLE refs (" in data
+    with open(path, "wb") as file:
+        file.write(data.replace(b"CREATE TABLE refs (", b"CREATE \xff\xcaBLE refs ("))
+
+
 def damage_folder(path: str) -> None:
     """A folder stands in the file's place."""
     os.unlink(path)
@@ -336,6 +347,30 @@ def test_a_bad_file_is_no_error(repo: str, path: str, opened: Any, damage: Any) 
     assert after.newest() == before
     if damage not in {damage_folder, damage_parent}:
         assert after.read == 0
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE refs SET name = 'other'; UPDATE fields SET tags = '['",
+        "UPDATE params SET value = x'5b'",
+        "UPDATE facts SET value = '[' WHERE key = 'strange'",
+        "DELETE FROM records",
+    ],
+)
+def test_a_question_that_meets_damage_is_answered(repo: str, path: str, opened: Any, harm: str) -> None:
+    """What a question finds to be damaged is made anew, and the answer is the right one."""
+    Factory(repo).make("a", params={"lr": [1, 2]}, tags=["good"])
+
+    def ask() -> Any:
+        index = opened().index
+        return names(index.search(Asked("'good' in tags")).runs), index.values(Asked(), ["lr", "tags"])[0].values
+
+    before = ask()
+    assert before == (["a"], ([1, 2], ["good"]))
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(harm)
+    assert ask() == before
 
 
 @pytest.mark.parametrize(

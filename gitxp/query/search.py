@@ -7,7 +7,6 @@ question costs depends on the keys that it names, and hardly on how much else is
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import sqlite3
 from itertools import repeat
@@ -19,6 +18,7 @@ from gitxp.names import RunName, normal_package
 from gitxp.query.expression import parse_operand, parse_order, parse_where, split_list
 from gitxp.query.facts import NAN, read_names
 from gitxp.query.index_file import open_memory
+from gitxp.query.rows import decode_column
 from gitxp.query.source import read_source
 from gitxp.query.sql import NEWEST, PYTHON, Functions, Translation
 from gitxp.query.tree import Key, Type
@@ -79,7 +79,7 @@ def search(
     order = f"ORDER BY {NEWEST}"
     if question.order is not None:
         orders = parse_order(question.order, names, question.now)
-        order = f"ORDER BY {translation.order(orders)}" if orders else ""
+        order = f"ORDER BY {translation.order(orders)}" if question.order else ""
     if len(operands) > _MOST_VALUES:
         raise UsageError(f"{len(operands):,} keys are asked for, and {_MOST_VALUES:,} are the most.")
     columns = ", ".join(["refs.name", "refs.hidden", *map(translation.exact, operands)])
@@ -171,7 +171,7 @@ def _decode(operand: Key | Arithmetic, column: Sequence[Any]) -> Sequence[Any]:
 
 def _decode_json(value: bytes | str | None) -> Any:
     """A list, or the keys of an object; true and false."""
-    found = None if value is None else json.loads(value)
+    found = None if value is None else decode_column(value)
     return list(found) if isinstance(found, (list, dict)) else found
 
 
