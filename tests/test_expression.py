@@ -10,7 +10,7 @@ import pytest
 from gitxp.query.expression import parse_operand, parse_order, parse_where, split_list, split_names
 from gitxp.query.fields import Names
 from gitxp.query.moments import parse_duration, parse_moment
-from gitxp.query.source import QueryError
+from gitxp.query.source import QueryError, read_source
 from gitxp.query.tree import And, Compare, Const, Contains, Has, Key, Moment, Not, Type
 from gitxp.query.versions import version_key
 
@@ -125,6 +125,13 @@ def test_none_asks_whether_there_is_a_value() -> None:
         ("loss < 1)", "A bracket or a quote is missing.", ")", ""),
         ("(loss < 1", "A bracket or a quote is missing.", "(", ""),
         ("name == 'x", "A bracket or a quote is missing.", "'", ""),
+        ("(lr < 1) & (acc > 1)", "This is no value.", "(lr < 1) & (acc > 1)", "'and'"),
+        ("lr < 1 | acc > 1", "This is no value.", "1 | acc", "'or'"),
+        ("~(lr < 1)", "This is no value.", "~(lr < 1)", "'not'"),
+        ("LR < 1", "No run has 'LR': no field, parameter or metric.", "LR", "params.lr"),
+        ("metrics.Train/LOSS < 1", "No run has a metric 'Train'.", "metrics.Train", "metrics.train/loss"),
+        ("param.lr < 1", "No run has 'param.lr': no field, parameter or metric.", "param.lr", "params.lr"),
+        ("lr < dirty", "True or false is neither more nor less than another.", "dirty", ""),
     ],
 )  # fmt: skip
 def test_errors_point_at_the_place(text: str, sentence: str, place: str, hint: str) -> None:
@@ -133,6 +140,43 @@ def test_errors_point_at_the_place(text: str, sentence: str, place: str, hint: s
     assert said[0].startswith(sentence)
     assert said[1] in {place, place[:1]}
     assert hint in said[2]
+
+
+@pytest.mark.parametrize("text", ["lr <", "lr < 1 and", "not", "lr <   ", "lr < 1 and not"])
+def test_an_end_that_comes_too_early_is_pointed_at(text: str) -> None:
+    """What is missing at the end is pointed at there, and not at the beginning."""
+    with pytest.raises(QueryError) as caught:
+        where(text)
+    sentence, line, marks = caught.value.message.split("\n")
+    assert sentence == "The expression ends where something must follow."
+    assert marks.index("^") == len(line)
+
+
+def test_marks_stand_below_their_place_where_characters_have_no_width() -> None:
+    """Combining characters take no column, wide ones two; a place of thousands of characters is cut."""
+    for before in ("e\u0301" * 3, "大" * 3, "a" * 3):
+        with pytest.raises(QueryError) as caught:
+            where(f"opt == '{before}' and los < 1")
+        columns = 6 if before[0] == "大" else 3
+        assert caught.value.message.split("\n")[2].index("^") == len("  opt == '' and ") + columns
+    with pytest.raises(QueryError) as caught:
+        where("'" + "x" * 9000 + "'")
+    assert len(caught.value.message) < 400
+
+
+def test_a_long_sum_is_not_tried_as_names_for_ever() -> None:
+    """How often text is looked up as a name grows with its length, and no faster."""
+    tried: list[str] = []
+    with pytest.raises(QueryError):
+        read_source("a-" * 4999, lambda name: bool(tried.append(name)))
+    assert len(tried) < 40 * 5000
+
+
+def test_halves_of_characters_are_what_records_have_of_them() -> None:
+    """A lone surrogate in quotes is compared as the index keeps one, and is no mistake."""
+    assert where(r"opt == 'a\udc80'") == where("opt == 'a\ufffd\ufffd\ufffd'")
+    with pytest.raises(QueryError):
+        where(r"params['\ud800'] == 1")
 
 
 @pytest.mark.parametrize(
@@ -169,6 +213,7 @@ def test_errors_point_at_the_place(text: str, sentence: str, place: str, hint: s
         "(" * 500 + "loss < 1" + ")" * 500,
         "not " * 5000 + "starred",
         "x" * 10_001,
+        "loss < " + "9" * 5000,
     ],
 )
 def test_nothing_else_of_python_is_understood(text: str) -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitxp.errors import UsageError
 from gitxp.format import Oid
 from gitxp.git.cat_file import CatFile
 from gitxp.git.libgit2 import Libgit2
 from gitxp.git.program import Git
 from gitxp.query import index_file
 from gitxp.query import mirror as module
-from gitxp.query.index import Index
+from gitxp.query.index import Asked, Index
 from gitxp.query.index_file import SCHEMA
 from run_factory import START, Factory, encode, make_id, make_record, names
 
@@ -307,6 +308,17 @@ def damage_row(path: str) -> None:
         database.execute("UPDATE records SET record = '{'")
 
 
+def damage_schema(path: str) -> None:
+    """The words that made a table are no text any more: sqlite quotes them in what it says."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(path, "rb") as file:
+        data = file.read()
+    assert b"CREATE TABLE refs (" in data
+    with open(path, "wb") as file:
+        file.write(data.replace(b"CREATE TABLE refs (", b"CREATE \xff\xcaBLE refs ("))
+
+
 def damage_folder(path: str) -> None:
     """A folder stands in the file's place."""
     os.unlink(path)
@@ -335,6 +347,75 @@ def test_a_bad_file_is_no_error(repo: str, path: str, opened: Any, damage: Any) 
     assert after.newest() == before
     if damage not in {damage_folder, damage_parent}:
         assert after.read == 0
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE refs SET name = 'other'; UPDATE fields SET tags = '['",
+        "UPDATE params SET value = x'5b'",
+        "UPDATE facts SET value = '[' WHERE key = 'strange'",
+        "DELETE FROM records",
+    ],
+)
+def test_a_question_that_meets_damage_is_answered(repo: str, path: str, opened: Any, harm: str) -> None:
+    """What a question finds to be damaged is made anew, and the answer is the right one."""
+    Factory(repo).make("a", params={"lr": [1, 2]}, tags=["good"])
+
+    def ask() -> Any:
+        index = opened().index
+        return names(index.search(Asked("'good' in tags")).runs), index.values(Asked(), ["lr", "tags"])[0].values
+
+    before = ask()
+    assert before == (["a"], ([1, 2], ["good"]))
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(harm)
+    assert ask() == before
+
+
+@pytest.mark.parametrize(
+    "where", ["not " * 150 + "dirty", "duration" + " + duration" * 400 + " > 1", "age + " * 150 + "age > 1"]
+)
+def test_a_question_that_sqlite_cannot_take_is_no_damage(repo: str, path: str, opened: Any, where: str) -> None:
+    """What is nested deeper than SQL may be is a mistake in the question, and the file stays."""
+    Factory(repo).make("a")
+    opened().newest()
+    before = os.stat(path).st_ino
+    with pytest.raises(UsageError, match="nested too deep"):
+        opened().index.search(Asked(where))
+    assert os.stat(path).st_ino == before
+
+
+def test_lists_of_thousands_may_be_asked_for(repo: str, opened: Any) -> None:
+    """A list is as long as the expression may be."""
+    Factory(repo).make_many(3)
+    wanted = ["run-0002", *(f"x{i}" for i in range(1000))]
+    assert names(opened().index.search(Asked(f"name in {wanted}")).runs) == ["run-0002"]
+    assert names(opened().index.search(Asked(f"name not in {wanted}")).runs) == ["run-0003", "run-0001"]
+
+
+def test_ctrl_c_ends_a_regular_expression(repo: str, path: str, opened: Any) -> None:
+    """An expression that would take years is left by Ctrl-C, and the file is as it was."""
+    Factory(repo).make("x" * 60)
+    opened().newest()
+    before = os.stat(path).st_ino
+    script = (
+        "import signal, sys\n"
+        "from gitxp.repo import Repo\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))\n"
+        "repo = Repo(sys.argv[1])\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.5)\n"
+        "try:\n"
+        "    repo.runs(where='name ~ \"^(x+x+)+y\"')\n"
+        "except KeyboardInterrupt:\n"
+        "    print('left')\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script, repo], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert answer.stdout == "left\n"
+    assert os.stat(path).st_ino == before
 
 
 def test_deleting_the_file_is_noticed(repo: str, path: str, opened: Any) -> None:

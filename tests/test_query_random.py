@@ -111,6 +111,8 @@ leaves = st.one_of(
     st.builds("{} {} {}".format, number_keys, signs, simple_numbers),
     st.builds("{} {} {}".format, any_keys, signs, st.one_of(scalars.map(literal), number_keys, any_keys)),
     st.builds("{} {} {}".format, numbers.map(literal), signs, any_keys),
+    st.builds("{} {} {}".format, any_keys, signs, st.sampled_from(["name", "group", "branch"])),
+    st.builds("{} {} {}".format, st.sampled_from(["name", "group"]), signs, any_keys),
     st.builds("{} {} {}".format, any_keys, equal, lists),
     st.builds("{} {} {}".format, arithmetic, signs, st.one_of(numbers.map(literal), number_keys)),
     st.builds("{} < {} <= {}".format, numbers.map(literal), number_keys, numbers.map(literal)),

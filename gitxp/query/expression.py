@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 from gitxp.errors import UsageError
-from gitxp.format import STATUSES, bounded
+from gitxp.format import STATUSES, bounded, clean_text
 from gitxp.query.coercion import Written, coerce, hint_for
 from gitxp.query.fields import FIELDS, KINDS, Names
 from gitxp.query.source import QueryError, Source, read_source
@@ -37,7 +37,7 @@ from gitxp.query.tree import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gitxp.query.tree import Condition, Operand
+    from gitxp.query.tree import Condition, Operand, Scalar
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Lt: "<",
@@ -51,6 +51,12 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
 }
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+# Python's, and what pandas makes of conditions.
+_FOREIGN: dict[type[ast.AST], str] = {
+    ast.BitAnd: "It is 'and' here.",
+    ast.BitOr: "It is 'or' here.",
+    ast.Invert: "It is 'not' here.",
+}
 _WORDS = {"true": True, "false": False, "none": None, "null": None, "nan": math.nan, "inf": math.inf}
 _MOST_CONDITIONS = 500
 
@@ -187,7 +193,7 @@ class _Parser:
         """A value: of a run, or written here."""
         match node:
             case ast.Constant(value=bool() | int() | float() | str() | None as value):
-                return Const(bounded(value) if isinstance(value, int) else value)
+                return Const(_kept(value))
             case ast.Name() | ast.Attribute() | ast.Subscript():
                 return self._name(node)
             case ast.BinOp():
@@ -197,14 +203,16 @@ class _Parser:
             case ast.List() | ast.Tuple() | ast.Set():
                 return Const(tuple(self._plain(item) for item in node.elts))
             case _:
-                is_call = isinstance(node, ast.Call)
-                hint = "has(…) and isnan(…) are conditions of their own." if is_call else None
+                hint = "has(…) and isnan(…) are conditions of their own." if isinstance(node, ast.Call) else None
+                if isinstance(node, ast.UnaryOp):
+                    hint = _FOREIGN.get(type(node.op))
                 return self._source.fail("This is no value.", node, hint)
 
     def _arithmetic(self, node: ast.BinOp) -> Operand:
         operator = _ARITHMETIC.get(type(node.op))
         if operator is None:
-            self._source.fail("This is no value.", node)
+            hint = _FOREIGN.get(type(node.op), "To reckon with there are + - * /")
+            self._source.fail("This is no value.", node, hint)
         left, right = self.operand(node.left), self.operand(node.right)
         self._check_number(left, node.left)
         self._check_number(right, node.right)
@@ -233,8 +241,8 @@ class _Parser:
                 self._source.fail(f"There is no {kind}[…].", node.value, f"There are {', '.join(KINDS)}.")
             if not (isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)):
                 self._source.fail("A name in quotes is wanted.", node.slice, f'{kind}["name"]')
-            key = self._names.find_in(kind, node.slice.value)
-            return key or self._unknown(f"{kind}.{node.slice.value}", node)
+            name = clean_text(node.slice.value)
+            return self._names.find_in(kind, name) or self._unknown(f"{kind}.{name}", node)
         inner = node
         while isinstance(inner, ast.Attribute):
             inner = inner.value
@@ -372,8 +380,9 @@ class _Parser:
         )
         if not is_sound or first is Type.TEXTS:
             self._source.fail(f"{types[0].value.capitalize()} cannot be compared with {types[1].value}.", node)
-        if first in _UNORDERED and operator not in {"==", "!="}:
-            self._source.fail(f"{types[0].value.capitalize()} is neither more nor less than another.", node)
+        unordered = next((type_ for type_ in types if type_ in _UNORDERED), None)
+        if unordered is not None and operator not in {"==", "!="}:
+            self._source.fail(f"{unordered.value.capitalize()} is neither more nor less than another.", node)
 
     def _coerced(self, operator: str, left: Operand, right: Const, node: ast.expr) -> Const:
         """The value that was written, as the type of what it is compared with wants it."""
@@ -390,6 +399,13 @@ class _Parser:
         if title == "status" and operator in {"==", "!="} and wanted not in {*STATUSES, "unreadable"}:
             self._source.fail("There is no such status.", node, f"There are {', '.join(STATUSES)} and unreadable.")
         return Const(wanted)
+
+
+def _kept(value: Scalar | None) -> Scalar | None:
+    """A value as the index keeps it."""
+    if isinstance(value, str):
+        return clean_text(value)
+    return bounded(value) if isinstance(value, int) else value
 
 
 _UNORDERED = frozenset({Type.FLAG, Type.OID, Type.TEXTS})

@@ -99,15 +99,17 @@ class Names(NamedTuple):
 
     def near(self, name: str) -> list[str]:
         """Names that this one may be a slip of, in full."""
-        bare = name.partition(".")[2] if name.partition(".")[0] in KINDS else name
+        prefix, _, rest = name.partition(".")
         every = {field: field for field in FIELDS}
         for kind, names in (("params", self.params), ("metrics", self.metrics)):
             every |= {spell(kind, one): one for one in sorted(names)[:_AMONG]}
         by_bare: dict[str, list[str]] = {}
         for title, one in every.items():
-            by_bare.setdefault(one, []).append(title)
-            by_bare.setdefault(one.rpartition("/")[2], []).append(title)
-        close = difflib.get_close_matches(bare, by_bare, _NEAR)
+            for bare in (one.casefold(), one.casefold().rpartition("/")[2]):
+                by_bare.setdefault(bare, []).append(title)
+        typed = [rest] if prefix in KINDS else [name, rest]  # rest: that of `param.lr`
+        found = (difflib.get_close_matches(bare.casefold(), by_bare, _NEAR) for bare in typed if bare)
+        close = next(filter(None, found), [])
         return list(dict.fromkeys(title for one in close for title in by_bare[one]))[: _NEAR + 1]
 
     def _param(self, name: str) -> Key | None:

@@ -21,14 +21,14 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitxp.errors import UnknownRun, UsageError
-from gitxp.format import Oid, RefName
+from gitxp.format import Oid
 from gitxp.git.refs import list_refs
 from gitxp.model import Page, Run
 from gitxp.names import RunName
 from gitxp.query import archived, facts
-from gitxp.query.index_file import IndexFile, get_fact, is_damage, open_memory
+from gitxp.query.index_file import IndexFile, is_damage, open_memory
 from gitxp.query.mirror import Mirror
-from gitxp.query.rows import ROWS, decode_row
+from gitxp.query.rows import ROWS, decode_named, decode_row, get_strange
 from gitxp.query.search import Question, count_metrics, search
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ class Index:
                 if first < last:
                     sql = f"{ROWS} WHERE {which} AND refs.started {having} ? {_NEWEST} LIMIT ? OFFSET ?"
                     runs += [decode_row(*row) for row in database.execute(sql, (latest, last - first, first))]
-            strange = json.loads(get_fact(database, "strange") or "[]")
-            return Page(tuple(runs), total, tuple(RefName(ref) for ref in strange), all_ - total)
+            return Page(tuple(runs), total, get_strange(database), all_ - total)
 
         return self._query(select)
 
@@ -184,10 +183,8 @@ class Index:
         def select(database: sqlite3.Connection, question: Question) -> Page:
             found = search(database, question)
             shown = [run for run in found if question.archived or not run.is_archived]
-            sql = f"{ROWS} WHERE refs.name = ?"
-            runs = (decode_row(*database.execute(sql, (run.name,)).fetchone()) for run in shown[:limit])
-            strange = json.loads(get_fact(database, "strange") or "[]")
-            return Page(tuple(runs), len(shown), tuple(map(RefName, strange)), len(found) - len(shown))
+            runs = (decode_named(database, run.name) for run in shown[:limit])
+            return Page(tuple(runs), len(shown), get_strange(database), len(found) - len(shown))
 
         return self._ask(asked, select)
 
@@ -261,7 +258,7 @@ class Index:
             try:
                 with contextlib.closing(connect()) as database:
                     return self._mirror.answer(database, listing, select)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 if is_damage(error) and self._file:
                     self._file.discard()
         with contextlib.closing(open_memory()) as database:

@@ -130,6 +130,9 @@ def set_fact(database: sqlite3.Connection, key: str, value: str) -> None:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether the file's content is to blame, and not the disk, its rights, or another process."""
+    """Whether the file's content is to blame, and not the disk, its rights, or another process.
+
+    Python's sqlite3 has a `UnicodeDecodeError` for a message of sqlite that quotes a schema that is no text.
+    """
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, Damaged) or (code is not None and code & 0xFF in _DAMAGE)
+    return isinstance(error, (Damaged, UnicodeDecodeError)) or (code is not None and code & 0xFF in _DAMAGE)

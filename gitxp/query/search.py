@@ -6,8 +6,9 @@ question costs depends on the keys that it names, and hardly on how much else is
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
+import sqlite3
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +17,13 @@ from gitxp.format import ENVIRONMENT_PATH, Oid, decode_json
 from gitxp.names import RunName, normal_package
 from gitxp.query.expression import parse_operand, parse_order, parse_where, split_list
 from gitxp.query.facts import NAN, read_names
+from gitxp.query.index_file import open_memory
+from gitxp.query.rows import decode_column
 from gitxp.query.source import read_source
-from gitxp.query.sql import NEWEST, PYTHON, Translation, prepare
+from gitxp.query.sql import NEWEST, PYTHON, Functions, Translation
 from gitxp.query.tree import Key, Type
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
     from gitxp.git.objects import Objects
@@ -77,14 +79,11 @@ def search(
     order = f"ORDER BY {NEWEST}"
     if question.order is not None:
         orders = parse_order(question.order, names, question.now)
-        order = f"ORDER BY {translation.order(orders)}" if orders else ""
+        order = f"ORDER BY {translation.order(orders)}" if question.order else ""
     if len(operands) > _MOST_VALUES:
         raise UsageError(f"{len(operands):,} keys are asked for, and {_MOST_VALUES:,} are the most.")
     columns = ", ".join(["refs.name", "refs.hidden", *map(translation.exact, operands)])
-    _prepare(database, translation)
-    rows = database.execute(
-        f"SELECT {columns} FROM {translation.tables} WHERE {which} {order}", translation.values
-    ).fetchall()
+    rows = _select(database, translation, f"SELECT {columns} FROM {translation.tables} WHERE {which} {order}")
     if not rows:
         return []
     run_names, hidden, *values = zip(*rows, strict=True)
@@ -101,14 +100,13 @@ def count_metrics(database: sqlite3.Connection, question: Question) -> dict[str,
     """The metrics that the runs have that answer, and how many of them have each. Raises as `search`."""
     translation = Translation(question.now, question.latest)
     which = _which(translation, question, read_names(database))
-    _prepare(database, translation)
     if not question.archived:
         which = f"{which} AND NOT refs.hidden"
     sql = (
         "SELECT keys.name, count(*) FROM metrics JOIN keys USING (key) "
         f"WHERE metrics.number IN (SELECT refs.number FROM {translation.tables} WHERE {which}) GROUP BY keys.key"
     )
-    return dict(database.execute(sql, translation.values))
+    return dict(_select(database, translation, sql))
 
 
 def _which(translation: Translation, question: Question, names: Names) -> str:
@@ -121,15 +119,34 @@ def _which(translation: Translation, question: Question, names: Names) -> str:
     return " AND ".join(parts)
 
 
-def _prepare(database: sqlite3.Connection, translation: Translation) -> None:
-    """Make sure that what is asked can be answered."""
+def _select(database: sqlite3.Connection, translation: Translation, sql: str) -> list[Any]:
+    """The rows that the SQL of a question gives. What sqlite cannot take is the question's fault, and no damage of the file."""
     if translation.joined > _MOST_TABLES:
         raise UsageError(
             f"The question names {translation.joined} keys, and {_MOST_TABLES} are the most.", hint="Ask in two steps."
         )
     if translation.needs_packages and _find_unread(database):
         raise EnvironmentsWanted
-    prepare(database)
+    functions = Functions(database)
+    try:
+        return database.execute(sql, translation.values).fetchall()
+    except sqlite3.OperationalError:
+        if functions.error is not None:
+            raise functions.error from None
+        if _is_sound(sql, translation):
+            raise
+        raise UsageError("The expression is nested too deep.", hint="Ask in two steps.") from None
+
+
+def _is_sound(sql: str, translation: Translation) -> bool:
+    """Whether sqlite understands this at all, where nothing is damaged."""
+    with contextlib.closing(open_memory()) as tables:
+        Functions(tables)
+        try:
+            tables.execute(f"EXPLAIN {sql}", translation.values)
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 def _check_grammar(question: Question, names: Names) -> None:
@@ -154,7 +171,7 @@ def _decode(operand: Key | Arithmetic, column: Sequence[Any]) -> Sequence[Any]:
 
 def _decode_json(value: bytes | str | None) -> Any:
     """A list, or the keys of an object; true and false."""
-    found = None if value is None else json.loads(value)
+    found = None if value is None else decode_column(value)
     return list(found) if isinstance(found, (list, dict)) else found
 
 

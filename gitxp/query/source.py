@@ -23,7 +23,8 @@ _MOST = 10_000  # characters
 _BETWEEN = frozenset({"and", "or", "not", "in", "is"})
 _KEYWORDS = frozenset(keyword.kwlist) - _BETWEEN - {"True", "False", "None"}
 _SIGNS = "-/+*"
-_JOINED = re.compile(r"[\w.]+(?:[-/+*][\w.]+)+")
+# With a bound, so that a long sum is not tried as a name from each of its words on; longer names go in brackets.
+_JOINED = re.compile(r"[\w.]+(?:[-/+*][\w.]+){1,32}")
 _OPERANDS = frozenset({tokenize.NAME, tokenize.NUMBER, tokenize.STRING})
 _UNBALANCED = ("unterminated", "never closed", "unmatched", "does not match", "EOF")  # in what Python's parser says
 _SHOWN = 60  # characters of a long expression on either side of the place that is pointed at
@@ -88,13 +89,14 @@ def fail(message: str, text: str, first: int, last: int, hint: str | None = None
 
 def make_error(message: str, text: str, first: int, last: int, hint: str | None = None) -> QueryError:
     """A `QueryError` that points at these characters of a text."""
-    begin, end = max(0, first - _SHOWN), min(len(text), max(last, first + 1) + _SHOWN)
+    begin, end = max(0, first - _SHOWN), min(len(text), max(min(last, first + _SHOWN), first + 1) + _SHOWN)
     before, after = "…" * (begin > 0), "…" * (end < len(text))
     line = before + "".join(c if c.isprintable() else " " for c in text[begin:end]) + after
-    from unicodedata import east_asian_width
+    from unicodedata import category, east_asian_width
 
     def width(part: str) -> int:
-        return sum(2 if east_asian_width(c) in "WF" else 1 for c in part)
+        marks = ("Mn", "Me")  # drawn over the character before
+        return sum(0 if category(c) in marks else 2 if east_asian_width(c) in "WF" else 1 for c in part)
 
     marks = max(1, min(width(text[first : min(last, end)]), _SHOWN))
     gap = len(before) + width(text[begin:first])
@@ -114,6 +116,10 @@ def read_source(text: str, is_key: Callable[[str], bool]) -> Source:
     try:
         tree = ast.parse(_in_python(text, is_key), mode="eval").body
     except SyntaxError as error:
+        if "digits" in (error.msg or ""):  # more than Python reads
+            raise QueryError("A number in the expression has too many digits.", hint=_HELP) from None
+        if error.offset == 0:
+            fail("The expression ends where something must follow.", text, len(text), len(text) + 1)
         at = max(0, min((error.offset or 1) - 1, len(text) - 1))
         if any(word in (error.msg or "") for word in _UNBALANCED):
             fail("A bracket or a quote is missing.", text, at, at + 1)

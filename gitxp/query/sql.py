@@ -34,7 +34,7 @@ from gitxp.query.versions import version_key
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gitxp.query.tree import Condition, Operand, Order
 
@@ -61,10 +61,27 @@ _DYNAMIC = {Type.ANY, Type.NUMBER}
 PYTHON = ":python"  # among the packages of an environment: the version of its interpreter
 
 
-def prepare(database: sqlite3.Connection) -> None:
-    """Give a connection the functions that the SQL of this module calls."""
-    database.create_function("regexp", 2, _regexp, deterministic=True)
-    database.create_function("version_key", 1, _version_key, deterministic=True)
+class Functions:
+    """The functions that the SQL of this module calls, given to a connection.
+
+    Of an exception in one, Ctrl-C during a regular expression among them, sqlite tells only that there was one: it is
+    kept in `error`.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.error: BaseException | None = None
+        database.create_function("regexp", 2, self._keeping(_regexp), deterministic=True)
+        database.create_function("version_key", 1, self._keeping(_version_key), deterministic=True)
+
+    def _keeping(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            try:
+                return function(*args)
+            except BaseException as error:
+                self.error = error
+                raise
+
+        return call
 
 
 class Translation:
@@ -90,9 +107,9 @@ class Translation:
         """An expression that is 0 or 1 for each run, never NULL."""
         match condition:
             case And(parts):
-                return f"({' AND '.join(map(self.condition, parts)) or '1'})"
+                return _joined("AND", list(map(self.condition, parts))) or "1"
             case Or(parts):
-                return f"({' OR '.join(map(self.condition, parts)) or '0'})"
+                return _joined("OR", list(map(self.condition, parts))) or "0"
             case Not(part):
                 return f"(NOT {self.condition(part)})"
             case Has(operand):
@@ -225,8 +242,9 @@ class Translation:
         guards = [
             _guard(operator, side, text, other) for side, text, other in ((left, first, right), (right, second, left))
         ]
-        if operator not in {"==", "!="} and _is_any(left) and _is_any(right):
-            guards.append(f"(typeof({first}) = 'text') = (typeof({second}) = 'text') AND typeof({first}) <> 'blob'")
+        if operator not in {"==", "!="} and not isinstance(right, Const) and (_is_any(left) or _is_any(right)):
+            guards.append(f"(typeof({first}) = 'text') = (typeof({second}) = 'text')")
+            guards += [f"typeof({one}) <> 'blob'" for one in (first, second)]
         return _closed(operator, first, second, " AND ".join(filter(None, guards)))
 
     def _moment(self, operator: str, left: Operand, moment: Moment) -> str:
@@ -252,6 +270,14 @@ class Translation:
         value, wanted = self.operand(key), self._value(text.lower())
         is_it = f"(substr({value}, 1, length({wanted})) = {wanted} AND {wanted} <> '')"
         return f"({is_it} IS {'TRUE' if operator == '==' else 'FALSE'})"
+
+
+def _joined(word: str, parts: Sequence[str]) -> str:
+    """Conditions joined by a word, halves in brackets: sqlite's trees may be 1,000 deep, and lists are longer."""
+    if len(parts) < 2:
+        return "".join(parts)
+    half = len(parts) // 2
+    return f"({_joined(word, parts[:half])} {word} {_joined(word, parts[half:])})"
 
 
 def _closed(operator: str, first: str, second: str, guard: str = "") -> str:
