@@ -36,6 +36,15 @@ READING = [
     ("gc", "--dry-run"),
     ("archive-refs", "--dry-run"),
 ]
+# Commands that are asked about runs, and have nothing to answer.
+ASKING = [
+    ("compare", "--where", "lr > 0"),
+    ("plot", "loss", "--where", "lr > 0"),
+    ("plot", "loss", "--against", "lr"),
+    ("plot", "loss", "--group-by", "lr"),
+    ("why", "--metric", "acc"),
+    ("why", "lr > 0", "--metric", "acc"),
+]
 
 
 @pytest.fixture(params=["none", "bare", "empty", "committed"])
@@ -51,7 +60,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return str(request.param)
 
 
-@pytest.mark.parametrize("command", READING, ids=" ".join)
+@pytest.mark.parametrize("command", [*READING, *ASKING], ids=" ".join)
 def test_reading_commands_say_what_to_do_where_there_are_no_runs(place: str, command: tuple[str, ...]) -> None:
     """Each says something of use, in a few lines that fit, and fails only where it was asked for a run."""
     answer = ask(*command, width=80)
@@ -66,6 +75,14 @@ def test_reading_commands_say_what_to_do_where_there_are_no_runs(place: str, com
     elif answer.status:
         assert answer.err.startswith("Error: ")
         assert "\nHint: " in answer.err
+
+
+@pytest.mark.parametrize("command", ASKING, ids=" ".join)
+def test_questions_about_no_runs_say_that_there_are_none(place: str, command: tuple[str, ...]) -> None:
+    """And not that no run answers, or that a metric is unknown."""
+    answer = ask(*command)
+    if place != "none":
+        assert (answer.status, answer.err.splitlines()[0]) == (4, "Error: There are no runs yet.")
 
 
 def test_two_lines_for_the_first_run(place: str) -> None:

@@ -57,6 +57,7 @@ FOUNDATION = {
     "listed",
     "model",
     "names",
+    "near",
     "plots",
     "pointer",
     "series",

@@ -67,6 +67,32 @@ def test_table_shows_what_tells_runs_apart() -> None:
     ]
 
 
+def test_a_command_that_is_cut_to_the_same_gives_way() -> None:
+    """Where no more of the commands is seen than what they have in common, a parameter that differs has their place."""
+    models = ["resnet", "vit", "convnext"]
+    runs = [
+        make_run(
+            f"run-{number}",
+            command=["python", "train.py", "--lr", "0.1", "--model", model],
+            params={"model": model, "lr": number / 10, "opt": f"opt-{number}"},
+            metrics={"accuracy": summary(0.5), "train/loss": summary(0.25)},
+        )
+        for number, model in enumerate(models)
+    ]
+    wide, narrow = table(*runs, width=140), table(*runs, width=70)
+    assert "command" in wide[0]
+    assert "command" not in narrow[0]
+    assert {"lr", "model", "accuracy"} <= set(narrow[0])
+    assert "command" in render_table(runs, Wish(), width=70, now=NOW).left_out
+    assert "command" in table(*runs[:1], width=70)[0]
+    assert (
+        "command"
+        in table(*runs, names=("name", "command", "params.lr", "params.model", "metrics.accuracy"), width=70)[0]
+    )
+    alone = [make_run(f"run-{number}", command=["python", "x" * 200, str(number)]) for number in range(3)]
+    assert "command" in table(*alone, width=70)[0]  # nothing else would have its place
+
+
 def test_a_missing_parameter_is_a_difference() -> None:
     """A parameter that one run has and another has not is shown."""
     rows = table(make_run("one", params={"lr": 1}), make_run("two"))

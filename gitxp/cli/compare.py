@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.first_use import check_any
 from gitxp.cli.progress import show_progress
 from gitxp.cli.remarks import again, tell_left, warn, warn_unread
 from gitxp.cli.repository import open_repo
@@ -140,8 +141,7 @@ def _named(repo: Repo, texts: Sequence[str]) -> Sequence[Run]:
 def _find(repo: Repo, where: str, sort: str | None, limit: int, *, archived: bool) -> Page:
     page = repo.page(limit or None, archived=archived, where=where, sort=sort)
     if len(page.runs) < 2:
-        if not repo.page(1, archived=True).runs:
-            raise UsageError("There are no runs yet.", hint="Make the first: gitxp run COMMAND")
+        check_any(repo)
         found = count_text(page.total, "run")
         raise UsageError(
             f"To compare takes two runs at least: {found} answer{'s' * (page.total == 1)} to that.",

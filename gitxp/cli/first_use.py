@@ -27,6 +27,12 @@ def tell_first(repo: Repo, width: int | None) -> None:
         tell_command("Then look at it", "gitxp show @", width)
 
 
+def check_any(repo: Repo) -> None:
+    """Raise `UnknownRun` where there are no runs, archived ones neither: no question about them has an answer then."""
+    if not repo.page(1, archived=True).runs:
+        repo.get("@")
+
+
 def tell_beginner(width: int | None) -> bool:
     """Say what to do first where there is no repository, or none with runs; whether there was something to say."""
     from gitxp.repo import Repo

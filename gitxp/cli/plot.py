@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.first_use import check_any
 from gitxp.cli.progress import show_progress
 from gitxp.cli.remarks import again, tell_left
 from gitxp.cli.repository import open_repo
@@ -115,7 +116,9 @@ def plot_command(
             chosen = repo.get_all(runs)
         elif where is None and group_by is None and against is None:
             chosen = [repo.get("@")]
-        elif against is None or count:
+        else:
+            check_any(repo)
+        if chosen is None and (against is None or count):
             page = _newest(repo, where, count, archived=archived)
             chosen, more, hidden = page.runs, page.total - len(page.runs), page.hidden
         if against is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitxp.cli.first_use import check_any
 from gitxp.cli.progress import show_progress
 from gitxp.cli.remarks import warn_unread
 from gitxp.cli.repository import open_repo
@@ -86,7 +87,7 @@ def _two(
     if where is not None or len(words) == 1:
         raise UsageError("Over many runs, say which metric: --metric KEY.", hint="gitxp why --help")
     if len(words) != 2:
-        raise UsageError("Two runs are needed, or --metric.", hint="gitxp why --help")
+        raise UsageError("Two runs are needed, or --metric.", hint="gitxp why @~1 @, or gitxp why --metric KEY")
     from gitxp.render import why as rendering
 
     why = repo.why(repo.get(words[0]), repo.get(words[1]), better=better)
@@ -101,6 +102,7 @@ def _two(
 def _many(repo: Repo, where: str | None, metric: str, terminal: Terminal, *, archived: bool, as_json: bool) -> None:
     from gitxp.render import associations as rendering
 
+    check_any(repo)
     with show_progress() as tell:
 
         def growing(done: int, total: int) -> None:

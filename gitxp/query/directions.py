@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from gitxp.direction import Direction, better_of, parse_direction
 from gitxp.errors import UsageError
 from gitxp.format import SYSTEM_PREFIX
+from gitxp.near import there_are
 from gitxp.query.expression import parse_operand
 from gitxp.query.fields import Names
 from gitxp.query.source import QueryError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from gitxp.model import Run
 
-_AMONG, _FEW = 2000, 8  # metrics among which near ones are looked for; that are named where none is near
 _QUOTES = "\"'"
 
 
@@ -45,12 +44,9 @@ def _find_metric(text: str, metrics: Collection[str], now: float) -> Key:
     else:
         if isinstance(key, Key) and key.kind == "metrics":
             return key
-    names = sorted(metrics, key=lambda name: (name.startswith(SYSTEM_PREFIX), name))[:_AMONG]
-    near = difflib.get_close_matches(text, names, 3) or names[:_FEW]
-    raise UsageError(
-        f"There is no metric {text.strip(_QUOTES)!r}.",
-        hint=f"There are: {', '.join(name[:80] for name in near)}." if near else "These runs logged no metrics.",
-    )
+    names = sorted(metrics, key=lambda name: (name.startswith(SYSTEM_PREFIX), name))
+    bare = text.strip(_QUOTES)
+    raise UsageError(f"There is no metric {bare!r}.", hint=there_are(bare, names) or "These runs logged no metrics.")
 
 
 def read_series(text: str, metrics: Collection[str], now: float) -> str:

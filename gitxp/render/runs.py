@@ -74,7 +74,10 @@ def render_table(
     if width is None:
         widths = [max(1, width_of(title), *map(_width, column)) for title, column in zip(titles, cells, strict=True)]
     else:
-        widths = _fitted(columns, titles, cells, right, width, drop=not (wish.keys or wish.every))
+        drop = not (wish.keys or wish.every)
+        widths = _fitted(columns, titles, cells, right, width, drop=drop)
+        if drop:
+            widths = _without_alike(columns, titles, cells, right, width, widths)
     shown = [i for i, w in enumerate(widths) if w]
     headings = [shorten(titles[i], widths[i], keep_end=columns[i].measured) for i in shown]
     rows = [[_clip(cells[i][row], widths[i]) for i in shown] for row in range(len(runs))]
@@ -145,6 +148,33 @@ def _fitted(
             limit = _SHORTEST_VALUE if column.measured and not is_right else content
         shortest.append(max(1, min(width_of(title), _WIDEST_HEADING), min(content, limit)))
     return fit(naturals, shortest, [column.rank for column in columns], width, gap=GAP, drop=drop)
+
+
+def _without_alike(
+    columns: Sequence[Column],
+    titles: Sequence[str],
+    cells: Sequence[Sequence[Cell]],
+    right: Sequence[bool],
+    width: int,
+    widths: list[int],
+) -> list[int]:
+    """The widths without the command, where it is cut so short that all runs have the same, and another column has its place."""
+    at = next((i for i, column in enumerate(columns) if (column.kind, column.title) == ("field", "command")), None)
+    if at is None or not widths[at] or max(map(_width, cells[at])) <= widths[at]:
+        return widths
+    if len(cells[at]) < 2 or len({shorten(cell.text, widths[at]) for cell in cells[at]}) > 1:
+        return widths
+    fewer = _fitted(
+        [*columns[:at], *columns[at + 1 :]],
+        [*titles[:at], *titles[at + 1 :]],
+        [*cells[:at], *cells[at + 1 :]],
+        [*right[:at], *right[at + 1 :]],
+        width,
+        drop=True,
+    )
+    if sum(map(bool, fewer)) < sum(map(bool, widths)):
+        return widths
+    return [*fewer[:at], 0, *fewer[at:]]
 
 
 def _clip(cell: Cell, width: int) -> Cell:

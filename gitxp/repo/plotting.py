@@ -197,23 +197,17 @@ class _Read:
 
     def fail(self, runs: Sequence[Run], metrics: Sequence[str]) -> None:
         """Raise `UsageError`: there is nothing to draw; with the names that are near. `FormatError` where that is for damage."""
-        import difflib
-
         from gitxp.errors import FormatError, UsageError
+        from gitxp.near import there_are
 
         if self._damaged:
             raise FormatError(some_of(list(dict.fromkeys(self._damaged)), _NAMED, " "), hint=_DAMAGED)
         wanted = self._missing[0].metric if self._missing else metrics[0]
         known = sorted({name for run in runs for name in (run.record.get("metrics") or {})})
-        near = difflib.get_close_matches(wanted, known[:2000], 3) or known[:8]
-        names = f"There are: {', '.join(name[:80] for name in near)}."
+        near = there_are(wanted, known)
         if len(runs) == 1:
-            raise UsageError(
-                f"{runs[0].name} has no metric {wanted!r}.", hint=names if near else "It logged no metrics."
-            )
-        raise UsageError(
-            f"None of these runs has a metric {wanted!r}.", hint=names if near else "They logged no metrics."
-        )
+            raise UsageError(f"{runs[0].name} has no metric {wanted!r}.", hint=near or "It logged no metrics.")
+        raise UsageError(f"None of these runs has a metric {wanted!r}.", hint=near or "They logged no metrics.")
 
 
 def _label(run: str, metric: str, runs: Sequence[Run], metrics: Sequence[str]) -> str:

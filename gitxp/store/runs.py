@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 # 40 bytes a point: thirteen million points.
 MAX_SERIES = 512 * 1024 * 1024
 _MAX_DEPTH = 64
-# Names among which one that is near to a mistyped one is looked for: it takes a millisecond for each ten.
-_MANY = 2000
 _MAX_INT = 1 << 63
 # What is kept of a record with a problem elsewhere, where it is sound: enough to know the run by.
 _KEPT = ("id", "command", "started_at")
@@ -168,14 +166,10 @@ def read_series(objects: Objects, commit: Oid, metric: str) -> Series:
     """All points of a metric. `UsageError` where there is no such metric."""
     data = objects.read_file(commit, fmt.metric_path(metric), MAX_SERIES)
     if data is None:
-        import difflib
+        from gitxp.near import there_are
 
-        names = list_series(objects, commit)
-        near = difflib.get_close_matches(metric, names[:_MANY], 3) or names[:10]
-        raise UsageError(
-            f"There is no series of a metric {metric!r}.",
-            hint=f"There are: {', '.join(_cut(name, 80) for name in near)}" if near else "This run logged no metrics.",
-        )
+        near = there_are(metric, list_series(objects, commit))
+        raise UsageError(f"There is no series of a metric {metric!r}.", hint=near or "This run logged no metrics.")
     return Series.decode(data)
 
 
