@@ -308,6 +308,16 @@ class Git:
         if version < (2, 36):
             self.settings = (*self.settings, *_SETTINGS_BEFORE_2_36)
 
+    def with_keys(self, settings: Mapping[str, str]) -> Git:
+        """The same git with settings besides, whose keys may have any text in them: for `-c`, a key ends at the first `=`."""
+        import copy
+
+        git = copy.copy(self)
+        git.environ = {**self.environ, "GIT_CONFIG_COUNT": str(len(settings))}
+        for number, (key, value) in enumerate(settings.items()):
+            git.environ |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return git
+
     def command(self, args: Sequence[str]) -> list[str]:
         """The whole argument list of one call."""
         command = ["git", "-C", self.directory, "--no-pager"]
