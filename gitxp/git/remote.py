@@ -308,7 +308,7 @@ def try_push(git: Git, remote: Remote, name: str, commit: Oid) -> list[PushedRef
 
 
 def _set_to_push(git: Git, remote: Remote) -> Git:
-    """git with settings in place of those of the remote that would change more than was asked for.
+    """Git with settings in place of those of the remote that would change more than was asked for.
 
     To a mirror, git pushes all or nothing. And a fetch refspec that writes to refs/experiments/ makes a push write there as
     well: what is deleted in the remote is deleted here, and runs get the names that others have there.
