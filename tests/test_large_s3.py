@@ -12,6 +12,7 @@ import fsspec
 import pytest
 
 from s3_server import Asked, S3Server
+from terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +114,47 @@ def test_interrupted(
     assert stored(bucket) == {oid: oid for oid in sums}
     assert hub.names() == ["r"]
     assert os.listdir(ada.path(".git/gitxp/sending")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.usefixtures("sums")
+def test_an_interrupted_pull(server: S3Server, bucket: str, ada: Member, bob: Member, number: signal.Signals) -> None:
+    """A pull that is ended goes on at the byte where it was; what came before is not asked for again."""
+    assert ada.run("push", "--trust-storage").status == 0
+    bob.write("gitxp.yaml", YAML.format(bucket))
+    oid = hashlib.sha256(LARGE).hexdigest()
+    server.hold = lambda one: one.path.endswith(oid) and one.start > len(LARGE) // 2
+    server.asked.clear()
+    process = bob.start("pull", "--large", "--trust-storage")
+    server.wait(lambda asked: any(one.start > len(LARGE) // 2 for one in asked))
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode in {130, -number}, told
+    server.release()
+    came = os.path.getsize(bob.path(f".git/gitxp/coming/{oid}"))
+    assert came > len(LARGE) // 4
+    server.asked.clear()
+    assert bob.run("pull", "--large", "r").status == 0
+    assert min(one.start for one in server.asked if one.method == "GET" and one.path.endswith(oid)) == came
+    assert bob.run("restore", "r", "--to", "../again").status == 0
+    assert bob.read("../again/large.bin") == LARGE
+    assert os.listdir(bob.path(".git/gitxp/coming")) == []
+
+
+@pytest.mark.usefixtures("sums")
+def test_bytes_move_on_a_terminal(server: S3Server, bucket: str, ada: Member, bob: Member) -> None:
+    """On a terminal, both directions tell how much of one large object is there, also while nothing comes."""
+    server.hold = lambda one: (one.part or 0) > 3
+    with Terminal("push", "--trust-storage", cwd=ada.top) as shown:
+        shown.expect(rb"2 of 3, 24.0 of 40.0 MiB \(60 %\)")
+        server.release()
+        assert shown.wait() == 0
+    bob.write("gitxp.yaml", YAML.format(bucket))
+    server.hold = lambda one: one.start > len(LARGE) // 2
+    with Terminal("pull", "--large", "--trust-storage", cwd=bob.top) as shown:
+        shown.expect(rb"2 of 3, \d+\.\d of 40.0 MiB \([3-6]\d %\)")
+        server.release()
+        assert shown.wait() == 0
 
 
 def test_a_bucket_that_is_not_there(bucket: str, sums: dict[str, str], ada: Member, hub: Member) -> None:

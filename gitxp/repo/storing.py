@@ -170,7 +170,7 @@ class Storing(Planning):
         doing: Callable[[str], None],
     ) -> CopiedLarge | None:
         def show(far: Progress) -> None:
-            files = f"Copying large files: {far.objects:,} of {far.all_objects:,}"
+            files = f"Large files: {far.objects:,} of {far.all_objects:,}"
             percent = far.size * 100 // max(1, far.all_size)
             back = f", {far.read_back / _MIB:,.1f} read back" if far.read_back else ""
             doing(f"{files}, {far.size / _MIB:,.1f} of {far.all_size / _MIB:,.1f} MiB ({percent} %){back}")

@@ -147,13 +147,13 @@ def copy_each(
 ) -> Copied:
     """Copy objects, several at once; what cannot be copied is told and does not stop the others.
 
-    `progress` is told after each, and as long as bytes move, in the thread that called.
+    `progress` is told after each and a few times a second, in the thread that called.
     """
     wanted = sorted(set(pointers))
     copied: list[Pointer] = []
     there: list[Pointer] = []
     failed: list[Failure] = []
-    number, size, told = 0, 0, None
+    number = size = 0
     workers = Workers(copy, wanted)
     try:
         while number < len(wanted):
@@ -167,9 +167,8 @@ def copy_each(
             moving, read_back = workers.moving()
             total = sum(pointer.size for pointer in wanted)
             now = Progress(number, len(wanted), size + moving, total, size + read_back if reads_back else 0)
-            if progress and now != told:
+            if progress:
                 progress(now)
-                told = now
     finally:
         workers.stop()
     return Copied(tuple(sorted(copied)), tuple(sorted(there)), tuple(sorted(failed)))
