@@ -37,9 +37,14 @@ def test_what_fails_leaves_the_old(tmp_path: Path) -> None:
     """An error on the way leaves the old file and nothing else, also one at the end: a folder that has the place."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with pytest.raises(KeyError), Beside(str(path)) as file:
-        file.write(b"half")
-        raise KeyError
+
+    def fail() -> None:
+        with Beside(str(path)) as file:
+            file.write(b"half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
         write_whole(str(tmp_path / "folder"), b"new")

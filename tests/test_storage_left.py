@@ -15,6 +15,7 @@ from gitxp.git.lfs import Store
 from gitxp.sharing.folder import Folder
 from gitxp.sharing.store import Ends, download, name_of, upload
 from gitxp.sharing.workers import Progress
+from gitxp.store import transfers
 from storages import between, fill, put
 
 if TYPE_CHECKING:
@@ -191,6 +192,52 @@ def test_for_the_group(tmp_path: Path) -> None:
         assert os.stat(coming / missing.oid).st_mode & 0o777 == 0o660
     finally:
         os.umask(before)
+
+
+def test_it_comes_to_where_the_store_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The beginning of an object is on the file system of the store, if that is another than the repository's, and is found there."""
+    monkeypatch.setattr(transfers, "_device", lambda path: "there/" in f"{path}/")
+    there, place = Store(str(tmp_path / "there")), Folder(str(tmp_path / "storage"))
+    pointer = fill(Store(str(tmp_path / "here")), tmp_path, DATA)[0]
+    put(place, name_of(pointer.oid), tmp_path / "sent", DATA)
+    coming = tmp_path / "there" / "gitxp-coming" / pointer.oid
+    coming.parent.mkdir(parents=True)
+    coming.write_bytes(DATA[:1000])
+    make_older(str(coming), 8)
+    (left,) = transfers.list_left_transfers(f"{there.root}.git", there, time.time())
+    assert left == (str(coming), False, 1000)
+    assert download(between(there, place), [pointer]).copied == (pointer,)
+    assert there.is_whole(pointer)
+    assert not coming.exists()
+
+
+@pytest.mark.parametrize("work", [upload, download])
+def test_a_full_disk(work: Any, tmp_path: Path) -> None:
+    """What was copied until there was no more room is taken away, at that end, so that others have room."""
+
+    class Full(Folder):
+        def put(self, source: str, name: str, begun: str, tick: Callable[[int], None]) -> str:
+            def told(done: int) -> None:
+                tick(done)
+                if done:
+                    raise OSError(errno.ENOSPC, "no more room")
+
+            return super().put(source, name, begun, told)
+
+    def write(fd: int, data: bytes) -> None:
+        os.write(fd, data)
+        raise OSError(errno.EDQUOT, "no more room")
+
+    here, there, place = Store(str(tmp_path / "here")), Store(str(tmp_path / "there")), Full(str(tmp_path / "storage"))
+    pointer = fill(here, tmp_path, DATA)[0]
+    if work is download:
+        put(Folder(str(tmp_path / "storage")), name_of(pointer.oid), tmp_path / "sent", DATA)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gitxp.sharing.store.write_all", write)
+        (failure,) = work(between(here if work is upload else there, place), [pointer]).failed
+    assert "no more room" in failure.reason
+    left = [files(tmp_path / name) for name in ("here.git", "there.git", "there", "storage/tmp")]
+    assert left == [[], [], [], []]
 
 
 @pytest.mark.parametrize("kind", ["link", "folder"])

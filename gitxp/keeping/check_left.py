@@ -7,6 +7,7 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gitxp.git.lfs import find_store
 from gitxp.git.outbox import clear_left, list_left
 from gitxp.git.scratch import list_left_scratch
 from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
@@ -15,6 +16,7 @@ from gitxp.store.transfers import clear_left_transfers, list_left_transfers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitxp.git.lfs import Store
     from gitxp.keeping.finding import Patient
 
 
@@ -40,7 +42,8 @@ def check_left(patient: Patient) -> Iterator[Finding]:
             yield Finding("left-folder", WARNING, f"{about} {one.place}.", remedy, fix=one.clear)
         else:
             yield Finding("left-note", NOTE, f"{about} nothing but a note of it.", "gitxp gc", fix=one.clear)
-    transfers = list_left_transfers(patient.common_dir, patient.now)
+    store = find_store(patient.git, patient.common_dir)
+    transfers = list_left_transfers(patient.common_dir, store, patient.now)
     if transfers:
         coming = [left.size for left in transfers if not left.sent]
         sent = len(transfers) - len(coming)
@@ -49,7 +52,7 @@ def check_left(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             *("left-transfer", NOTE, f"Large files with which nobody went on for long: {' and '.join(parts)}."),
             "To go on: gitxp pull --large RUN, or gitxp push. gitxp gc takes away what is here.",
-            fix=partial(_clear_transfers, patient),
+            fix=partial(_clear_transfers, patient, store),
         )
     scratch = list(list_left_scratch(patient.now))
     if scratch:
@@ -64,8 +67,8 @@ def _clear_outbox(patient: Patient) -> None:
     clear_left(patient.git)
 
 
-def _clear_transfers(patient: Patient) -> None:
-    clear_left_transfers(patient.common_dir, patient.now)
+def _clear_transfers(patient: Patient, store: Store) -> None:
+    clear_left_transfers(patient.common_dir, store, patient.now)
 
 
 def _remove(paths: list[str]) -> None:

@@ -122,7 +122,7 @@ def collect(git: Git, common_dir: str, plan: GcPlan, now: float) -> Collected:
     freed += sum(_remove(path) for path in plan.caches)
     clear_left(git)
     freed += clear_locks(git, common_dir, now)
-    freed += clear_left_transfers(common_dir, now)
+    freed += clear_left_transfers(common_dir, find_store(git, common_dir), now)
     freed += sum(_remove(path) for path in list_left_scratch(now))
     git.run("pack-refs", "--all")
     return Collected(id_, tuple(trashed), large, plan.expired, _count_unreachable(git, plan.expired), freed)

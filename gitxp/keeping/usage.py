@@ -107,7 +107,7 @@ def measure(git: Git, common_dir: str, runs: Sequence[Run], progress: Callable[[
         large=folder_size(store.folder),
         large_trash=folder_size(lfs_trash_folder(common_dir)),
         live=folder_size(os.path.join(ours, "live")),
-        cache=folder_size(os.path.join(ours, "cache")) + index + folder_size(coming_folder(common_dir)),
+        cache=folder_size(os.path.join(ours, "cache")) + index + folder_size(coming_folder(common_dir, store)),
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import GitxpError
 from gitxp.git.lfs import DamagedContent, MissingContent, write_all
 from gitxp.sharing.workers import copy_each
-from gitxp.store.transfers import Coming, Sending, list_left_sending
+from gitxp.store.transfers import Coming, Sending, is_full, list_left_sending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -129,9 +129,10 @@ def _send(place: Place, path: str, pointer: Pointer, sending: Sending, watch: Wa
         place.delete(at)
         sending.forget()
         raise
-    except BaseException:
-        if not sending.is_kept:
+    except BaseException as error:
+        if is_full(error) or not sending.is_kept:
             place.drop(name, begun)
+            sending.forget()
         raise
     sending.forget()
 

@@ -1,6 +1,7 @@
 """Large objects that are on their way: what came of one so far, and what is known of one that is being sent.
 
-`<git common dir>/gitxp/coming/<sha256>` has the first bytes of an object that is being fetched; `gitxp/sending/` has notes of those
+`<git common dir>/gitxp/coming/<sha256>` has the first bytes of an object that is being fetched; where the store is on another file
+system (lfs.storage), they are beside its objects, for that is where there is room. `gitxp/sending/` has notes of those
 that are being sent, each with the words by which the storage goes on with it. Either is locked as long as somebody is at
 work on it, and stays if that is cut off, so that the next one goes on where it was. What is in them proves nothing: an
 object counts when all of its bytes were hashed.
@@ -37,13 +38,13 @@ class Coming:
     """The first bytes of an object that is being fetched, open as `fd`; nobody else writes to it.
 
     While another process fetches the object, `wait` is called, and what it raises ends that. On a file system without
-    locks, the file is our own, and goes where it was not published.
+    locks, the file is our own, and goes where it was not published; and where the disk is full, so that others can work.
     """
 
     def __init__(self, common_dir: str, store: Store, pointer: Pointer, wait: Callable[[], None]) -> None:
         self._store = store
         self._pointer = pointer
-        folder = _folder(common_dir, "coming")
+        folder = coming_folder(common_dir, store)
         make_folders(folder, store.shared)
         self.path = os.path.join(folder, pointer.oid)
         found = _open_alone(self.path, store.shared, wait)
@@ -59,9 +60,9 @@ class Coming:
             self.clear()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         try:
-            if not self._is_gone and (self._is_ours or not self.size()):
+            if not self._is_gone and (self._is_ours or not self.size() or is_full(error)):
                 os.unlink(self.path)
         finally:
             os.close(self.fd)
@@ -79,7 +80,7 @@ class Coming:
         try:
             self._store.take_over(self.path, self.fd, self._pointer.oid)
         except OSError as error:
-            if error.errno != errno.EXDEV:  # the store is on another file system (lfs.storage)
+            if error.errno != errno.EXDEV:  # one file system that is mounted at two places
                 raise
             with Incoming(self._store) as incoming:
                 taken = incoming.take(self.fd, self._pointer.size, None, None)
@@ -143,7 +144,7 @@ class Sending:
 def list_left_sending(common_dir: str, storage: str, now: float) -> Iterator[Sending]:
     """The notes of what was being sent to a storage, and nobody went on with for long; each is to be entered."""
     end = _note_name("", storage)
-    for path in _files(common_dir, "sending"):
+    for path in _files(_folder(common_dir, "sending")):
         if path.endswith(end):
             fd = _lock_left(path, now - SENT_DAYS * _DAY)
             if fd is not None:
@@ -158,37 +159,45 @@ class Left(NamedTuple):
     size: int
 
 
-def list_left_transfers(common_dir: str, now: float) -> list[Left]:
+def list_left_transfers(common_dir: str, store: Store, now: float) -> list[Left]:
     """What nobody went on with for so many days, and nobody has locked; `now` is unix time in seconds."""
-    return list(_left(common_dir, now))
+    return list(_left(common_dir, store, now))
 
 
-def clear_left_transfers(common_dir: str, now: float) -> int:
+def clear_left_transfers(common_dir: str, store: Store, now: float) -> int:
     """Delete what `list_left_transfers` gives; the bytes."""
     freed = 0
-    for left in _left(common_dir, now):
+    for left in _left(common_dir, store, now):
         os.unlink(left.path)
         freed += left.size
     return freed
 
 
-def coming_folder(common_dir: str) -> str:
-    """Where the first bytes of objects are."""
-    return _folder(common_dir, "coming")
+def coming_folder(common_dir: str, store: Store) -> str:
+    """Where the first bytes of objects of this store are."""
+    if _device(common_dir) == _device(store.root):
+        return _folder(common_dir, "coming")
+    return os.path.join(store.root, "gitxp-coming")
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether something failed since there is no more room."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _folder(common_dir: str, kind: str) -> str:
     return os.path.join(common_dir, "gitxp", kind)
 
 
-def _left(common_dir: str, now: float) -> Iterator[Left]:
+def _left(common_dir: str, store: Store, now: float) -> Iterator[Left]:
     """The same, each locked as long as it is looked at."""
-    for kind, days in (("coming", COMING_DAYS), ("sending", SENDING_DAYS)):
-        for path in _files(common_dir, kind):
+    sending = _folder(common_dir, "sending")
+    for folder, days in ((coming_folder(common_dir, store), COMING_DAYS), (sending, SENDING_DAYS)):
+        for path in _files(folder):
             fd = _lock_left(path, now - days * _DAY)
             if fd is not None:
                 try:
-                    yield Left(path, kind == "sending", os.fstat(fd).st_size)
+                    yield Left(path, folder == sending, os.fstat(fd).st_size)
                 finally:
                     os.close(fd)
 
@@ -197,8 +206,15 @@ def _note_name(oid: str, storage: str) -> str:
     return f"{oid}-{hashlib.sha256(os.fsencode(storage)).hexdigest()[:12]}"
 
 
-def _files(common_dir: str, kind: str) -> list[str]:
-    folder = _folder(common_dir, kind)
+def _device(path: str) -> int:
+    """The number of the file system that this is on, or will be."""
+    try:
+        return os.stat(path).st_dev
+    except FileNotFoundError:
+        return _device(os.path.dirname(path))
+
+
+def _files(folder: str) -> list[str]:
     return [os.path.join(folder, name) for name in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
 
 
