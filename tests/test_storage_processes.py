@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from gitxp.git.lfs import Store
 from gitxp.sharing.folder import BLOCK, Folder
 from gitxp.sharing.store import name_of
+from ssh_server import SshServer, needs_sshd
 from storages import fill, put
 
 if TYPE_CHECKING:
@@ -32,10 +34,11 @@ COPY = """
 import contextlib, os, sys, time
 from gitxp.git.lfs import Store
 from gitxp.pointer import Pointer
-from gitxp.sharing import folder
+from gitxp.sharing import filesystems, folder
+from gitxp.sharing.places import open_place
 from gitxp.sharing.store import Ends, download, upload
 
-what, top, oid, size, slow = sys.argv[1:]
+what, top, url, oid, size, slow = sys.argv[1:]
 log = os.open(f"{top}/log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 class Metered:
@@ -56,16 +59,19 @@ class Metered:
         self.file.flush()
         self.note(len(data))
 
-class Slow(folder.Folder):
-    @contextlib.contextmanager
-    def read(self, name, start=0):
-        with super().read(name, start) as file:
-            yield Metered(file)
+place = open_place(url, "/")
+read, send_rest = place.read, folder.send_rest
 
-send_rest = folder.send_rest
-folder.send_rest = lambda near, far, *args, **options: send_rest(near, Metered(far), *args, **options)
+@contextlib.contextmanager
+def metered(name, start=0):
+    with read(name, start) as file:
+        yield Metered(file)
+
+place.read = metered
+for module in (folder, filesystems):
+    module.send_rest = lambda near, far, *args, **options: send_rest(near, Metered(far), *args, **options)
 store = "here" if what == "upload" else "there"
-ends = Ends(f"{top}/{store}.git", Store(f"{top}/{store}"), Slow(f"{top}/storage"))
+ends = Ends(f"{top}/{store}.git", Store(f"{top}/{store}"), place)
 done = {"upload": upload, "download": download}[what](ends, [Pointer(oid, int(size))])
 print(len(done.copied), len(done.there), *(failure.reason for failure in done.failed))
 """
@@ -74,9 +80,9 @@ print(len(done.copied), len(done.there), *(failure.reason for failure in done.fa
 class Copies:
     """Processes that copy one object in a folder `top`."""
 
-    def __init__(self, top: Path, what: str) -> None:
+    def __init__(self, top: Path, what: str, url: str) -> None:
         self.what = what
-        self._top = top
+        self._top, self._url = top, url
         self.here, self.there = Store(str(top / "here")), Store(str(top / "there"))
         self.place = Folder(str(top / "storage"))
         self.pointer: Pointer = fill(self.here, top, DATA)[0]
@@ -86,7 +92,7 @@ class Copies:
 
     def start(self, slow: float = 0.05) -> subprocess.Popen[str]:
         """Begin to copy."""
-        words = [self.what, str(self._top), self.pointer.oid, str(self.pointer.size), str(slow)]
+        words = [self.what, str(self._top), self._url, self.pointer.oid, str(self.pointer.size), str(slow)]
         process = subprocess.Popen(
             [sys.executable, "-c", COPY, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -124,10 +130,24 @@ class Copies:
                 process.communicate()
 
 
+@pytest.fixture(params=["folder"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, seal: Path) -> Iterator[str]:
+    """The address of the storage: a folder, by itself or by ssh."""
+    path = str(tmp_path / "storage")
+    if request.param == "folder":
+        yield path
+        return
+    with SshServer(str(tmp_path / "sshd")) as server:
+        (seal / ".ssh").mkdir(mode=0o700)
+        shutil.copy(server.path("user"), seal / ".ssh" / "id_ed25519")
+        (seal / ".ssh" / "known_hosts").write_text(server.host_line())
+        yield server.url(path)
+
+
 @pytest.fixture(params=["upload", "download"])
-def copies(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Copies]:
+def copies(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Iterator[Copies]:
     """Processes that send or fetch one."""
-    made = Copies(tmp_path, request.param)
+    made = Copies(tmp_path, request.param, url)
     yield made
     made.close()
 
@@ -140,7 +160,11 @@ def test_two_at_once(copies: Copies) -> None:
     assert copies.is_right()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("url", "seed"),
+    [("folder", 0), ("folder", 1), ("folder", 2), pytest.param("sshd", 3, marks=needs_sshd)],
+    indirect=["url"],
+)
 def test_killed(copies: Copies, seed: int) -> None:
     """Killed again and again at any moment, it comes to the end, and nothing is copied twice but the piece that a kill lost."""
     chosen = random.Random(seed)  # noqa: S311
