@@ -18,6 +18,12 @@ class Asked(NamedTuple):
     method: str
     path: str
     query: dict[str, list[str]]
+    range: str = ""
+
+    @property
+    def start(self) -> int:
+        """The first byte that is asked for."""
+        return int(self.range.removeprefix("bytes=").partition("-")[0] or 0)
 
     @property
     def part(self) -> int | None:
@@ -81,6 +87,7 @@ class S3Server:
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         asked = Asked(environ["REQUEST_METHOD"], environ["PATH_INFO"], parse_qs(environ["QUERY_STRING"]))
+        asked = asked._replace(range=environ.get("HTTP_RANGE", ""))
         with self._changed:
             if self.hold(asked):
                 self.asked.append(asked)

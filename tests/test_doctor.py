@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -530,6 +531,27 @@ def test_large_files_that_gc_took_out(factory: Factory, here: Repo, git: Any, re
     gitxp("undo")
     assert "lfs-in-trash" not in ids(here.doctor())
     assert os.path.exists(f"{folder}/{sha256}")
+
+
+def test_large_files_that_nobody_went_on_with(here: Repo, repo: str, gitxp: Any) -> None:
+    """Beginnings that are over a week old, and notes over a month, are told, and --fix and gc delete them; not what is in use."""
+    ages = {"coming/old": 7.1, "coming/young": 6.9, "coming/used": 90, "sending/old-x": 30.1, "sending/young-x": 29.9}
+    paths = {name: os.path.join(repo, ".git", "gitxp", name) for name in ages}
+    kept = {name for name, path in paths.items() if "old" not in name}
+    for clear in (lambda: gitxp("doctor", "--fix", check=False), lambda: here.gc(here.plan_gc())):
+        for name, path in paths.items():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(bytes(3 << 20))
+            os.utime(path, (time.time() - ages[name] * 86_400,) * 2)
+        assert here.usage().cache >= 9 << 20
+        with open(paths["coming/used"], "rb") as used:
+            fcntl.flock(used, fcntl.LOCK_EX)
+            (found,) = [one for one in here.doctor() if one.id == "left-transfer"]
+            assert "the beginnings of 1, 3.0 MiB, that were fetched and notes of 1 that were sent" in found.what
+            clear()
+            assert {name for name, path in paths.items() if os.path.exists(path)} == kept
+            assert "left-transfer" not in ids(here.doctor())
 
 
 def test_a_live_folder_without_a_lock(here: Repo, repo: str) -> None:

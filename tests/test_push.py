@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -214,6 +215,35 @@ def test_a_fetch_refspec_writes_no_names(spec: str, ada: Member, made: Factory) 
     before = ada.tips()
     ada.push()
     assert ada.tips() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("a=b", "mirror", "true"),
+        ("A=b.c=D", "mirror", "true"),
+        ("=", "fetch", "+refs/experiments/*:refs/experiments/*"),
+        ("mirror=x.fetch", "fetch", "+refs/*:refs/*"),
+    ],
+)
+def test_a_name_with_an_equals_sign(name: str, key: str, value: str, hub: Member, ada: Member, made: Factory) -> None:
+    """Of a remote whose name has `=` in it, too, only runs go, and nothing that is configured for it changes runs here."""
+    ada.new("same")
+    ada.git("branch", "local")
+    ada.git("remote", "rename", "origin", name)
+    ada.git("config", f"remote.{name}.{key}", value)
+    assert "remote" in {one["id"] for one in json.loads(ada.run("doctor", "--remote", name, "--json").stdout)}
+    made.make("same")
+    ada.new("other")
+    before, there = ada.tips(), hub.say("for-each-ref", "refs/heads", "refs/tags")
+    assert len(ada.push(name)["created"]) == 2
+    assert (ada.tips(), len(hub.names())) == (before, 3)
+    assert hub.say("for-each-ref", "refs/heads", "refs/tags") == there
+    ada.pull(name)
+    ada.git("branch", "-D", "local")
+    assert ada.run("rm", "other", "--remote", name, "--yes").status == 0
+    assert len(hub.names()) == 2
+    assert hub.say("for-each-ref", "refs/heads", "refs/tags") == there
 
 
 def test_the_users_hook(ada: Member, hub: Member) -> None:

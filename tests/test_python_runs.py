@@ -361,7 +361,7 @@ def test_export_replaces_no_file(gitxp: Gitxp, tmp_path: Path) -> None:
     assert target.read_text().startswith("name,id,status")
     missing = gitxp("export", "-o", tmp_path / "no" / "runs.csv", check=False)
     assert (missing.returncode, "no folder" in missing.stderr) == (2, True)
-    assert [path.name for path in tmp_path.iterdir() if "gitxp-tmp" in path.name] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith("tmp")] == []
 
 
 @pytest.mark.usefixtures("repo")

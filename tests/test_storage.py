@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import os
-import shutil
 import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,9 +14,11 @@ from gitxp.errors import ConfigError
 from gitxp.git.lfs import Store
 from gitxp.pointer import Pointer
 from gitxp.sharing import places
-from gitxp.sharing.places import Folder, open_place, parse_address
-from gitxp.sharing.store import Progress, _Workers, download, name_of, upload
-from ssh_server import SshServer, needs_sshd
+from gitxp.sharing.folder import Folder
+from gitxp.sharing.places import open_place, parse_address
+from gitxp.sharing.store import download, name_of, upload
+from gitxp.sharing.workers import Progress, Workers
+from storages import between, fill, open_ssh, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,79 +26,7 @@ if TYPE_CHECKING:
 
     from gitxp.sharing.places import Place
 
-
-def fill(store: Store, tmp_path: Path, *contents: bytes) -> list[Pointer]:
-    """Put these bytes into the store; their pointers."""
-    found = []
-    for data in contents:
-        (tmp_path / "source").write_bytes(data)
-        fd = os.open(tmp_path / "source", os.O_RDONLY)
-        found.append(store.put(fd).pointer)
-        os.close(fd)
-    return found
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    """The address of an S3 server on this machine, for as long as the tests of this file."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def ssh_server(tmp_path: Path, seal: Path) -> Iterator[int]:
-    """The port of an ssh server on this machine that knows our key; known_hosts says nothing of it yet."""
-    import asyncssh
-
-    keys = {name: asyncssh.generate_private_key("ssh-ed25519") for name in ("host", "user")}
-    (seal / ".ssh").mkdir(mode=0o700)
-    keys["user"].write_private_key(str(seal / ".ssh" / "id_ed25519"))
-    keys["user"].write_public_key(str(tmp_path / "authorized"))
-    keys["host"].write_public_key(str(tmp_path / "host.pub"))
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    async def listen() -> asyncssh.SSHAcceptor:
-        return await asyncssh.listen(
-            "127.0.0.1",
-            0,
-            server_host_keys=[keys["host"]],
-            authorized_client_keys=str(tmp_path / "authorized"),
-            sftp_factory=True,
-        )
-
-    server = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
-    yield server.get_port()
-
-    async def stop() -> None:
-        server.close()
-        await server.wait_closed()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-    asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-
-
-@contextlib.contextmanager
-def open_ssh(port: int, tmp_path: Path, seal: Path) -> Iterator[Place]:
-    """A place at the ssh server, whose key is made known; its connection ends with it, and not when it is collected."""
-    key = (tmp_path / "host.pub").read_text()
-    (seal / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}")
-    place = open_place(f"ssh://tester@127.0.0.1:{port}{tmp_path}/storage", str(tmp_path))
-    yield place
-    system = place._system
-    system._finalize(system.loop, system._pool, system._stack)
+pytest_plugins = ("storage_fixtures",)
 
 
 def test_an_unknown_ssh_host_is_refused(ssh_server: int, tmp_path: Path, seal: Path) -> None:
@@ -110,39 +38,6 @@ def test_an_unknown_ssh_host_is_refused(ssh_server: int, tmp_path: Path, seal: P
         assert place.size("a") is None
 
 
-@pytest.fixture(params=["folder", "s3", "ssh", pytest.param("sshd", marks=needs_sshd)])
-def place(
-    request: pytest.FixtureRequest, tmp_path: Path, seal: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
-    """An empty place of each kind."""
-    if request.param == "sshd":
-        with SshServer(str(tmp_path / "sshd")) as server:
-            (seal / ".ssh").mkdir(mode=0o700)
-            shutil.copy(server.path("user"), seal / ".ssh" / "id_ed25519")
-            (seal / ".ssh" / "known_hosts").write_text(server.host_line())
-            opened = open_place(server.url(str(tmp_path / "storage")), str(tmp_path))
-            assert isinstance(opened, places.Remote)
-            yield opened
-            opened._system._finalize(opened._system.loop, opened._system._pool, opened._system._stack)
-        return
-    if request.param == "ssh":
-        with open_ssh(request.getfixturevalue("ssh_server"), tmp_path, seal) as opened:
-            yield opened
-        return
-    if request.param == "folder":
-        yield open_place("storage", str(tmp_path))
-        return
-    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("s3_server"))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    bucket = f"bucket-{os.urandom(6).hex()}"
-    import fsspec
-
-    fsspec.filesystem("s3", skip_instance_cache=True).mkdir(bucket)
-    yield open_place(f"s3://{bucket}/a/prefix", str(tmp_path))
-
-
 CONTENTS = (b"a" * 100_000, b"b" * 3_000_000, b"c", bytes(6_000_000))
 
 
@@ -152,10 +47,10 @@ def test_there_and_back(place: Place, tmp_path: Path) -> None:
     pointers = fill(here, tmp_path, *CONTENTS)
     for work, store in ((upload, here), (download, there)):
         seen: list[Progress] = []
-        first = work(store, place, pointers, seen.append)
+        first = work(between(store, place), pointers, seen.append)
         assert (first.copied, first.there, first.failed) == (tuple(sorted(pointers)), (), ())
-        assert seen[-1] == Progress(4, 4, 9_100_001, 9_100_001)
-        second = work(store, place, pointers)
+        assert seen[-1] == Progress(4, 4, 9_100_001, 9_100_001, 9_100_001 if work is upload else 0)
+        second = work(between(store, place), pointers)
         assert (second.copied, second.there, second.failed) == ((), tuple(sorted(pointers)), ())
     assert [b"".join(there.stream(pointer)) for pointer in pointers] == list(CONTENTS)
 
@@ -164,9 +59,8 @@ def test_a_part_of_an_object_is_copied_anew(place: Place, tmp_path: Path) -> Non
     """What an interrupted upload may have left, a file that is too short, is replaced by the whole."""
     here = Store(str(tmp_path / "here"))
     (pointer,) = fill(here, tmp_path, b"x" * 10_000)
-    (tmp_path / "part").write_bytes(b"x" * 10)
-    place.put(str(tmp_path / "part"), name_of(pointer.oid))
-    assert upload(here, place, [pointer]).copied == (pointer,)
+    put(place, name_of(pointer.oid), tmp_path / "part", b"x" * 10)
+    assert upload(between(here, place), [pointer]).copied == (pointer,)
     assert place.size(name_of(pointer.oid)) == 10_000
 
 
@@ -177,9 +71,8 @@ def test_altered_content_does_not_come_in(place: Place, tmp_path: Path) -> None:
     pointers = {data: Pointer(hashlib.sha256(data).hexdigest(), len(data)) for data in contents}
     for data, other in contents.items():
         if other is not None:
-            (tmp_path / "other").write_bytes(other)
-            place.put(str(tmp_path / "other"), name_of(pointers[data].oid))
-    done = download(there, place, pointers.values())
+            put(place, name_of(pointers[data].oid), tmp_path / "other", other)
+    done = download(between(there, place), pointers.values())
     reasons = {failure.pointer: failure.reason for failure in done.failed}
     assert "other bytes" in reasons[pointers[b"right"]]
     assert "other bytes" in reasons[pointers[b"longer"]]
@@ -194,7 +87,7 @@ def test_damaged_and_missing_objects_are_not_sent(place: Place, tmp_path: Path) 
     with open(here.path(bad.oid), "r+b") as file:
         file.write(b"E")
     missing = Pointer("3" * 64, 9)
-    done = upload(here, place, [good, bad, missing])
+    done = upload(between(here, place), [good, bad, missing])
     assert done.copied == (good,)
     assert {failure.pointer for failure in done.failed} == {bad, missing}
     assert place.size(name_of(bad.oid)) is None
@@ -204,13 +97,14 @@ def test_what_a_place_damages_is_not_there(tmp_path: Path) -> None:
     """A place that stores other bytes is found out by reading back; nothing is left under the object's name or another."""
 
     class Damaging(Folder):
-        def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
-            super().put(source, name, check)
-            os.truncate(self._full(name), 1)
+        def put(self, source: str, name: str, begun: str, tick: Callable[[int], None]) -> str:
+            at = super().put(source, name, begun, tick)
+            os.truncate(self._full(at), 1)
+            return at
 
     here = Store(str(tmp_path / "here"))
     pointers = fill(here, tmp_path, b"some bytes")
-    done = upload(here, Damaging(str(tmp_path / "storage")), pointers)
+    done = upload(between(here, Damaging(str(tmp_path / "storage"))), pointers)
     assert [failure.pointer for failure in done.failed] == pointers
     assert [files for _, _, files in os.walk(tmp_path / "storage") if files] == []
 
@@ -221,27 +115,33 @@ def test_what_is_whole_stays(tmp_path: Path) -> None:
     class Silent(Folder):
         is_atomic = True
 
-        def read(self, name: str) -> BinaryIO:
-            raise TimeoutError(name)
+        def begin(self, name: str, size: int, begun: str) -> str:
+            del size, begun
+            return name
+
+        @contextlib.contextmanager
+        def read(self, name: str, start: int = 0) -> Iterator[BinaryIO]:
+            raise TimeoutError(name, start)
+            yield
 
     here = Store(str(tmp_path / "here"))
     (pointer,) = fill(here, tmp_path, b"some bytes")
     place = Silent(str(tmp_path / "storage"))
-    assert [failure.pointer for failure in upload(here, place, [pointer]).failed] == [pointer]
+    assert [failure.pointer for failure in upload(between(here, place), [pointer]).failed] == [pointer]
     assert place.size(name_of(pointer.oid)) == pointer.size
 
 
 def test_an_interrupted_upload(tmp_path: Path) -> None:
-    """Ctrl-C ends copying in the midst of an object, nothing is left of it, and no thread goes on."""
+    """Ctrl-C ends copying in the midst of an object, nothing of it has its name, and no thread goes on."""
 
     class Slow(Folder):
-        def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
-            def checked() -> None:
+        def put(self, source: str, name: str, begun: str, tick: Callable[[int], None]) -> str:
+            def told(done: int) -> None:
                 if started.is_set():
                     stopping.wait(30)
-                check()
+                tick(done)
 
-            super().put(source, name, checked)
+            return super().put(source, name, begun, told)
 
     def interrupt(_: Progress) -> None:
         started.set()
@@ -250,22 +150,22 @@ def test_an_interrupted_upload(tmp_path: Path) -> None:
     started, stopping = threading.Event(), threading.Event()
     here = Store(str(tmp_path / "here"))
     pointers = fill(here, tmp_path, *(bytes([number]) * (9 << 20) for number in range(8)))
-    stop = _Workers.stop
+    stop = Workers.stop
 
-    def stop_and_go(self: _Workers) -> None:
+    def stop_and_go(self: Workers) -> None:
         self._is_stopped.set()
         stopping.set()
         stop(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_Workers, "stop", stop_and_go)
+        patch.setattr(Workers, "stop", stop_and_go)
         with pytest.raises(KeyboardInterrupt):
-            upload(here, Slow(str(tmp_path / "storage")), pointers, interrupt)
+            upload(between(here, Slow(str(tmp_path / "storage"))), pointers, interrupt)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("gitxp-large")]
-    found = {name for _, _, files in os.walk(tmp_path / "storage") for name in files}
+    found = {name for _, _, files in os.walk(tmp_path / "storage" / "sha256") for name in files}
     assert len(found) < len(pointers)
     assert found <= {pointer.oid for pointer in pointers}
-    assert len(upload(here, Folder(str(tmp_path / "storage")), pointers).copied) == len(pointers) - len(found)
+    assert len(upload(between(here, Folder(str(tmp_path / "storage"))), pointers).copied) == len(pointers) - len(found)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from gitxp.git.lfs import Store
 from gitxp.pointer import Pointer
 from gitxp.sharing.places import open_place
 from gitxp.sharing.store import download, name_of, upload
+from storages import between, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,8 @@ def test_there_and_back(place: Place, tmp_path: Path) -> None:
         with open(tmp_path / "source", "rb") as file:
             pointers.append(here.put(file.fileno()).pointer)
     for work, store in ((upload, here), (download, there)):
-        first, second = work(store, place, pointers), work(store, place, pointers)
+        ends = between(store, place)
+        first, second = work(ends, pointers), work(ends, pointers)
         assert (first.copied, first.failed) == (tuple(sorted(pointers)), ())
         assert (second.there, second.failed) == (tuple(sorted(pointers)), ())
     assert [b"".join(there.stream(pointer)) for pointer in pointers] == list(CONTENTS)
@@ -69,9 +71,8 @@ def test_altered_content_does_not_come_in(place: Place, tmp_path: Path) -> None:
     """Other bytes under an object's name are told, and nothing of them is kept; deleted, they are not there."""
     there = Store(str(tmp_path / "there"))
     pointer = Pointer(hashlib.sha256(b"right").hexdigest(), 5)
-    (tmp_path / "other").write_bytes(b"wrong")
-    place.put(str(tmp_path / "other"), name_of(pointer.oid))
-    (failure,) = download(there, place, [pointer]).failed
+    put(place, name_of(pointer.oid), tmp_path / "other", b"wrong")
+    (failure,) = download(between(there, place), [pointer]).failed
     assert "other bytes" in failure.reason
     assert [files for _, _, files in os.walk(tmp_path / "there") if files] == []
     place.delete(name_of(pointer.oid))

@@ -17,6 +17,7 @@ import yaml
 from gitxp.capture.config import FILE_NAME, decode_config
 from gitxp.capture.params.documents import MAX_BYTES, DocumentError, decode_yaml
 from gitxp.errors import ConfigError
+from gitxp.git.beside import write_whole
 
 _BOM = "\ufeff"
 _INDENT = "  "
@@ -32,10 +33,15 @@ def write_block(toplevel: str, key: str, values: dict[str, str | int] | None) ->
     found = _read(path)
     if found is None and values is None:
         return
-    data, mode = found or (b"", 0o666 & ~_umask())
+    data, mode = found or (b"", None)
     edited = edit_block(data, key, values)
     if edited != data or found is None:
-        _replace(path, edited, mode)
+        try:
+            write_whole(path, edited, mode=mode, durable=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{FILE_NAME} cannot be written: {error.strerror}.", hint="Look at its rights."
+            ) from error
 
 
 def edit_block(data: bytes, key: str, values: dict[str, str | int] | None) -> bytes:
@@ -172,27 +178,3 @@ def _read(path: str) -> tuple[bytes, int] | None:
         if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_BYTES:
             raise ConfigError(f"{FILE_NAME} is no plain file of at most {MAX_BYTES:,} bytes.", hint="Mend it first.")
         return file.read(), stat.S_IMODE(about.st_mode)
-
-
-def _replace(path: str, data: bytes, mode: int) -> None:
-    beside = f"{path}.{os.getpid()}.tmp"
-    try:
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(data)
-                os.fchmod(fd, mode)
-                file.flush()
-                os.fsync(fd)
-            os.replace(beside, path)
-        except BaseException:
-            os.unlink(beside)
-            raise
-    except OSError as error:
-        raise ConfigError(f"{FILE_NAME} cannot be written: {error.strerror}.", hint="Look at its rights.") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from gitxp.git.beside import write_whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,15 +41,11 @@ def keep(folder: str | None, noun: str, key: str, same: str, answer: Sequence[st
     if folder is None or text.count(_SEPARATOR) != len(fields) - 1 or len(text) > _MAX_READ // 4:
         return
     path = _path(folder, noun, key)
-    temporary = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except OSError:  # a cache that cannot be written is no cache
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        write_whole(path, text.encode("utf-8", "surrogateescape"))
+    except OSError:
+        return  # a cache that cannot be written is no cache
 
 
 def facts_of(path: str) -> tuple[int, int]:

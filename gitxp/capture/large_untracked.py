@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitxp.capture.data.hashing import facts_of
 from gitxp.capture.data.stat_cache import is_trusted
 from gitxp.capture.untracked import size_words
+from gitxp.git.beside import write_whole
 from gitxp.pointer import Pointer, encode_pointer
 
 if TYPE_CHECKING:
@@ -137,11 +138,8 @@ def _load(cache: str) -> dict[str, list[Any]]:
 
 
 def _save(cache: str, kept: dict[str, list[Any]]) -> None:
-    temporary = f"{cache}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(cache), exist_ok=True)
-        with open(temporary, "w", encoding="ascii") as file:
-            json.dump(kept, file)
-        os.replace(temporary, cache)
+        write_whole(cache, json.dumps(kept).encode("ascii"))
     except OSError:
         return  # the next run reads the files again

@@ -165,6 +165,19 @@ class Store:
         os.rename(path, os.path.join(folder, pointer.oid))
         return True
 
+    def take_over(self, path: str, fd: int, oid: str) -> None:
+        """Make an object of a file that is open, whose bytes have this sha256; what has its place is replaced, whatever it was.
+
+        When this returns, the object survives a power cut. Raises `OSError`.
+        """
+        share(fd, self.shared)
+        os.fsync(fd)
+        target = self.make_place(oid)
+        folder = os.path.dirname(target)
+        os.rename(path, target)
+        for place in (folder, os.path.dirname(folder), self.folder, self.root):
+            _sync_folder(place)
+
     def put(
         self,
         source: int,
@@ -235,13 +248,7 @@ class Incoming:
 
     def publish(self, pointer: Pointer) -> None:
         """Give it the name by which it is found; what has that name is replaced, whatever it was."""
-        share(self.fd, self._store.shared)
-        os.fsync(self.fd)
-        target = self._store.make_place(pointer.oid)
-        folder = os.path.dirname(target)
-        os.rename(self.path, target)
-        for place in (folder, os.path.dirname(folder), self._store.folder, self._store.root):
-            _sync_folder(place)
+        self._store.take_over(self.path, self.fd, pointer.oid)
 
 
 def clone(source: int, target: int) -> bool:

@@ -16,6 +16,7 @@ import time
 
 from gitxp.csignal import signal
 from gitxp.errors import GitFailed, GitxpError
+from gitxp.git.beside import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -308,6 +309,16 @@ class Git:
         if version < (2, 36):
             self.settings = (*self.settings, *_SETTINGS_BEFORE_2_36)
 
+    def with_keys(self, settings: Mapping[str, str]) -> Git:
+        """The same git with settings besides, whose keys may have any text in them: for `-c`, a key ends at the first `=`."""
+        import copy
+
+        git = copy.copy(self)
+        git.environ = {**self.environ, "GIT_CONFIG_COUNT": str(len(settings))}
+        for number, (key, value) in enumerate(settings.items()):
+            git.environ |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return git
+
     def command(self, args: Sequence[str]) -> list[str]:
         """The whole argument list of one call."""
         command = ["git", "-C", self.directory, "--no-pager"]
@@ -404,10 +415,8 @@ def find_version(git: Git, cache: str) -> str:
     try:
         os.makedirs(cache, exist_ok=True)
         facts = os.stat(path)
-        temporary = os.path.join(cache, f"{_VERSION_FILE}.{os.getpid()}")
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{path}\0{facts.st_mtime_ns}\0{facts.st_size}\0{version}")
-        os.replace(temporary, os.path.join(cache, _VERSION_FILE))
+        text = f"{path}\0{facts.st_mtime_ns}\0{facts.st_size}\0{version}"
+        write_whole(os.path.join(cache, _VERSION_FILE), text.encode("utf-8", "surrogateescape"))
     except OSError:
         return version  # a cache that cannot be written is no cache
     return version

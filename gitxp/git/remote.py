@@ -271,8 +271,7 @@ def push(
     clear_left(git)
     with Outbox(git) as outbox:
         outbox.put(staged)
-        process = git.start(
-            *_settings_to_push(remote),
+        process = _set_to_push(git, remote).start(
             *_UNLOCKED,
             *_PUSH,
             "--progress",
@@ -301,22 +300,23 @@ def try_push(git: Git, remote: Remote, name: str, commit: Oid) -> list[PushedRef
     """
     options = ("--dry-run", "--no-verify")
     refspec = f"{commit}:{RUN_REFS}{name}"
-    answer = git.ask(*_settings_to_push(remote), *_PUSH, *options, "--", remote.name, refspec)
+    answer = _set_to_push(git, remote).ask(*_PUSH, *options, "--", remote.name, refspec)
     told = _parse_pushed(answer.stdout)
     if answer.status and not told:
         raise explain_failure("push", answer, remote.label)
     return told
 
 
-def _settings_to_push(remote: Remote) -> Sequence[str]:
-    """Settings for git, in place of those of the remote that would change more than was asked for.
+def _set_to_push(git: Git, remote: Remote) -> Git:
+    """Git with settings in place of those of the remote that would change more than was asked for.
 
     To a mirror, git pushes all or nothing. And a fetch refspec that writes to refs/experiments/ makes a push write there as
     well: what is deleted in the remote is deleted here, and runs get the names that others have there.
     """
     if remote.name == remote.url:
-        return ()
-    return ("-c", f"remote.{remote.name}.mirror=false", "-c", f"remote.{remote.name}.fetch=^{RUN_REFS}*")
+        return git
+    key = f"remote.{remote.name}"
+    return git.with_keys({f"{key}.mirror": "false", f"{key}.fetch": f"^{RUN_REFS}*"})
 
 
 def forget_tracked(git: Git, remote: Remote, names: Iterable[str]) -> None:

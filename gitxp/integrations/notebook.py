@@ -28,6 +28,7 @@ from gitxp.capture.secrets.redaction import redact_params
 from gitxp.current.said import Said
 from gitxp.current.settings import flat
 from gitxp.errors import GitxpError, UsageError
+from gitxp.git.beside import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,12 +143,9 @@ class _Copy:
             return
         target = os.path.join(self.live, "artifacts", self.name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        temporary = f"{target}.{os.getpid()}.tmp"
-        cells = json.loads(nbformat.writes(notebook))
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(without_secrets(cells, self._secrets), file, indent=1, ensure_ascii=False, sort_keys=True)
-            file.write("\n")
-        os.replace(temporary, target)
+        cells = without_secrets(json.loads(nbformat.writes(notebook)), self._secrets)
+        text = json.dumps(cells, indent=1, ensure_ascii=False, sort_keys=True)
+        write_whole(target, f"{text}\n".encode())
         if not self._is_told:
             Said(self.live).say("artifact", path=self.name, source=target, type="notebook")
             self._is_told = True

@@ -1,4 +1,4 @@
-"""What commands that were killed left behind: refs that waited to be sent, folders that they worked in."""
+"""What commands that were killed left behind: refs that waited to be sent, folders that they worked in, parts of large files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gitxp.git.lfs import find_store
 from gitxp.git.outbox import clear_left, list_left
 from gitxp.git.scratch import list_left_scratch
-from gitxp.keeping.finding import NOTE, WARNING, Finding, some
+from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
+from gitxp.store.transfers import clear_left_transfers, list_left_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitxp.git.lfs import Store
     from gitxp.keeping.finding import Patient
 
 
@@ -39,6 +42,18 @@ def check_left(patient: Patient) -> Iterator[Finding]:
             yield Finding("left-folder", WARNING, f"{about} {one.place}.", remedy, fix=one.clear)
         else:
             yield Finding("left-note", NOTE, f"{about} nothing but a note of it.", "gitxp gc", fix=one.clear)
+    store = find_store(patient.git, patient.common_dir)
+    transfers = list_left_transfers(patient.common_dir, store, patient.now)
+    if transfers:
+        coming = [left.size for left in transfers if not left.sent]
+        sent = len(transfers) - len(coming)
+        parts = [f"the beginnings of {len(coming):,}, {mebibytes(sum(coming))}, that were fetched"] if coming else []
+        parts += [f"notes of {sent:,} that were sent"] if sent else []
+        yield Finding(
+            *("left-transfer", NOTE, f"Large files with which nobody went on for long: {' and '.join(parts)}."),
+            "To go on: gitxp pull --large RUN, or gitxp push. gitxp gc takes away what is here.",
+            fix=partial(_clear_transfers, patient, store),
+        )
     scratch = list(list_left_scratch(patient.now))
     if scratch:
         yield Finding(
@@ -50,6 +65,10 @@ def check_left(patient: Patient) -> Iterator[Finding]:
 
 def _clear_outbox(patient: Patient) -> None:
     clear_left(patient.git)
+
+
+def _clear_transfers(patient: Patient, store: Store) -> None:
+    clear_left_transfers(patient.common_dir, store, patient.now)
 
 
 def _remove(paths: list[str]) -> None:

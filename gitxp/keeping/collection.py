@@ -21,6 +21,7 @@ from gitxp.keeping.check_locks import clear_locks
 from gitxp.keeping.lfs_trash import TakenOut, delete, list_taken_out, take_out
 from gitxp.keeping.undo import list_kept
 from gitxp.store.removed import note_removed
+from gitxp.store.transfers import clear_left_transfers
 from gitxp.store.trash import Doomed, Trashed, forget_for_good, list_trash, throw_away
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def collect(git: Git, common_dir: str, plan: GcPlan, now: float) -> Collected:
     freed += sum(_remove(path) for path in plan.caches)
     clear_left(git)
     freed += clear_locks(git, common_dir, now)
+    freed += clear_left_transfers(common_dir, find_store(git, common_dir), now)
     freed += sum(_remove(path) for path in list_left_scratch(now))
     git.run("pack-refs", "--all")
     return Collected(id_, tuple(trashed), large, plan.expired, _count_unreachable(git, plan.expired), freed)

@@ -11,6 +11,7 @@ from gitxp.keeping.check_space import count_objects, folder_size
 from gitxp.keeping.holdings import Holder, list_held
 from gitxp.keeping.lfs_trash import lfs_trash_folder
 from gitxp.keeping.pointers import find_pointers
+from gitxp.store.transfers import coming_folder
 from gitxp.store.trash import list_trash
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def measure(git: Git, common_dir: str, runs: Sequence[Run], progress: Callable[[
         large=folder_size(store.folder),
         large_trash=folder_size(lfs_trash_folder(common_dir)),
         live=folder_size(os.path.join(ours, "live")),
-        cache=folder_size(os.path.join(ours, "cache")) + index,
+        cache=folder_size(os.path.join(ours, "cache")) + index + folder_size(coming_folder(common_dir, store)),
     )
 
 

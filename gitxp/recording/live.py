@@ -11,6 +11,7 @@ import time
 
 from gitxp.errors import READ_ONLY_HINT, FormatError, GitxpError
 from gitxp.format import decode_json, encode_json
+from gitxp.git.beside import write_whole
 from gitxp.names import is_name
 from gitxp.recording.posix import NO_LOCKS, sync, try_lock, wait_lock
 
@@ -165,11 +166,7 @@ class Live:
     def _write(self, name: str, value: object) -> None:
         """Replace a file whole: the death of any process leaves the old or the new."""
         self._written[name] = value
-        path = os.path.join(self.path, name)
-        temporary = f"{path}.{os.getpid()}.tmp"
-        with open(temporary, "wb") as file:
-            file.write(encode_json(value))
-        os.rename(temporary, path)
+        write_whole(os.path.join(self.path, name), encode_json(value))
 
 
 def create(common_dir: str) -> Live:

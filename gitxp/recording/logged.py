@@ -11,6 +11,7 @@ import os
 
 from gitxp.capture.logger_files import find_metric_files, is_logger_file
 from gitxp.format import parse_time
+from gitxp.git.beside import write_whole
 from gitxp.recording.journal import JournalReader, read_journal, write_journal
 from gitxp.recording.live import Live
 
@@ -111,9 +112,7 @@ def _keep_artifacts(folder: str, found: Found) -> list[dict[str, Any]]:
             found.problems.append(f"{artifact.path} could not be kept: {error.strerror}.")
             continue
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(f"{target}.tmp", "wb") as file:
-            file.write(data)
-        os.rename(f"{target}.tmp", target)
+        write_whole(target, data)
         about: dict[str, Any] = {"path": artifact.path, "source": target, "type": artifact.type, "key": artifact.key}
         if artifact.step is not None:
             about["step"] = artifact.step

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from gitxp.model import Run
     from gitxp.pointer import Pointer
     from gitxp.repo.base import Said
-    from gitxp.sharing.store import Copied, Progress
+    from gitxp.sharing.workers import Copied, Progress
+
+_MIB = 1 << 20
 
 
 def refuse_storage(_address: str) -> bool:
@@ -168,12 +170,15 @@ class Storing(Planning):
         doing: Callable[[str], None],
     ) -> CopiedLarge | None:
         def show(far: Progress) -> None:
+            files = f"Large files: {far.objects:,} of {far.all_objects:,}"
             percent = far.size * 100 // max(1, far.all_size)
-            doing(f"Copying large files: {far.objects:,} of {far.all_objects:,}, {percent} %")
+            back = f", {far.read_back / _MIB:,.1f} read back" if far.read_back else ""
+            doing(f"{files}, {far.size / _MIB:,.1f} of {far.all_size / _MIB:,.1f} MiB ({percent} %){back}")
 
         from gitxp.errors import GitxpError
         from gitxp.exchange import CopiedLarge
         from gitxp.sharing.places import open_place, parse_address
+        from gitxp.sharing.store import Ends
 
         address, toplevel = self.config.storage, self.location.toplevel
         if not address or toplevel is None:
@@ -192,6 +197,6 @@ class Storing(Planning):
                 f"The storage {address} cannot be opened: {type(error).__name__}: {error}.",
                 hint="Look at storage in gitxp.yaml, and at the credentials of its library.",
             ) from error
-        done = copy(self._large_store(), place, pointers, show)
+        done = copy(Ends(self.location.common_dir, self._large_store(), place), pointers, show)
         failed = tuple((failure.pointer.oid, failure.reason) for failure in done.failed)
         return CopiedLarge(address, len(done.copied), len(done.there), failed)

@@ -7,9 +7,11 @@ import os
 from typing import TYPE_CHECKING
 
 from gitxp.errors import UsageError
+from gitxp.git.beside import Beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import BinaryIO
 
 
 def write_new_file(chunks: Iterable[bytes], target: str, *, force: bool = False) -> int:
@@ -20,23 +22,28 @@ def write_new_file(chunks: Iterable[bytes], target: str, *, force: bool = False)
     """
     if force and os.path.exists(target) and not os.path.isfile(target):
         raise UsageError(f"{target} is there, and is no file.", hint="Give the name of a file.")
-    temporary = f"{target}.{os.getpid()}.gitxp-tmp" if force else target
-    written = 0
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        beside = Beside(target) if force else None
+        descriptor = -1 if beside else os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError as error:
         raise UsageError(f"{target} is there already.", hint="--force replaces it, or give another name.") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"There is no folder {os.path.dirname(target)}.", hint="Make it first: mkdir -p") from error
+    if beside:
+        with beside as file:
+            return _write(chunks, file)
     try:
         with open(descriptor, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-                written += len(chunk)
-        if force:
-            os.replace(temporary, target)
+            return _write(chunks, file)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+            os.unlink(target)
         raise
+
+
+def _write(chunks: Iterable[bytes], file: BinaryIO) -> int:
+    written = 0
+    for chunk in chunks:
+        file.write(chunk)
+        written += len(chunk)
     return written

@@ -7,23 +7,21 @@ from where the libraries find them (environment, ~/.aws, ssh's agent and keys). 
 
 from __future__ import annotations
 
-import contextlib
 import os
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from gitxp.errors import ConfigError, GitxpError
+from gitxp.sharing.filesystems import Remote, Ssh
+from gitxp.sharing.folder import Folder
+from gitxp.sharing.s3 import S3
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import contextlib
+    from collections.abc import Callable
 
 PACKAGES = {"s3": "gitxp[storage]", "gs": "gcsfs", "ssh": "sshfs"}
 _SAME = {"sftp": "ssh", "gcs": "gs"}
-_BLOCK = 4 << 20
-_PART = 16 << 20
-_STEP = 1 << 20  # Google takes parts of whole 256 KiB only
-_MAX_PARTS = 10_000  # of one object in S3
-_PARTS_AT_ONCE = 3
 _HINT = "storage in gitxp.yaml is a folder, s3://bucket/prefix, gs://bucket/prefix, or ssh://user@host/folder."
 
 
@@ -38,19 +36,34 @@ class Address(NamedTuple):
 
 
 class Place(Protocol):
-    """Files by names with slashes. All methods raise what their library raises."""
+    """Files by names with slashes. All methods raise what their library raises.
 
+    A file is sent by `begin`, which gives what the place calls it from then on, and `put`. If that is cut off, the same two go on where it
+    was, as far as the place can.
+    """
+
+    identity: str
+    """What it is remembered by."""
     is_atomic: bool
     """Whether nobody sees a file that is not yet complete."""
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None where there is none."""
 
-    def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
-        """Copy a local file there, in pieces; `check` is called between them, and what it raises ends it."""
+    def begin(self, name: str, size: int, begun: str) -> str:
+        """What the place calls a file that is to be sent: `begun`, if that is how it knows what was sent before."""
 
-    def read(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
-        """A file, opened."""
+    def put(self, source: str, name: str, begun: str, tick: Callable[[int], None]) -> str:
+        """Send what is not there of a local file; the name that the whole has then, `name` or a passing one.
+
+        `tick` is told how many bytes are there, and what it raises ends it.
+        """
+
+    def drop(self, name: str, begun: str) -> None:
+        """Take away what was sent of a file that is not to be gone on with."""
+
+    def read(self, name: str, start: int = 0) -> contextlib.AbstractContextManager[BinaryIO]:
+        """A file, opened at this byte."""
 
     def move(self, name: str, target: str) -> None:
         """Give a file another name."""
@@ -103,119 +116,15 @@ def identify(url: str, toplevel: str) -> str:
 def open_place(url: str, toplevel: str) -> Place:
     """The place that gitxp.yaml names. Raises `ConfigError`, and `GitxpError` where a package for it is missing."""
     address = parse_address(url, toplevel)
-    return Folder(address.path) if address.kind == "folder" else Remote(address)
-
-
-class Folder:
-    """A folder of this machine, or one that is mounted."""
-
-    is_atomic = False
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; None where there is none."""
-        try:
-            return os.stat(self._full(name)).st_size
-        except FileNotFoundError:
-            return None
-
-    def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
-        """Copy a local file there; it survives a power cut. `check` is called between pieces, and may raise."""
-        os.makedirs(os.path.dirname(self._full(name)), exist_ok=True)
-        with open(source, "rb") as reader, open(self._full(name), "wb") as writer:
-            while chunk := reader.read(_BLOCK):
-                check()
-                writer.write(chunk)
-            writer.flush()
-            os.fsync(writer.fileno())
-
-    def read(self, name: str) -> BinaryIO:
-        """A file, opened."""
-        return open(self._full(name), "rb")
-
-    def move(self, name: str, target: str) -> None:
-        """Give a file another name."""
-        os.makedirs(os.path.dirname(self._full(target)), exist_ok=True)
-        os.replace(self._full(name), self._full(target))
-
-    def delete(self, name: str) -> None:
-        """Take a file away, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._full(name))
-
-    def _full(self, name: str) -> str:
-        return os.path.join(self._path, name)
-
-
-class Remote:
-    """What fsspec opens."""
-
-    def __init__(self, address: Address) -> None:
-        self._kind = kind = address.kind
-        options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
-        self.is_atomic = kind != "ssh"
-        self._top = address.path if kind == "ssh" else address.host + address.path
-        try:
-            if kind == "ssh":
-                from sshfs import SSHFileSystem
-
-                # its own default is to trust whatever answers; () is ~/.ssh/known_hosts
-                options = {"known_hosts": (), "skip_instance_cache": True}
-                options |= {key: value for key in ("user", "port") if (value := getattr(address, key))}
-                if address.user:
-                    options["username"] = options.pop("user")
-                self._system: Any = SSHFileSystem(address.host, **options)
-            else:
-                import fsspec
-
-                self._system = fsspec.filesystem(kind, **options)
-        except ImportError as error:
-            package = PACKAGES[kind]
-            raise GitxpError(
-                f"The storage is at {kind}://, and a package for that is missing: {error}.",
-                hint=f"Install it: pip install '{package}'",
-            ) from error
-
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; None where there is none."""
-        try:
-            return int(self._system.info(self._full(name))["size"])
-        except FileNotFoundError:
-            return None
-
-    def put(self, source: str, name: str, check: Callable[[], None] = lambda: None) -> None:
-        """Copy a local file there, in parts where it is large. `check` is called between them, and may raise."""
-        from fsspec.callbacks import Callback
-
-        callback = Callback(hooks={"check": lambda _size, _done, **_: check()})
-        if not self.is_atomic:
-            self._system.makedirs(self._full(name).rpartition("/")[0], exist_ok=True)
-        self._system.put_file(source, self._full(name), callback=callback, **self._parts(os.path.getsize(source)))
-
-    def _parts(self, size: int) -> dict[str, int]:
-        """How the library is to cut a file of this size: by itself it would hold up to 500 MiB of one in memory."""
-        if self._kind == "ssh":
-            return {}
-        part = max(_PART, -(-size // _MAX_PARTS) + _STEP & -_STEP)
-        return {"chunksize": part, **({"max_concurrency": _PARTS_AT_ONCE} if self._kind == "s3" else {})}
-
-    @contextlib.contextmanager
-    def read(self, name: str) -> Iterator[BinaryIO]:
-        """A file, opened."""
-        with self._system.open(self._full(name), "rb", block_size=_BLOCK) as file:
-            yield cast("BinaryIO", file)
-
-    def move(self, name: str, target: str) -> None:
-        """Give a file another name."""
-        self._system.makedirs(self._full(target).rpartition("/")[0], exist_ok=True)
-        self._system.mv(self._full(name), self._full(target))
-
-    def delete(self, name: str) -> None:
-        """Take a file away, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
-            self._system.rm_file(self._full(name))
-
-    def _full(self, name: str) -> str:
-        return f"{self._top}/{name}"
+    if address.kind == "folder":
+        return Folder(address.path)
+    try:
+        if address.kind == "ssh":
+            return Ssh(address)
+        return S3(address) if address.kind == "s3" else Remote(address)
+    except ImportError as error:
+        package = PACKAGES[address.kind]
+        raise GitxpError(
+            f"The storage is at {address.kind}://, and a package for that is missing: {error}.",
+            hint=f"Install it: pip install '{package}'",
+        ) from error

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import xxhash
+
+from gitxp.git.beside import Beside
 
 if TYPE_CHECKING:
     from gitxp.capture.data.stat_cache import Answer
@@ -27,34 +29,32 @@ class Manifest:
     def __init__(self, target: str | None, kept: str | None) -> None:
         self._target = target
         self._kept = kept
-        self._temporary = f"{target}.tmp"
         self._files = 0
-        self._file: BinaryIO | None = None
+        self._beside: Beside | None = None
         if target:
             with contextlib.suppress(OSError):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
-                self._file = open(self._temporary, "wb")  # noqa: SIM115  (closed by publish, discard)
+                self._beside = Beside(target)
 
     def add(self, lines: bytes, files: int) -> None:
         """Add the lines of so many files."""
         self._files += files
         if self._files > MAX_FILES:
             self.discard()
-        elif self._file:
+        elif self._beside:
             try:
-                self._file.write(lines)
+                self._beside.file.write(lines)
             except OSError:
                 self.discard()
 
     def publish(self) -> bool:
         """Put it in its place; whether it is there."""
-        if not self._file or not self._target:
+        if not self._beside or not self._target:
             return False
         try:
-            self._file.close()
-            os.replace(self._temporary, self._target)
+            self._beside.publish()
         except OSError:
-            self.discard()
+            self._beside = None
             return False
         if self._kept:
             with contextlib.suppress(OSError):
@@ -63,12 +63,10 @@ class Manifest:
 
     def discard(self) -> None:
         """Forget it."""
-        if self._file:
+        if self._beside:
             with contextlib.suppress(OSError):
-                self._file.close()
-            with contextlib.suppress(OSError):
-                os.unlink(self._temporary)
-            self._file = None
+                self._beside.discard()
+            self._beside = None
 
 
 def reuse(target: str, kept: str | None, answer: Answer) -> bool | None:
@@ -90,13 +88,6 @@ def reuse(target: str, kept: str | None, answer: Answer) -> bool | None:
 
 
 def _copy(source: str, target: str) -> None:
-    temporary = f"{target}.{os.getpid()}.{os.urandom(4).hex()}"
-    try:
-        with open(source, "rb") as read, open(temporary, "wb") as file:
-            while chunk := read.read(1 << 20):
-                file.write(chunk)
-        os.replace(temporary, target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with open(source, "rb") as read, Beside(target) as file:
+        while chunk := read.read(1 << 20):
+            file.write(chunk)

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import xxhash
 
+from gitxp.git.beside import Beside
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -129,14 +131,13 @@ class Writer:
 
     def __init__(self, cache: Cache) -> None:
         self._path = cache.path
-        self._temporary = f"{cache.path}.{os.getpid()}.{os.urandom(4).hex()}"
         self._hasher = xxhash.xxh3_64()
         self._length = 0
-        self._file: BinaryIO | None = None
+        self._beside: Beside | None = None
         if self._path:
             with contextlib.suppress(OSError):
                 os.makedirs(os.path.dirname(self._path), exist_ok=True)
-                self._file = open(self._temporary, "xb", buffering=_PIECE)  # noqa: SIM115  (closed by publish, discard)
+                self._beside = Beside(self._path, buffering=_PIECE)
         self._write(bytes(_HEAD_SIZE))
 
     def add(self, path: bytes, facts: Facts, digest: bytes) -> None:
@@ -149,15 +150,14 @@ class Writer:
     def publish(self, stats: bytes, answer: Answer) -> None:
         """Put the new cache in the old one's place; `stats` is `UNTRUSTED` where the answer is not to be taken again."""
         head = _HEAD.pack(_MAGIC, stats, *answer, self._length, self._hasher.intdigest())
-        if not self._file or not self._path:
+        if not self._beside:
             return
         try:
-            self._file.seek(0)
-            self._file.write(head + _CHECK.pack(xxhash.xxh3_64_intdigest(head)))
-            self._file.close()
-            os.replace(self._temporary, self._path)
+            with self._beside as file:
+                file.seek(0)
+                file.write(head + _CHECK.pack(xxhash.xxh3_64_intdigest(head)))
         except OSError:
-            self.discard()
+            self._beside = None
 
     def publish_part(self) -> None:
         """The same for a root of which not all was read, and which has no answer yet."""
@@ -165,16 +165,14 @@ class Writer:
 
     def discard(self) -> None:
         """Forget it all."""
-        if self._file:
+        if self._beside:
             with contextlib.suppress(OSError):
-                self._file.close()
-            with contextlib.suppress(OSError):
-                os.unlink(self._temporary)
-            self._file = None
+                self._beside.discard()
+            self._beside = None
 
     def _write(self, data: bytes) -> None:
-        if self._file:
+        if self._beside:
             try:
-                self._file.write(data)
+                self._beside.file.write(data)
             except OSError:
                 self.discard()
