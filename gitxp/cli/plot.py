@@ -99,18 +99,18 @@ def plot_command(
     """  # noqa: D301  (click wants the backspace itself)
     _check(locals())
     with open_repo() as repo:
-        chosen: Sequence[Run] | None = None
-        if runs:
-            chosen = repo.get_all(runs)
-        elif where is None and group_by is None and against is None:
-            chosen = [repo.get("@")]
-        elif against is None or count:
-            chosen = _newest(repo, where, count, archived=archived)
         if against is not None:
             how = {"archived": archived, "log": how["log"], "log_x": how["log_x"], "group_by": group_by}
-            plots = iter([repo.scatter(metric, against, chosen, where=where, **how)])
+            with repo.at_one_moment():
+                some = repo.get_all(runs) if runs else _newest(repo, where, count, archived=archived) if count else None
+                plots = iter([repo.scatter(metric, against, some, where=where, **how)])
         else:
-            assert chosen is not None
+            if runs:
+                chosen: Sequence[Run] = repo.get_all(runs)
+            elif where is None and group_by is None:
+                chosen = [repo.get("@")]
+            else:
+                chosen = _newest(repo, where, count, archived=archived)
             metrics = _split(metric)
             how |= {"columns": _columns(terminal, in_terminal=not (output or as_json)), "group_by": group_by}
             if follow:

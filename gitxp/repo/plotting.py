@@ -107,9 +107,10 @@ class Plotting(Reading):
         from gitxp.query.scatter import make_scatter, parse_scatter
 
         index = self._index()
-        keys = parse_scatter(y, x, group_by, index.keys(), index.now())
         asked = Asked(where, None, archived or runs is not None)
-        found = index.values(asked, [key.operand for key in (keys.y, keys.x, *keys.groups)])
+        with index.at_one_moment():
+            keys = parse_scatter(y, x, group_by, index.keys(), index.now())
+            found = index.values(asked, [key.operand for key in (keys.y, keys.x, *keys.groups)])
         if runs is not None:
             names = {run.name for run in runs}
             found = [run for run in found if run.name in names]
@@ -149,8 +150,9 @@ class Plotting(Reading):
         from gitxp.query.scatter import make_group_of, parse_groups
 
         index = self._index()
-        keys = parse_groups(text, index.keys(), index.now())
-        found = index.values(Asked(archived=True), [key.operand for key in keys])
+        with index.at_one_moment():
+            keys = parse_groups(text, index.keys(), index.now())
+            found = index.values(Asked(archived=True), [key.operand for key in keys])
         values = {run.name: run.values for run in found}
         return {run.name: make_group_of(keys, values.get(run.name, [None] * len(keys))) for run in runs}
 
