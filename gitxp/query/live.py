@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _TABLES = (
     "ATTACH ':memory:' AS live",
     "CREATE TABLE live.runs (run TEXT PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE live.metrics (name TEXT, run TEXT, last BLOB, min BLOB, max BLOB, count INTEGER, step INTEGER, "
-    "PRIMARY KEY (name, run)) WITHOUT ROWID",
+    """CREATE TABLE live.metrics (name TEXT, run TEXT, last BLOB, min BLOB, max BLOB, count INTEGER, step INTEGER,
+    PRIMARY KEY (name, run)) WITHOUT ROWID""",
 )
 _FIND = (
     "SELECT 1 FROM refs JOIN fields USING (number) "
-    f"WHERE refs.name = ? AND refs.archive IS NULL AND fields.id = ? AND fields.status = '{RUNNING}'"
+    "WHERE refs.name = ? AND refs.archive IS NULL AND fields.id = ? AND fields.status = 'running'"
 )
 
 

@@ -25,7 +25,7 @@ _QUICK = 16 * 1024 * 1024
 
 
 class Running:
-    """The runs that are running in the repository with this common folder; of each, what is read once is not read again.
+    """The runs that are running in the repository with this common folder; of each, what was read is not read again.
 
     `toplevel` is the working tree, None where there is none.
     """
@@ -33,7 +33,8 @@ class Running:
     def __init__(self, common_dir: str, toplevel: str | None) -> None:
         self._common_dir = common_dir
         self._toplevel = toplevel
-        self._logged: dict[tuple[str, str], Logged] = {}
+        self._kept: dict[tuple[str, str], Logged] = {}
+        self._room = _QUICK
 
     def names(self) -> list[str]:
         """The names of those that may be running: they have a live folder."""
@@ -42,7 +43,9 @@ class Running:
     def points(self, name: str, id_: str | None) -> dict[str, Series]:
         """Every metric's points of the run of this name, where it has this id. Who gets them must not change them."""
         logged = self._find(name, id_)
-        return {} if logged is None else _read(logged)
+        if logged is None:
+            return {}
+        return _read(self._kept.setdefault((name, logged.id), logged))
 
     def summaries(self, name: str) -> tuple[str, dict[str, dict[str, Any]]] | None:
         """The id of the run that is running under a name, and its metrics as a record has them.
@@ -52,7 +55,11 @@ class Running:
         logged = self._find(name)
         if logged is None:
             return None
-        points = _read(logged) if logged.size() <= _QUICK else {}
+        size = logged.size()
+        points = _read(logged) if size <= _QUICK else {}
+        if points and size <= self._room and (name, logged.id) not in self._kept:
+            self._room -= size  # the points of many runs would fill the memory
+            self._kept[name, logged.id] = logged
         return logged.id, {metric: series.summary() for metric, series in points.items() if series}
 
     def _find(self, name: str, id_: str | None = None) -> Logged | None:
@@ -61,7 +68,7 @@ class Running:
         record = _read_record(folder)
         if record is None or id_ not in {None, record["id"]}:
             return None
-        return self._logged.setdefault((name, record["id"]), Logged(folder, record, self._toplevel))
+        return self._kept.get((name, record["id"])) or Logged(folder, record, self._toplevel)
 
 
 def _read(logged: Logged) -> dict[str, Series]:
