@@ -32,7 +32,10 @@ class Reading(Base):
 
     @contextlib.contextmanager
     def at_one_moment(self) -> Iterator[None]:
-        """All that is read of many runs within is as it is at the first question, though runs go on meanwhile."""
+        """For `with`: all that is asked of many runs within is as it is at the first question, though runs go on or end.
+
+        Nothing is to be changed within.
+        """
         if self._asked is not None:
             yield
             return
