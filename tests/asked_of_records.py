@@ -33,6 +33,20 @@ def unix(text: str | None) -> float | None:
     return None if text is None else datetime.datetime.fromisoformat(text).timestamp()
 
 
+def so_far(record: dict[str, Any], live: tuple[str, dict[str, list[float]]] | None) -> dict[str, Any]:
+    """A record, of a run that is running with what its live folder has: the id of its run, and the values of each metric."""
+    if live is None or live[0] != record["id"] or record["status"] != "running":
+        return record
+    metrics = {}
+    for name, values in live[1].items():
+        if values:
+            numbers = [value for value in values if not math.isnan(value)] or values
+            every = {"last": values[-1], "min": min(numbers), "max": max(numbers)}
+            summary = {key: value if math.isfinite(value) else repr(value) for key, value in every.items()}
+            metrics[name] = {**summary, "count": len(values), "step": len(values) - 1}
+    return {**record, "metrics": metrics} if metrics else record
+
+
 def value_of(key: tree.Key, record: dict[str, Any], now: float) -> Any:
     """The value of a record, None where it has none."""
     if key.kind == "field":

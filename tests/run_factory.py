@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,6 +108,20 @@ class Factory:
     def _git(self, *args: str, data: bytes = b"") -> str:
         answer = subprocess.run(["git", "-C", self.path, *args], input=data, capture_output=True, check=True)
         return answer.stdout.decode().strip()
+
+
+def make_live_folder(repo: str, record: Mapping[str, Any], metrics: Mapping[str, Sequence[float]]) -> str:
+    """The live folder of a run that begins with this record, and has logged these values at steps from 0 on: its path."""
+    folder = f"{repo}/.git/gitxp/live/{record['name']}"
+    os.makedirs(f"{folder}/journal")
+    with open(f"{folder}/state.json", "wb") as file:
+        file.write(encode({"record": record}))
+    with open(f"{folder}/journal/1-00000000.tsv", "w") as file:
+        for name, values in metrics.items():
+            file.writelines(
+                f"{quote(name)}.tsv\t{step}\t{START + step}\t{value!r}\n" for step, value in enumerate(values)
+            )
+    return folder
 
 
 def encode(value: object) -> bytes:

@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import subprocess
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from asked_of_records import (
     operand_value,
     ordered,
     same,
+    so_far,
     summed,
 )
 from gitxp.direction import is_less_better
@@ -28,7 +30,9 @@ from gitxp.query.choosing import choose_best, choose_pareto
 from gitxp.query.expression import parse_operand, parse_order, parse_where
 from gitxp.query.group_by import group_runs
 from gitxp.query.index import Asked, Index
-from run_factory import START, Factory, make_record, names
+from gitxp.query.live import Live
+from gitxp.recording.running import Running
+from run_factory import START, Factory, make_live_folder, make_record, names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +70,14 @@ fields = st.fixed_dictionaries(
             unique_by=lambda entry: entry["path"],
         ),
     },
+)
+points = st.lists(
+    st.sampled_from([-1.0, 0.0, 0.1, 0.25, 0.5, 1.0, 1e300, 2.0**63, math.nan, math.inf, -math.inf]), max_size=3
+)
+# What a live folder has: whether it is this run's or that of another of the same name, and the values of metrics.
+folders = st.one_of(
+    st.none(),
+    st.tuples(st.booleans(), st.dictionaries(st.sampled_from([*METRICS, "so far"]), points, max_size=4)),
 )
 endings = st.sampled_from(
     [
@@ -169,11 +181,18 @@ def _records(drawn: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[dict[st
     ]
 
 
-def _index_of(folder: Path, records: list[dict[str, Any]]) -> Index:
-    """The index of a repository that has runs of these records."""
+def _index_of(folder: Path, records: list[dict[str, Any]], live: list[Any]) -> tuple[Index, list[dict[str, Any]]]:
+    """The index of a repository that has runs of these records, and some live folders; the records with what these have."""
     repo = str(folder / f"{next(_numbers)}")
     subprocess.run(["git", "init", "-q", repo], check=True)
     Factory(repo).make_of(records)
+    told = []
+    for record, (is_its, metrics) in zip(records, [(False, {}), *(one or (False, None) for one in live)], strict=True):
+        id_ = record["id"] if is_its else "00000000-0000-7000-8000-00000000ffff"
+        if metrics is not None:
+            make_live_folder(repo, {**record, "id": id_}, metrics)
+        told.append(so_far(record, (id_, metrics or {})))
+    running = Running(os.path.join(repo, ".git"), repo)
     git = Git(repo)
 
     def open_objects(_: int) -> Objects:
@@ -181,7 +200,8 @@ def _index_of(folder: Path, records: list[dict[str, Any]]) -> Index:
         assert reader is not None
         return reader
 
-    return Index(git, os.path.join(repo, "index.sqlite"), open_objects, clock=lambda: NOW)
+    path = os.path.join(repo, "index.sqlite")
+    return Index(git, path, open_objects, clock=lambda: NOW, live=Live(running.names, running.summaries)), told
 
 
 @pytest.fixture(scope="module")
@@ -192,14 +212,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
-    drawn=st.lists(st.tuples(endings, fields), max_size=12),
+    drawn=st.lists(st.tuples(endings, fields, folders), max_size=12),
     asked=st.lists(expressions, min_size=1, max_size=12),
     by=st.lists(orders, min_size=1, max_size=4),
 )
 def test_the_index_answers_as_the_records_do(folder: Path, drawn: Any, asked: list[str], by: list[str]) -> None:
-    """Any expression in any order finds the runs, and the values, that Python finds in the plain records."""
-    records = _records(drawn)
-    index = _index_of(folder, records)
+    """Any expression in any order finds the runs, and the values, that Python finds in the plain records.
+
+    Of runs that are running here these have what was logged so far; and so have the runs that are given.
+    """
+    records = _records([(ending, keys) for ending, keys, _ in drawn])
+    index, records = _index_of(folder, records, [live for *_, live in drawn])
     known = index.keys()
     for where, order in zip([None, *asked], itertools.cycle(by), strict=False):
         orders = parse_order(order, known, NOW)
@@ -208,13 +231,21 @@ def test_the_index_answers_as_the_records_do(folder: Path, drawn: Any, asked: li
             condition = parse_where(where, known, NOW)
             sound = [record for record in records if holds(condition, record, NOW)]
         expected = ordered(sound, orders, NOW)
-        assert names(index.search(Asked(where, order)).runs) == expected, (where, order)
+        found = index.with_live(index.search(Asked(where, order)).runs)
+        assert names(found) == expected, (where, order)
+    if "so far" in known.metrics:  # what only runs have that are running
+        for where in ('metrics["so far"] >= 0.25', 'not has(metrics["so far"])'):
+            condition = parse_where(where, known, NOW)
+            expected = ordered([record for record in records if holds(condition, record, NOW)], (), NOW)
+            assert names(index.search(Asked(where)).runs) == expected, where
     by_name = {record["name"]: record for record in records}
+    assert all(run.record == by_name[run.name] for run in index.with_live(index.newest().runs))
+    assert index.count_metrics(Asked()) == Counter(name for record in records for name in record.get("metrics", ()))
     for text in ("loss", "lr", "loss.min", "duration", "dirty", "acc - loss"):
         operand = parse_operand(text, known, NOW)
-        for found in index.values(Asked(), [text]):
-            expected_value = operand_value(operand, by_name[found.name], NOW)
-            assert repr(found.values[0]) == repr(expected_value) or found.values[0] == expected_value
+        for one in index.values(Asked(), [text]):
+            expected_value = operand_value(operand, by_name[one.name], NOW)
+            assert repr(one.values[0]) == repr(expected_value) or one.values[0] == expected_value
 
 
 group_keys = st.sampled_from("lr opt params.both params.model.depth status branch group dirty tags loss.count".split())
@@ -252,7 +283,7 @@ def _about(one: float | None, two: float | None, scale: float) -> bool:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
-    drawn=st.lists(st.tuples(endings, fields), max_size=14),
+    drawn=st.lists(st.tuples(endings, fields, folders), max_size=14),
     where=st.one_of(st.none(), expressions),
     by=st.lists(group_keys, min_size=1, max_size=2, unique=True),
     asked=st.lists(measure_keys, min_size=1, max_size=4, unique_by=lambda text: _way(text)[0]),
@@ -262,8 +293,8 @@ def test_the_best_the_front_and_groups_are_those_of_the_records(
     folder: Path, drawn: Any, where: str | None, by: list[str], asked: list[str], descending: bool
 ) -> None:
     """What the index chooses and sums up is what Python finds in the plain records, in the same order."""
-    records = _records(drawn)
-    index = _index_of(folder, records)
+    records = _records([(ending, keys) for ending, keys, _ in drawn])
+    index, records = _index_of(folder, records, [live for *_, live in drawn])
     known = index.keys()
     sound = records
     if where is not None:

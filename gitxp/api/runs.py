@@ -156,7 +156,7 @@ class Runs(Sequence[RecordedRun]):
             if len(self._chunks) > 1:  # what was read longest ago
                 del self._chunks[next(iter(self._chunks))]
             names = self._names[number * _CHUNK : (number + 1) * _CHUNK]
-            self._chunks[number] = list(map(self._repo.with_live_metrics, self._repo.read(names)))
+            self._chunks[number] = self._repo.read(names)
         return self._chunks[number]
 
     def _records(self) -> Iterator[Run]:

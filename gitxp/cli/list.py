@@ -108,7 +108,7 @@ def _list_groups(asked: Asked, by: str, limit: int | None, form: str, terminal: 
     metrics = asked.metric if asked.metric is not None else asked.columns
     width = terminal.width if not form else None
     most = None if form == "json" else _MOST_MEASURES if width is None else max(1, width // _MEASURE)
-    with open_repo() as repo:
+    with open_repo() as repo, repo.at_one_moment():
         groups = repo.groups(by, metrics, limit, where=asked.where, sort=asked.sort, archived=asked.archived, most=most)
         has_runs = bool(groups.groups or groups.hidden) or _has_runs(repo)
     from gitxp.render import groups as rendering
@@ -135,7 +135,7 @@ def _list_groups(asked: Asked, by: str, limit: int | None, form: str, terminal: 
 
 
 def _list_runs(asked: Asked, limit: int | None, form: str, terminal: Terminal, *, all_columns: bool) -> None:
-    with open_repo() as repo:
+    with open_repo() as repo, repo.at_one_moment():
         choice = _choose(repo, asked)
         if choice is not None:
             page = repo.chosen(choice, limit)

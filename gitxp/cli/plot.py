@@ -110,23 +110,15 @@ def plot_command(
         "force": bool(output),
     }
     with open_repo() as repo:
-        chosen: Sequence[Run] | None = None
-        more = hidden = 0
-        if runs:
-            chosen = repo.get_all(runs)
-        elif where is None and group_by is None and against is None:
-            chosen = [repo.get("@")]
-        else:
-            check_any(repo)
-        if chosen is None and (against is None or count):
-            page = _newest(repo, where, count, archived=archived)
-            chosen, more, hidden = page.runs, page.total - len(page.runs), page.hidden
-        if against is not None:
-            how = {"archived": archived, "log": how["log"], "log_x": how["log_x"], "group_by": group_by}
-            plot = repo.scatter(metric, against, chosen, where=where, **how)
-            plots, hidden = iter([plot]), hidden + plot.hidden
-        else:
-            assert chosen is not None
+        with repo.at_one_moment():  # a scatter asks for its points apart from the runs
+            asks = where is not None or group_by is not None or against is not None
+            every = against is not None and not count
+            chosen, more, hidden = _choose(repo, runs, where, count, archived=archived, asks=asks, every=every)
+            if against is not None:
+                how = {"archived": archived, "log": how["log"], "log_x": how["log_x"], "group_by": group_by}
+                plot = repo.scatter(metric, against, chosen or None, where=where, **how)
+                plots, hidden = iter([plot]), hidden + plot.hidden
+        if against is None:
             metrics = _split(metric)
             columns = _columns(terminal, in_terminal=not (output or as_json))
             drawing = Drawing(**how, columns=columns, group_by=group_by)
@@ -166,6 +158,21 @@ def _check(given: dict[str, Any]) -> None:
         raise UsageError("--output and --json exclude each other.", hint="gitxp plot --help")
     if given["against"] is not None and (given["how"]["smooth"] or given["how"]["x"] != "step"):
         raise UsageError("--against goes with neither --smooth nor --x.", hint="gitxp plot --help")
+
+
+def _choose(
+    repo: Repo, texts: Sequence[str], where: str | None, count: int | None, *, archived: bool, asks: bool, every: bool
+) -> tuple[Sequence[Run], int, int]:
+    """The runs that are meant (none stand for all that answer), and how many more answer, and how many archived ones."""
+    if texts:
+        return repo.get_all(texts), 0, 0
+    if not asks:
+        return [repo.get("@")], 0, 0
+    check_any(repo)
+    if every:
+        return (), 0, 0
+    page = _newest(repo, where, count, archived=archived)
+    return page.runs, page.total - len(page.runs), page.hidden
 
 
 def _newest(repo: Repo, where: str | None, count: int | None, *, archived: bool) -> Page:

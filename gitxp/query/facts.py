@@ -76,8 +76,12 @@ def facts_of(run: Run) -> Facts:
         (name, _value(value), value if isinstance(value, bool) else None)
         for name, value in sorted(run.params.items())[:MOST_KEYS]
     ]
-    metrics = sorted((record.get("metrics") or {}).items())[:MOST_KEYS]
-    return Facts(fields, params, [(name, _summary(summary)) for name, summary in metrics])
+    return Facts(fields, params, rows_of_metrics(record.get("metrics") or {}))
+
+
+def rows_of_metrics(metrics: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, tuple[Any, ...]]]:
+    """The summaries of metrics as the columns of a table have them: name, then last, min, max, count, step."""
+    return [(name, _summary(summary)) for name, summary in sorted(metrics.items())[:MOST_KEYS]]
 
 
 class Keeper:
@@ -116,14 +120,17 @@ def forget(database: sqlite3.Connection, number: int, facts: Facts) -> None:
         database.executemany(sql, ((_text(name), number) for name, *_ in rows))
 
 
-def read_names(database: sqlite3.Connection) -> Names:
-    """The names of parameters and metrics that runs have."""
+def read_names(database: sqlite3.Connection, *, has_live: bool = False) -> Names:
+    """The names of parameters and metrics that runs have; with `has_live`, those too that only running ones have so far."""
 
     def names(kind: str) -> frozenset[str]:
         sql = f"SELECT name FROM keys WHERE kind = ? AND EXISTS (SELECT 1 FROM {kind} WHERE {kind}.key = keys.key)"
         return frozenset(name for (name,) in database.execute(sql, (kind,)))
 
-    return Names(names("params"), names("metrics"))
+    metrics = names("metrics")
+    if has_live:
+        metrics |= {name for (name,) in database.execute("SELECT DISTINCT name FROM live.metrics")}
+    return Names(names("params"), metrics)
 
 
 def encode_list(value: Iterable[object]) -> bytes:

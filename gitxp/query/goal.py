@@ -1,8 +1,8 @@
 """A goal, `metrics.acc >= 0.95`, and how near runs came to it.
 
 What counts is every run in the scope (`where`) that began since `since`: without a scope all of them, archived and failed
-ones, too, for they took their time as well. A value counts from the end of its run. Nothing is projected: how long the
-rest takes is a guess, and a guess beside numbers looks like one of them.
+ones, too, for they took their time as well. A value counts from the end of its run, of one that is running from now on.
+Nothing is projected: how long the rest takes is a guess, and a guess beside numbers looks like one of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import UsageError
+from gitxp.format import RUNNING
 from gitxp.growth import Plan, Progress, Step
 from gitxp.query.expression import parse_where
 from gitxp.query.fields import STATS, Names
@@ -103,7 +104,7 @@ def measure(plan: Plan, found: Iterable[Spent], now: float) -> Progress:
     values = sorted(
         (min(at, now), one.name, one.value)
         for one in counted
-        if one.value is not None and math.isfinite(one.value) and (at := _end_of(one)) is not None
+        if one.value is not None and math.isfinite(one.value) and (at := _end_of(one, now)) is not None
     )
     steps: list[Step] = []
     reached = None
@@ -124,14 +125,17 @@ def measure(plan: Plan, found: Iterable[Spent], now: float) -> Progress:
         reached,
         len(counted),
         len(values),
-        sum(one.status == "running" for one in counted),
+        sum(one.status == RUNNING for one in counted),
         math.fsum(one.duration for one in counted if one.duration is not None and 0 <= one.duration < math.inf),
         tuple(days.items()),
         tuple(steps),
     )
 
 
-def _end_of(one: Spent) -> float | None:
+def _end_of(one: Spent, now: float) -> float | None:
+    """When a run had its value: at its end; while it is running, now."""
+    if one.status == RUNNING:
+        return now
     return one.started if one.finished is None else one.finished
 
 

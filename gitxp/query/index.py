@@ -27,6 +27,7 @@ from gitxp.model import Page, Run
 from gitxp.names import RunName
 from gitxp.query import archived, facts
 from gitxp.query.index_file import IndexFile, is_damage, open_memory
+from gitxp.query.live import Live
 from gitxp.query.mirror import Mirror
 from gitxp.query.rows import ROWS, decode_named, decode_row, get_strange
 from gitxp.query.search import Question, count_metrics, search
@@ -75,7 +76,7 @@ class Index:
     `path` is the file; None keeps everything in memory. `open_objects` is called with the number of commits that are to
     be read, where there are some; what it gives is closed after that. `clock` gives the unix time in seconds, `removed`
     the ids of runs that were removed here: those that archives have are not among the runs. `progress` is told how many
-    records of how many were read.
+    records of how many were read. Questions take the metrics of runs that are running here from `live`.
     """
 
     def __init__(
@@ -86,10 +87,13 @@ class Index:
         clock: Callable[[], float] = time.time,
         removed: Callable[[], Collection[str]] = frozenset,
         progress: Callable[[int, int], None] | None = None,
+        live: Live | None = None,
     ) -> None:
         self._git = git
         self._file = None if path is None else IndexFile(path)
         self._clock = clock
+        self._live = Live() if live is None else live
+        self._is_held = False
         self._listing: Listing | None = None
         self._mirror = Mirror(open_objects, lambda: clock() + _AHEAD, removed, progress)
 
@@ -217,7 +221,15 @@ class Index:
 
     def keys(self) -> Names:
         """The names of the parameters and metrics that runs have."""
-        return self._query(facts.read_names)
+
+        def select(database: sqlite3.Connection) -> Names:
+            return facts.read_names(database, has_live=self._live.put(database))
+
+        return self._query(select, is_question=True)
+
+    def with_live(self, runs: Iterable[Run]) -> list[Run]:
+        """The runs, of those that are running here with what they measured so far: what the question before this took."""
+        return list(map(self._live.lay_over, runs))
 
     def _ask(self, asked: Asked, select: Callable[[sqlite3.Connection, Question], T]) -> T:
         """What `select` makes of the tables; a question that cannot be understood costs nothing that was brought up to date."""
@@ -225,22 +237,27 @@ class Index:
 
         def answer(database: sqlite3.Connection) -> T | UsageError:
             try:
-                return select(database, question)
+                return select(database, question._replace(has_live=self._live.put(database)))
             except UsageError as error:
                 return error
 
-        result = self._query(answer)
+        result = self._query(answer, is_question=True)
         if isinstance(result, UsageError):
             raise result
         return result
 
     @contextlib.contextmanager
     def at_one_moment(self) -> Iterator[None]:
-        """All that is asked within is asked of the runs as they are when it begins."""
-        self._listing = list_refs(self._git)
+        """All that is asked within is asked of the runs as they are at the first question."""
+        if self._is_held:
+            yield
+            return
+        self._live.forget()
+        self._is_held = True
         try:
             yield
         finally:
+            self._is_held = False
             self._listing = None
 
     def now(self) -> float:
@@ -251,15 +268,28 @@ class Index:
         """The last moment at which a run may say that it began, as unix time."""
         return self._clock() + _AHEAD
 
-    def _query(self, select: Callable[[sqlite3.Connection], T]) -> T:
-        """What `select` makes of tables that are as the refs are now: of the file's, or of a copy in memory."""
+    def _query(self, select: Callable[[sqlite3.Connection], T], *, is_question: bool = False) -> T:
+        """What `select` makes of tables that are as the refs are now: of the file's, or of a copy in memory.
+
+        For a question there are also the tables of what runs that are running here measured so far.
+        """
+        if not self._is_held:
+            self._live.forget()
+        if is_question:
+            self._live.read()
         listing = self._listing or list_refs(self._git)
+        if self._is_held:
+            self._listing = listing
         for connect in (self._file.open, self._file.open, self._file.copy) if self._file else ():
             try:
                 with contextlib.closing(connect()) as database:
-                    return self._mirror.answer(database, listing, select)
+                    return self._answer(database, listing, select)
             except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 if is_damage(error) and self._file:
                     self._file.discard()
         with contextlib.closing(open_memory()) as database:
-            return self._mirror.answer(database, listing, select)
+            return self._answer(database, listing, select)
+
+    def _answer(self, database: sqlite3.Connection, listing: Listing, select: Callable[[sqlite3.Connection], T]) -> T:
+        self._live.attach(database)
+        return self._mirror.answer(database, listing, select)

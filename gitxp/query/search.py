@@ -18,9 +18,10 @@ from gitxp.names import RunName, normal_package
 from gitxp.query.expression import parse_operand, parse_order, parse_where, split_list
 from gitxp.query.facts import NAN, read_names
 from gitxp.query.index_file import open_memory
+from gitxp.query.live import make_tables
 from gitxp.query.rows import decode_column
 from gitxp.query.source import read_source
-from gitxp.query.sql import NEWEST, PYTHON, Functions, Translation
+from gitxp.query.sql import IS_LIVE, NEWEST, PYTHON, Functions, Translation
 from gitxp.query.tree import Key, Type
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Question(NamedTuple):
     """Which runs (`where`, an expression; None: all), in which `order` (None: the newest first, "": any), and from which `now` times are seen.
 
     Runs that were archived count only with `archived`, and only those of `names`, where there are any; `latest` is the last
-    moment at which a run may say that it began.
+    moment at which a run may say that it began. With `has_live` the connection has what running ones measured (`live.py`).
     """
 
     now: float
@@ -48,6 +49,7 @@ class Question(NamedTuple):
     order: str | None = None
     archived: bool = False
     names: Sequence[RunName] | None = None
+    has_live: bool = False
 
 
 class Found(NamedTuple):
@@ -69,8 +71,8 @@ def search(
 
     Raises `UsageError` for what cannot be understood, and `EnvironmentsWanted`.
     """
-    names = read_names(database)
-    translation = Translation(question.now, question.latest)
+    names = read_names(database, has_live=question.has_live)
+    translation = Translation(question.now, question.latest, has_live=question.has_live)
     if database.execute("SELECT 1 FROM refs LIMIT 1").fetchone() is None:
         _check_grammar(question, names)
         return []
@@ -98,15 +100,24 @@ def search(
 
 def count_metrics(database: sqlite3.Connection, question: Question) -> dict[str, int]:
     """The metrics that the runs have that answer, and how many of them have each. Raises as `search`."""
-    translation = Translation(question.now, question.latest)
-    which = _which(translation, question, read_names(database))
+    translation = Translation(question.now, question.latest, has_live=question.has_live)
+    which = _which(translation, question, read_names(database, has_live=question.has_live))
     if not question.archived:
         which = f"{which} AND NOT refs.hidden"
+    committed = f"{which} AND NOT {IS_LIVE}" if question.has_live else which
     sql = (
         "SELECT keys.name, count(*) FROM metrics JOIN keys USING (key) "
-        f"WHERE metrics.number IN (SELECT refs.number FROM {translation.tables} WHERE {which}) GROUP BY keys.key"
+        f"WHERE metrics.number IN (SELECT refs.number FROM {translation.tables} WHERE {committed}) GROUP BY keys.key"
     )
-    return dict(_select(database, translation, sql))
+    counts: dict[str, int] = dict(_select(database, translation, sql))
+    if question.has_live:
+        sql = (
+            "SELECT live.metrics.name, count(*) FROM live.metrics "
+            f"WHERE run IN (SELECT refs.name FROM {translation.tables} WHERE {which}) GROUP BY live.metrics.name"
+        )
+        for name, count in _select(database, translation, sql):
+            counts[name] = counts.get(name, 0) + count
+    return counts
 
 
 def _which(translation: Translation, question: Question, names: Names) -> str:
@@ -141,6 +152,7 @@ def _select(database: sqlite3.Connection, translation: Translation, sql: str) ->
 def _is_sound(sql: str, translation: Translation) -> bool:
     """Whether sqlite understands this at all, where nothing is damaged."""
     with contextlib.closing(open_memory()) as tables:
+        make_tables(tables)
         Functions(tables)
         try:
             tables.execute(f"EXPLAIN {sql}", translation.values)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 FROM = "refs JOIN fields ON fields.number = refs.number"
 # What makes an order whole: the newest first, as `gitxp list` has them, then by name.
 NEWEST = "refs.started > :latest, refs.started DESC, refs.name"
+# Whether a run has values in the tables of `live.py`, which count in place of those that were committed.
+IS_LIVE = "(refs.name IN (SELECT run FROM live.runs))"
 _COLUMNS = {
     "name": "refs.name",
     "commit": "refs.commit_id",
@@ -85,9 +87,13 @@ class Functions:
 
 
 class Translation:
-    """Collects what one question needs: the joins of the keys that it speaks of, and the values of its parameters."""
+    """Collects what one question needs: the joins of the keys that it speaks of, and the values of its parameters.
 
-    def __init__(self, now: float, latest: float) -> None:
+    With `has_live` the metrics of runs that have some in the tables of `live.py` are taken from there.
+    """
+
+    def __init__(self, now: float, latest: float, *, has_live: bool = False) -> None:
+        self._has_live = has_live
         self.values: dict[str, Any] = {"now": now, "latest": latest}
         self.needs_packages = False
         self._joins: dict[tuple[str, str], str] = {}
@@ -150,7 +156,7 @@ class Translation:
                 if kind == "params":
                     return f"{self._join('params', name)}.value"
                 if kind == "metrics":
-                    return f"{self._join('metrics', name)}.{operand.stat}"
+                    return self._measured(operand, f"{self._join('metrics', name)}.{operand.stat}")
                 if kind == "packages" or name == "python":
                     return f"{self._join('packages', PYTHON if kind == 'field' else name)}.version"
                 if kind in {"data", "outputs"}:
@@ -167,9 +173,11 @@ class Translation:
         alias = self._joins.get((operand.kind, operand.name))
         value = operand.stat if operand.kind == "metrics" else _exact(f"{alias}." if alias else "")
         if alias is not None:
-            return value if operand.kind == "params" else f"{alias}.{value}"
-        key = self._key(operand.kind, operand.name)
-        return f"(SELECT {value} FROM {operand.kind} WHERE key = {key} AND number = refs.number)"
+            text = value if operand.kind == "params" else f"{alias}.{value}"
+        else:
+            key = self._key(operand.kind, operand.name)
+            text = f"(SELECT {value} FROM {operand.kind} WHERE key = {key} AND number = refs.number)"
+        return text if operand.kind == "params" else self._measured(operand, text)
 
     def among(self, names: Sequence[str]) -> str:
         """Whether a run is one of these."""
@@ -186,6 +194,13 @@ class Translation:
                 on = f"{alias}.key = {self._key(table, name)} AND {alias}.number = refs.number"
             self._sql.append(f"LEFT JOIN {table} {alias} ON {on}")
         return alias
+
+    def _measured(self, key: Key, committed: str) -> str:
+        """The number of a metric: of a run that is running, what it is so far."""
+        if not self._has_live:
+            return committed
+        so_far = f"SELECT {key.stat} FROM live.metrics WHERE name = {self._value(key.name)} AND run = refs.name"
+        return f"(CASE WHEN {IS_LIVE} THEN ({so_far}) ELSE {committed} END)"
 
     def _key(self, kind: str, name: str) -> str:
         return f"(SELECT key FROM keys WHERE kind = '{kind}' AND name = {self._value(name)})"

@@ -10,6 +10,7 @@ metric, and their numbers converted by `map`; only where that fails are lines lo
 from __future__ import annotations
 
 import os
+import stat
 
 from gitxp.format import METRICS_FOLDER, encode_point, metric_name, metric_path
 
@@ -115,8 +116,12 @@ class _File:
         self._known: dict[bytes, Series] = {}
 
     def update(self) -> None:
-        """Read the whole lines that are new."""
-        with open(self.path, "rb") as file:
+        """Read the whole lines that are new; of what is no file there are none."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe would wait for a writer
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            return
+        with open(fd, "rb") as file:
             file.seek(self._offset)
             rest = b""
             while piece := file.read(_CHUNK):

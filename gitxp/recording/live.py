@@ -10,7 +10,7 @@ import os
 import time
 
 from gitxp.errors import READ_ONLY_HINT, FormatError, GitxpError
-from gitxp.format import decode_json, encode_json
+from gitxp.format import MAX_RECORD, decode_json, encode_json
 from gitxp.git.beside import write_whole
 from gitxp.names import is_name
 from gitxp.recording.posix import NO_LOCKS, sync, try_lock, wait_lock
@@ -300,8 +300,9 @@ def _is_same(fd: int, path: str) -> bool:
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            value = decode_json(file.read())
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe would wait for a writer
+        with open(fd, "rb") as file:
+            value = decode_json(file.read(MAX_RECORD + 1))
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise FormatError(msg) from error

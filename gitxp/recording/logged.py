@@ -60,6 +60,11 @@ class Logged:
         self._journal = JournalReader(os.path.join(folder, "journal"))
         self._readers: Readers | None = None
 
+    @property
+    def id(self) -> str:
+        """The id of the run."""
+        return str(self._record["id"])
+
     def size(self) -> int:
         """The bytes that the journal has by now: what the first `read` costs."""
         try:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gitxp.git.objects import Objects
     from gitxp.git.worktree import Location
     from gitxp.query.index import Index
-    from gitxp.recording.logged import Logged
     from gitxp.recording.recovery import Recovered
+    from gitxp.recording.running import Running
 
     Said = Callable[[bytes], None]
 
@@ -41,7 +41,8 @@ class Base:
         self._location: Location | None = None
         self._objects: Objects | None = None
         self._talking: Network | None = None
-        self._logged: dict[str, Logged] = {}
+        self._running: Running | None = None
+        self._asked: Index | None = None
         self.recovered: list[Recovered] = []
         self.indexing: Callable[[int, int], None] | None = None
 
@@ -174,14 +175,27 @@ class Base:
             self._objects = open_objects(self.git, self.location.common_dir)
         return self._objects
 
+    def _running_here(self) -> Running:
+        """The runs that are running in this repository."""
+        if self._running is None:
+            from gitxp.recording.running import Running
+
+            self._running = Running(self.location.common_dir, self.location.toplevel)
+        return self._running
+
     def _index(self) -> Index:
         from gitxp.query.index import Index
+        from gitxp.query.live import Live
         from gitxp.store.removed import removed_ids
 
+        if self._asked is not None:
+            return self._asked
+        running = self._running_here()
         self.recovered += self.recover()
         common_dir = self.location.common_dir
         return Index(
             *(self.git, self._index_path, self._reader),
             removed=lambda: removed_ids(common_dir),
             progress=self.indexing,
+            live=Live(running.names, running.summaries),
         )

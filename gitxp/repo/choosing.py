@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Choosing(Reading):
-    """What is told of many runs together. Numbers are those that were committed."""
+    """What is told of many runs together. Of runs that are running here, numbers are those that `page` shows."""
 
     def best(
         self,
@@ -104,7 +104,7 @@ class Choosing(Reading):
         from gitxp.model import Page
 
         names = choice.names[:limit]
-        runs = tuple(map(self.with_live_metrics, self.read(names))) if names else ()
+        runs = tuple(self.read(names)) if names else ()
         return Page(runs, len(choice.names), hidden=choice.hidden)
 
     def columns(self, keys: str | Sequence[str], runs: Sequence[Run]) -> list[KeyColumn]:

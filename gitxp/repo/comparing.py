@@ -129,7 +129,9 @@ class Comparing(Reading):
         """
         from gitxp.query.associations import find_associations
 
-        return find_associations(self._index(), metric, where, archived=archived, progress=progress)
+        index = self._index()
+        with index.at_one_moment():
+            return find_associations(index, metric, where, archived=archived, progress=progress)
 
     def _compare(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
         """What differs, without a look into notebooks and configuration files."""

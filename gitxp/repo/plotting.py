@@ -76,8 +76,9 @@ class Plotting(Reading):
         from gitxp.query.scatter import make_scatter, parse_scatter
 
         index = self._index()
-        keys = parse_scatter(y, x, group_by, index.keys(), index.now())
-        found = index.values(Asked(where, archived=True), [key.operand for key in (keys.y, keys.x, *keys.groups)])
+        with index.at_one_moment():
+            keys = parse_scatter(y, x, group_by, index.keys(), index.now())
+            found = index.values(Asked(where, archived=True), [key.operand for key in (keys.y, keys.x, *keys.groups)])
         if runs is not None:
             names = {run.name for run in runs}
             shown = [run for run in found if run.name in names]
@@ -119,8 +120,9 @@ class Plotting(Reading):
         from gitxp.query.scatter import make_group_of, parse_groups
 
         index = self._index()
-        keys = parse_groups(text, index.keys(), index.now())
-        found = index.values(Asked(archived=True), [key.operand for key in keys])
+        with index.at_one_moment():
+            keys = parse_groups(text, index.keys(), index.now())
+            found = index.values(Asked(archived=True), [key.operand for key in keys])
         values = {run.name: run.values for run in found}
         return {run.name: make_group_of(keys, values.get(run.name, [None] * len(keys))) for run in runs}
 

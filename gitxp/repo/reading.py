@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from gitxp.format import RUNNING
@@ -22,14 +23,28 @@ if TYPE_CHECKING:
 # How often a run that is followed is looked at, in seconds, and after how many quiet looks whether it is still alive.
 _LOOK_EVERY = 0.15
 _QUIET_LOOKS = 10
-# A table shows the metrics of runs that are still running as long as it takes no second to read them.
-_QUICK = 16 * 1024 * 1024
 _RUNNING = 1000  # newest runs among which those are that are still running and have metrics that no other has
 _FEW = 20  # runs that are looked for one by one
 
 
 class Reading(Base):
     """Runs as they are."""
+
+    @contextlib.contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """For `with`: all that is asked of many runs within is as it is at the first question, though runs go on or end.
+
+        Nothing is to be changed within.
+        """
+        if self._asked is not None:
+            yield
+            return
+        self._asked = self._index()
+        try:
+            with self._asked.at_one_moment():
+                yield
+        finally:
+            self._asked = None
 
     def page(
         self, limit: int | None = None, *, archived: bool = False, where: str | None = None, sort: str | None = None
@@ -39,24 +54,21 @@ class Reading(Base):
         `where` is an expression, `metrics.loss < 0.5 and params.opt == "adam"`, which takes those of which it is true;
         `sort` is an order, `metrics.loss,-started`, in place of the newest first. Raises `UsageError` for what cannot be
         understood, with the place. Runs that were archived are among them only with `archived`.
-        A run that is running here has the metrics that it logged so far, unless there are hundreds of thousands of
-        points; an expression sees those that were committed.
+        A run that is running here has the metrics that it logged so far, and is found and sorted by them, unless there are
+        hundreds of thousands of points.
         """
+        index = self._index()
         if where is None and not sort:
-            page = self._index().newest(limit, archived=archived)
+            page = index.newest(limit, archived=archived)
         else:
             from gitxp.query.index import Asked
 
-            page = self._index().search(Asked(where, sort or None, archived), limit)
+            page = index.search(Asked(where, sort or None, archived), limit)
         if not any(run.status == RUNNING for run in page.runs):
             return page
         from dataclasses import replace
 
-        return replace(page, runs=tuple(map(self.with_live_metrics, page.runs)))
-
-    def with_live_metrics(self, run: Run) -> Run:
-        """The run, where it is running here with what it logged so far, unless there are hundreds of thousands of points."""
-        return with_points(run, self._live_points(run, _QUICK))
+        return replace(page, runs=tuple(index.with_live(page.runs)))
 
     def runs(
         self, limit: int | None = None, *, archived: bool = False, where: str | None = None, sort: str | None = None
@@ -71,8 +83,9 @@ class Reading(Base):
         return [found.name for found in self._index().values(Asked(where, sort or None, archived), ())]
 
     def read(self, names: Sequence[RunName]) -> list[Run]:
-        """The runs of exactly these names, in their order, as the index knows them. `UnknownRun` where one is gone."""
-        return self._index().read(names)
+        """The runs of exactly these names, in their order; `UnknownRun` where one is gone. Of running ones as `page`."""
+        index = self._index()
+        return index.with_live(index.read(names))
 
     def glance(self) -> Glance:
         """What the index knows at once, for completion: nothing is recovered, and nothing long is built. To be closed."""
@@ -201,23 +214,9 @@ class Reading(Base):
         """Whether a run has a live folder in this repository: else, what it prints is on another machine."""
         return self._has_live_folder(run.name)
 
-    def _live_points(self, run: Run, at_most: int | None = None) -> dict[str, Series]:
-        """What a run logged so far that is running here; nothing for others, and where its journal is over `at_most` bytes."""
-        if run.status != RUNNING:
-            return {}
-        from gitxp.errors import FormatError
-        from gitxp.recording.live import Live
-        from gitxp.recording.logged import Logged
-
-        folder = self._live_folder(run.name)
-        try:
-            record = Live(folder).read_state()["record"]
-            if record["id"] != run.id:
-                return {}
-            logged = self._logged.setdefault(record["id"], Logged(folder, record, self.location.toplevel))
-            return {} if at_most is not None and logged.size() > at_most else logged.read()
-        except (OSError, FormatError):
-            return {}  # it ended while we looked
+    def _live_points(self, run: Run) -> dict[str, Series]:
+        """What a run logged so far that is running here; nothing for others."""
+        return self._running_here().points(run.name, run.id) if run.status == RUNNING else {}
 
     def _committed_output(self, run: Run) -> Iterator[bytes]:
         from gitxp.git.refs import find_ref

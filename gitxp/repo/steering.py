@@ -47,13 +47,14 @@ class Steering(Reading):
         from gitxp.query.index import Asked
         from gitxp.query.lineage import find_family, find_related, tell
 
-        index = self._index()
-        found = index.values(Asked(where, None, archived=True), [])
+        with self.at_one_moment():
+            index = self._index()
+            found = index.values(Asked(where, None, archived=True), [])
+            named = {run.name for run in self.get_all(texts)}
+            runs = index.with_live(index.newest(archived=True).runs)
+            measured = self._measure(runs, metric)
         every = {one.name for one in found}
         meant = {one.name for one in found if archived or not one.is_archived}
-        named = {run.name for run in self.get_all(texts)}
-        runs = index.newest(archived=True).runs
-        measured = self._measure(runs, metric)
         git = self._git_here()
         with closing(self._reader(max(2, len(runs)))) as objects:
             family = find_family(git, objects, runs, time.time())
@@ -165,18 +166,19 @@ class Steering(Reading):
 
         index = self._index()
         fields = ["status", "started_at", "finished_at", "duration"]
-        try:
-            parse_operand(plan.metric, index.keys(), 0)
-        except UsageError:  # no run has it yet
-            wanted = fields
-        else:
-            wanted = [*fields, plan.metric]
-        try:
-            found = index.values(Asked(plan.where, archived=True), wanted)
-        except UsageError as error:
-            raise ConfigError(
-                f"gitxp.yaml: goal.where cannot be understood. {error.message}", hint=error.hint
-            ) from error
+        with index.at_one_moment():
+            try:
+                parse_operand(plan.metric, index.keys(), 0)
+            except UsageError:  # no run has it yet
+                wanted = fields
+            else:
+                wanted = [*fields, plan.metric]
+            try:
+                found = index.values(Asked(plan.where, archived=True), wanted)
+            except UsageError as error:
+                raise ConfigError(
+                    f"gitxp.yaml: goal.where cannot be understood. {error.message}", hint=error.hint
+                ) from error
         rows = ((one.name, (*one.values, None)[:5]) for one in found)
         return [
             Spent(name, status, *(float(v) if _is_number(v) else None for v in numbers))
