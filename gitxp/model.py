@@ -197,7 +197,7 @@ _ALWAYS = ("os.system", "python.version")
 
 
 class Unread(NamedTuple):
-    """A part of a run that cannot be read, `record`, `environment`, `data` or `code`, and why, in sentences."""
+    """A part of a run that cannot be read, `record`, `environment`, `data`, `series` or `code`, and why, in sentences."""
 
     run: RunName
     part: str
@@ -221,6 +221,7 @@ _LACKING = {
     "record": frozenset({"about", "params", "metrics", "data", "outputs"}),
     "environment": frozenset({"environment", "packages"}),
     "data": frozenset({"data"}),
+    "series": frozenset({"metrics"}),
     "code": frozenset({"code"}),
 }
 

@@ -383,6 +383,13 @@ def test_long_texts_are_cut_where_they_differ() -> None:
     assert shorten_apart(["a", "b"], [5, 5]) == ["a", "b"]
     assert shorten_apart(["one text", "one text", "b"], [4, 6, 1]) == ["one…", "one t…", "b"]
     assert shorten_apart([], []) == []
+    names = [f"a-long-name-of-a-run-that-somebody-typed-{number}" for number in range(3)]
+    for widths in ([20, 20, 20], [30, 20, 10], [8, 40, 12]):  # one that is cut later tells no more for that
+        cut = shorten_apart(names, widths)
+        assert [text[-1] for text, width in zip(cut, widths, strict=True) if width < 40] == [
+            name[-1] for name, width in zip(names, widths, strict=True) if width < 40
+        ]
+        assert all(width_of(text) <= width for text, width in zip(cut, widths, strict=True))
 
 
 def test_one_run_is_no_comparison(factory: Factory, here: Repo) -> None:

@@ -261,6 +261,18 @@ def chain(count: int, shape: Any) -> Lineage:
     return Lineage(tuple(runs), count, None)
 
 
+def test_long_names_in_a_tree_are_told_apart() -> None:
+    """Of names with a long beginning in common, the end is kept, behind the lines of the drawing."""
+    long = "a-name-that-somebody-typed-with-all-parameters-in-it-seed"
+    runs = []
+    for number in range(3):
+        run = Run(f"{long}-{number}", "refs/experiments/x", "0" * 40, make_record("x", number))  # type: ignore[arg-type]
+        runs.append(Descendant(run, parent=runs[-1].run.name if runs else None))
+    lines = render_tree(Lineage(tuple(runs), 3, None), width=60).splitlines()[2:]
+    assert [line.split()[1][-2:] for line in lines] == ["-0", "-1", "-2"]
+    assert [line[0] for line in lines] == ["○", "●", "●"]
+
+
 def test_a_tree_fits_the_terminal_whatever_its_shape() -> None:
     """Chains, stars and binary trees of thousands of runs: each run on one line, and no line too wide."""
     for shape in (lambda n: n - 1, lambda _: 0, lambda n: (n - 1) // 2):

@@ -93,6 +93,15 @@ def test_a_command_that_is_cut_to_the_same_gives_way() -> None:
     assert "command" in table(*alone, width=70)[0]  # nothing else would have its place
 
 
+def test_long_names_are_told_apart() -> None:
+    """Of names with a long beginning in common, the end is kept; others are cut as ever."""
+    long = "a-name-that-somebody-typed-with-all-parameters-in-it-seed"
+    rows = table(make_run(f"{long}-1"), make_run(f"{long}-2"), width=60)
+    assert [row[0][-2:] for row in rows[1:]] == ["-1", "-2"]
+    rows = table(make_run(f"one-{long}"), make_run(f"two-{long}"), width=60)
+    assert [row[0][:4] for row in rows[1:]] == ["one-", "two-"]
+
+
 def test_a_missing_parameter_is_a_difference() -> None:
     """A parameter that one run has and another has not is shown."""
     rows = table(make_run("one", params={"lr": 1}), make_run("two"))

@@ -132,6 +132,19 @@ def test_among_many_a_damaged_run_is_a_gap(repo: str, gitxp: Gitxp) -> None:
     assert gitxp("compare", "d", "e", check=False).returncode == 9
 
 
+def test_a_damaged_series_has_no_curve(repo: str, gitxp: Gitxp) -> None:
+    """`gitxp compare` says so where it would draw it; in JSON, which has no curves, nothing lacks."""
+    factory = Factory(repo)
+    for name, lines in (("a", "0\t1\t2\n1\t2\t3\n"), ("b", "0\t1\tno\n1\t2\t3\n"), ("c", "0\t1\t2\n1\t2\t4\n")):
+        many = {"loss": {**summary(len(name) + len(lines)), "count": 2}}
+        factory.make(name, metrics=many, files={".gitxp/metrics/loss.tsv": lines})
+    answer = gitxp("compare", "a", "b", "c")
+    assert "Warning: The series of b cannot be read. loss: " in answer.stderr
+    assert "loss" in answer.stdout
+    assert gitxp("compare", "a", "b", "c", "--json").stderr == ""
+    assert "Warning" not in gitxp("compare", "a", "b", "c", "--params").stderr
+
+
 def test_doctor_knows_of_it(repo: str, gitxp: Gitxp) -> None:
     """The command that the hint names finds what is damaged."""
     factory = Factory(repo)

@@ -75,7 +75,7 @@ def compare_many(
         *environment_rows,
         *compare_code_of_many(objects, git, runs, remarks, unread),
     ]
-    return Compared(tuple(runs), tuple(rows), tuple(remarks), imported, directions, tuple(unread))
+    return Compared(tuple(runs), tuple(rows), tuple(remarks), imported, directions, (*unread, *curves.unread))
 
 
 def _rows(

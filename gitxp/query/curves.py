@@ -6,11 +6,12 @@ points: so there is a limit on what is read in all, and what is beyond it has no
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from gitxp.errors import FormatError
 from gitxp.format import metric_path
+from gitxp.git.objects import TooLarge
+from gitxp.model import Unread
 from gitxp.query.downsampling import means
 from gitxp.series import decode_values
 
@@ -28,13 +29,17 @@ _MOST_BYTES, _MOST_IN_ALL = 4 << 20, 32 << 20  # of one series, of all: 100,000 
 
 
 class Curves:
-    """Reads the curves of runs until there is no room left. `live` are the points of runs that are still running, by commit."""
+    """Reads the curves of runs until there is no room left. `live` are the points of runs that are still running, by commit.
+
+    Of what cannot be read there is no curve; `unread` has it.
+    """
 
     def __init__(self, objects: Objects, points: int, live: Mapping[Oid, Mapping[str, Series]]) -> None:
         self._objects = objects
         self._points = points
         self._live = live
         self._room = _MOST_IN_ALL
+        self.unread: list[Unread] = []
 
     def of(self, metric: str, runs: Sequence[Run]) -> tuple[Curve, ...]:
         """The curve of this metric for each run, empty where there is none; nothing where none has one."""
@@ -49,13 +54,17 @@ class Curves:
         for run, (_, data) in zip(
             settled, self._objects.read_files([run.commit for run in settled], path, _MOST_BYTES), strict=True
         ):
-            if not isinstance(data, bytes):
+            if data is None or isinstance(data, TooLarge):
                 continue
-            self._room -= len(data)
-            if self._room < 0:
-                break
-            with contextlib.suppress(FormatError):  # gitxp show tells of it; here it has no curve
+            try:
+                if isinstance(data, FormatError):
+                    raise data
+                self._room -= len(data)
+                if self._room < 0:
+                    break
                 found[run.commit] = means(decode_values(data), self._points)
+            except FormatError as error:
+                self.unread.append(Unread(run.name, "series", f"{metric}: {error.sentence}"))
         curves = tuple(found.get(run.commit, ()) for run in runs)
         return curves if any(curves) else ()
 

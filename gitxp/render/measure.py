@@ -10,7 +10,7 @@ import unicodedata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 ELLIPSIS = "…"
 
@@ -42,22 +42,32 @@ def shorten_apart(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
 
     Long paths and names often have their beginning in common: then that is what goes.
     """
-
-    def cut(change: Callable[[str], str], *, keep_end: bool = False) -> list[str]:
-        return [shorten(change(text), width, keep_end=keep_end) for text, width in zip(texts, widths, strict=True)]
-
-    different = set(texts)
-    first, last = min(texts, default=""), max(texts, default="")
+    plain = [shorten(text, width) for text, width in zip(texts, widths, strict=True)]
+    if plain == list(texts):
+        return plain
+    first, last = min(texts), max(texts)
     common = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    narrow = min(widths, default=0)
-    shown = [cut(lambda text: text)]
-    for keep in (narrow // 2, narrow // 4, 0):
-        start = max(0, common - keep)
-        shown.append(cut(lambda text, start=start: ELLIPSIS + text[start:] if start else text))  # type: ignore[misc]
-    shown.append(cut(lambda text: text, keep_end=True))
-    counts = [len(set(one)) for one in shown]
-    wanted = min(len(different), max(counts))
-    return next(one for one, count in zip(shown, counts, strict=True) if count >= wanted)
+    narrow = min(widths)
+    starts = [max(0, common - keep) for keep in (narrow // 2, narrow // 4, 0)]
+    without = [[ELLIPSIS + text[start:] if start else text for text in texts] for start in starts]
+    ways = [(list(texts), False), *((one, False) for one in without), (list(texts), True)]
+    counts = [_count_different(one, widths, keep_end=keep_end) for one, keep_end in ways]
+    changed, keep_end = ways[counts.index(max(counts))]
+    return [shorten(text, width, keep_end=keep_end) for text, width in zip(changed, widths, strict=True)]
+
+
+def _count_different(texts: Sequence[str], widths: Sequence[int], *, keep_end: bool) -> int:
+    """How many look different when they are cut; one that only goes on where the other is cut does not."""
+    if len(set(widths)) == 1:
+        return len({shorten(text, widths[0], keep_end=keep_end) for text in texts})
+    seen: list[tuple[str, int]] = []
+    for text, width in zip(texts, widths, strict=True):
+        for other, least in ((other, min(width, wide)) for other, wide in seen):
+            if shorten(text, least, keep_end=keep_end) == shorten(other, least, keep_end=keep_end):
+                break
+        else:
+            seen.append((text, width))
+    return len(seen)
 
 
 def wrap(text: str, width: int | None) -> Iterator[str]:

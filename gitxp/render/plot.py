@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.render.axes import make_scale, ticks
 from gitxp.render.canvas import Canvas
-from gitxp.render.measure import shorten, width_of, wrap
+from gitxp.render.measure import shorten, shorten_apart, width_of, wrap
 from gitxp.render.safe import visible
 from gitxp.render.style import CURVES, Style
 from gitxp.render.words import number_texts
@@ -204,9 +204,11 @@ def _legend(plot: Plot, room: Room, style: Style) -> Iterator[str]:
         return
     is_lettered = len(plot.curves) > 1
     entries = []
-    for number, (curve, about) in enumerate(zip(plot.curves, legend_texts(plot), strict=True)):
+    told = list(legend_texts(plot))
+    rooms = [max(4, min(_WIDEST_ENTRY, room.width) - len(about) - 3) for about in told]
+    names = shorten_apart([visible(curve.label) for curve in plot.curves], [min(rooms, default=4)] * len(rooms))
+    for number, (name, about) in enumerate(zip(names, told, strict=True)):
         letter = _letter(number) if is_lettered else "-" if room.ascii_only else "─"
-        name = shorten(visible(curve.label), max(4, min(_WIDEST_ENTRY, room.width) - len(about) - 3))
         text = shorten(f"{name} {about}".rstrip(), room.width - 2)
         entries.append((letter, text, _ink(number)))
     widest = max(width_of(text) for _, text, _ in entries) + 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.render.as_json import json_array
 from gitxp.render.columns import all_columns, default_columns, key_columns, with_keys
-from gitxp.render.measure import fit, shorten, width_of
+from gitxp.render.measure import fit, shorten, shorten_apart, width_of
 from gitxp.render.safe import visible
 from gitxp.render.table import GAP, Cell, csv_table, markdown_table, text_table
 from gitxp.render.words import exact_text
@@ -80,7 +80,8 @@ def render_table(
             widths = _without_alike(columns, titles, cells, right, width, widths)
     shown = [i for i, w in enumerate(widths) if w]
     headings = [shorten(titles[i], widths[i], keep_end=columns[i].measured) for i in shown]
-    rows = [[_clip(cells[i][row], widths[i]) for i in shown] for row in range(len(runs))]
+    clipped = {i: _clipped(columns[i], cells[i], widths[i]) for i in shown}
+    rows = [[clipped[i][row] for i in shown] for row in range(len(runs))]
     left_out = [titles[i] for i, w in enumerate(widths) if not w] + too_many
     return Listing(text_table(headings, rows, right=[right[i] for i in shown], style=style), left_out)
 
@@ -175,6 +176,14 @@ def _without_alike(
     if sum(map(bool, fewer)) < sum(map(bool, widths)):
         return widths
     return [*fewer[:at], 0, *fewer[at:]]
+
+
+def _clipped(column: Column, cells: Sequence[Cell], width: int) -> list[Cell]:
+    """The cells of a column, of names what tells them apart."""
+    if (column.kind, column.title) != ("field", "name"):
+        return [_clip(cell, width) for cell in cells]
+    texts = shorten_apart([cell.text for cell in cells], [width] * len(cells))
+    return [Cell(text, cell.ink) for text, cell in zip(texts, cells, strict=True)]
 
 
 def _clip(cell: Cell, width: int) -> Cell:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gitxp.render.as_json import json_array
-from gitxp.render.measure import fit, shorten, width_of
+from gitxp.render.measure import fit, shorten, shorten_apart, width_of
 from gitxp.render.safe import visible
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import GAP, Cell, text_table
@@ -30,6 +30,7 @@ _MOST_PARAMS, _MOST_FILES, _LONGEST = 3, 2, 40
 _WIDEST, _SHORTEST_CHANGE = 200, 16
 _SHARE = 3  # a part of the width that names have before all else
 _LEAST_NAME = 17  # columns of a name, with what is around it
+_LEAST_CUT = 8  # columns that a cut name gets in any case
 
 
 def render_tree(lineage: Lineage, *, width: int | None, style: Style | None = None) -> str:
@@ -62,9 +63,26 @@ def render_tree(lineage: Lineage, *, width: int | None, style: Style | None = No
         least = [n if short is None else min(n, short) for n, (_, _, _, short, _) in zip(naturals, order, strict=True)]
         widths = _fitted(naturals, least, [rank for _, _, rank, _, _ in order], width)
     kept = [(column, w) for column, w in zip(order, widths, strict=True) if w]
-    rows = [[Cell(shorten(c[1][i].text, w), c[1][i].ink) for c, w in kept] for i in range(len(runs))]
+    names = _names(drawn, kept[0][1])
+    rows = [
+        [Cell(name), *(Cell(shorten(c[1][i].text, w), c[1][i].ink) for c, w in kept[1:])]
+        for i, name in enumerate(names)
+    ]
     headings = [shorten(c[0], w, keep_end=True) for c, w in kept]
     return text_table(headings, rows, right=[c[4] for c, _ in kept], style=style)
+
+
+def _names(drawn: Sequence[tuple[str, Descendant]], width: int) -> list[str]:
+    """The lines of the drawing with the names behind them, of which is kept what tells them apart."""
+    stars = [" ★" if one.run.starred else "" for _, one in drawn]
+    rooms = [width - len(graph) - 1 - len(star) for (graph, _), star in zip(drawn, stars, strict=True)]
+    least = max(_LEAST_CUT, min(rooms, default=0))
+    cut = shorten_apart([one.run.name for _, one in drawn], [least] * len(drawn))
+    lines = []
+    for (graph, one), star, room, short in zip(drawn, stars, rooms, cut, strict=True):
+        name = one.run.name if width_of(one.run.name) <= room else short
+        lines.append(shorten(f"{graph} {name}{star}", width))
+    return lines
 
 
 def _fitted(naturals: list[int], least: list[int], ranks: list[int], width: int) -> list[int]:
