@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitxp.sharing import filesystems
 from gitxp.sharing.places import open_place
 from ssh_server import SshServer, needs_sshd
-from storages import open_ssh
+from storages import disconnect, open_ssh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,9 +84,8 @@ def place(
             shutil.copy(server.path("user"), seal / ".ssh" / "id_ed25519")
             (seal / ".ssh" / "known_hosts").write_text(server.host_line())
             opened = open_place(server.url(str(tmp_path / "storage")), str(tmp_path))
-            assert isinstance(opened, filesystems.Remote)
             yield opened
-            opened._system._finalize(opened._system.loop, opened._system._pool, opened._system._stack)
+            disconnect(opened)
         return
     if request.param == "ssh":
         with open_ssh(request.getfixturevalue("ssh_server"), tmp_path, seal) as opened:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
@@ -17,6 +17,7 @@ from gitxp.sharing.store import download, name_of, upload
 from storages import between, put
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -77,3 +78,26 @@ def test_altered_content_does_not_come_in(place: Place, tmp_path: Path) -> None:
     assert [files for _, _, files in os.walk(tmp_path / "there") if files] == []
     place.delete(name_of(pointer.oid))
     assert place.size(name_of(pointer.oid)) is None
+
+
+def test_a_fetch_goes_on(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came before it was cut off is not asked for again; a beginning that is wrong is fetched anew, once."""
+    data = CONTENTS[2]
+    pointer = Pointer(hashlib.sha256(data).hexdigest(), len(data))
+    put(place, name_of(pointer.oid), tmp_path / "sent", data)
+    starts, read = [], type(place).read
+
+    def noted(self: Place, name: str, start: int = 0) -> contextlib.AbstractContextManager[BinaryIO]:
+        starts.append(start)
+        return read(self, name, start)
+
+    monkeypatch.setattr(type(place), "read", noted)
+    for beginning, wanted in ((data[:9_000_001], [9_000_001]), (bytes(5_000_000), [5_000_000, 0])):
+        there = Store(str(tmp_path / f"there-{len(beginning)}"))
+        coming = tmp_path / f"{there.root}.git" / "gitxp" / "coming" / pointer.oid
+        coming.parent.mkdir(parents=True)
+        coming.write_bytes(beginning)
+        assert download(between(there, place), [pointer]).copied == (pointer,)
+        assert there.is_whole(pointer)
+        assert starts == wanted
+        starts.clear()

@@ -138,6 +138,22 @@ def test_a_file_system_without_locks(
     assert files(tmp_path / "here.git") + files(tmp_path / "there.git") == []
 
 
+def test_notes_may_be_deleted(here: Store, tmp_path: Path) -> None:
+    """Whoever deletes notes and beginnings while objects are copied, as the format allows, does no harm."""
+
+    class Deleting(Folder):
+        def size(self, name: str) -> int | None:
+            for path in files(tmp_path / "here.git") + files(tmp_path / "there.git"):
+                os.unlink(path)
+            return super().size(name)
+
+    (pointer,) = fill(here, tmp_path, DATA)
+    there, place = Store(str(tmp_path / "there")), Deleting(str(tmp_path / "storage"))
+    assert upload(between(here, place), [pointer]).copied == (pointer,)
+    assert download(between(there, place), [pointer]).copied == (pointer,)
+    assert there.is_whole(pointer)
+
+
 def test_a_repository_that_may_only_be_read(here: Store, place: Broken, tmp_path: Path) -> None:
     """Where no note can be kept, an object is sent all the same."""
     (pointer,) = fill(here, tmp_path, DATA)

@@ -63,7 +63,7 @@ class Coming:
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         try:
             if not self._is_gone and (self._is_ours or not self.size() or is_full(error)):
-                os.unlink(self.path)
+                _unlink(self.path, self.fd)
         finally:
             os.close(self.fd)
 
@@ -120,7 +120,7 @@ class Sending:
     def __exit__(self, *_: object) -> None:
         if self._fd is not None:
             if not os.fstat(self._fd).st_size:
-                os.unlink(self._path)
+                _unlink(self._path, self._fd)
             os.close(self._fd)
 
     def note(self, begun: str) -> None:
@@ -270,6 +270,12 @@ def _is_at(path: str, fd: int) -> bool:
         return os.path.samestat(os.lstat(path), os.fstat(fd))
     except FileNotFoundError:
         return False
+
+
+def _unlink(path: str, fd: int) -> None:
+    """Take a file away that is ours, unless somebody did already, as one may."""
+    if _is_at(path, fd):
+        os.unlink(path)
 
 
 def _decode(data: bytes) -> dict[str, object]:
