@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from gitxp.cli.progress import show_progress
 from gitxp.cli.remarks import say, say_wrapped, tell_command
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
+from gitxp.render.safe import visible
 from gitxp.render.words import count_text
 
 if TYPE_CHECKING:
@@ -25,7 +27,11 @@ _NEWEST = 50
 @click.argument("runs", metavar="[RUN]…", nargs=-1)
 @click.option("--where", metavar="WHERE", help="Only runs of which this is true, as in 'gitxp list'.")
 @click.option(
-    "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"The newest N; 0: all. [default: {_NEWEST}]"
+    "-n",
+    "count",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"The newest N; 0: all. [default: {_NEWEST}; with RUN: all]",
 )
 @click.option("--metric", metavar="KEY", help="What a gain is told of; -KEY: less is better. [default: what most have]")
 @click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
@@ -56,7 +62,7 @@ def tree_command(
       gitxp tree calm-otter
       gitxp tree --json | jq '.[] | select(.better)'
     """  # noqa: D301  (click wants the backspace itself)
-    limit = count if count is not None else None if as_json else _NEWEST
+    limit = count if count is not None else None if as_json or runs else _NEWEST
     with open_repo() as repo, show_progress() as progress:
         progress("what grew out of what")
         lineage = repo.tree(runs, limit or None, archived=archived, where=where, metric=metric)
@@ -76,4 +82,7 @@ def tree_command(
         say_wrapped(metric_words(lineage.metric, lineage.chosen), terminal.width)
     if lineage.total > len(lineage.runs):
         older = count_text(lineage.total - len(lineage.runs), "older run")
-        tell_command(f"… and {older}", "gitxp tree -n 0", terminal.width)
+        asked = {"--where": where, "--metric": metric}
+        words = [*runs, *["--all"] * archived, *(f"{name}={value}" for name, value in asked.items() if value)]
+        command = visible(shlex.join(["gitxp", "tree", *words, "-n", "0"]))
+        tell_command(f"… and {older}", command, terminal.width)
