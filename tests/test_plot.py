@@ -363,10 +363,14 @@ def test_mistakes(args: tuple[str, ...], status: int, message: str) -> None:
 
 def test_a_metric_without_points(repo: str) -> None:
     """A metric of which only the last value was told is not said to be missing."""
-    Factory(repo).make("told", metrics={"loss": summary([1])})
+    factory = Factory(repo)
+    factory.make("told", metrics={"loss": summary([1])})
     answer = ask("plot", "loss", "told")
     assert answer.status == 2
     assert "Error: told has no series of 'loss', only its last value." in answer.err
+    factory.make("second", metrics={"loss": summary([2])})
+    answer = ask("plot", "loss", "--where", "loss > 0")
+    assert "Error: None of these runs has a series of 'loss', only its last value." in answer.err
 
 
 def test_repo_checks_too(repo: str) -> None:

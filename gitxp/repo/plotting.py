@@ -237,11 +237,9 @@ class _Read:
         known = sorted({name for run in runs for name in (run.record.get("metrics") or {})})
         near = difflib.get_close_matches(wanted, known[:2000], 3) or known[:8]
         names = f"There are: {', '.join(name[:80] for name in near)}."
-        if len(runs) == 1 and wanted in known:
-            raise UsageError(
-                f"{runs[0].name} has no series of {wanted!r}, only its last value.",
-                hint="gitxp list --columns name,KEY",
-            )
+        if wanted in known:
+            who = f"{runs[0].name} has no" if len(runs) == 1 else "None of these runs has a"
+            raise UsageError(f"{who} series of {wanted!r}, only its last value.", hint="gitxp list --columns name,KEY")
         if len(runs) == 1:
             raise UsageError(
                 f"{runs[0].name} has no metric {wanted!r}.", hint=names if near else "It logged no metrics."
