@@ -47,7 +47,7 @@ class FileState:
     oid: str
     insertions: int | None = 0
     deletions: int | None = 0
-    mode: str = "100644"
+    mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
