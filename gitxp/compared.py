@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file of one run's snapshot against the first run's: its object, and how many lines came and went.
+    """A file of one run's snapshot against the first run's: its object, how many lines came and went, and git's mode.
 
     `insertions` and `deletions` are None for binary files; both are 0 for a file that is the first run's.
     """
@@ -47,6 +47,7 @@ class FileState:
     oid: str
     insertions: int | None = 0
     deletions: int | None = 0
+    mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

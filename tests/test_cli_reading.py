@@ -307,6 +307,19 @@ def test_escape_sequences_in_a_diff(runs: Factory) -> None:
         }
 
 
+def test_without_colours_no_file_brings_its_own(runs: Factory, git: Git) -> None:
+    """Where git does not colour, a sequence that it might have written is a file's, and shown."""
+    runs.make("plain", files={"f": "plain\n"})
+    runs.make("hostile", files={"f": "\x1b[31m-forged\x1b[m\n"})
+    asked = ("diff", "plain", "hostile", "--code")
+    seen = [in_terminal(*asked, env={"GIT_PAGER": "cat", "NO_COLOR": "1"}), in_terminal(*asked, "--color=never")]
+    git("config", "color.diff", "never")
+    seen.append(in_terminal(*asked, env={"GIT_PAGER": "cat"}))
+    for one in seen:
+        assert rb"+\x1b[31m-forged\x1b[m" in one
+        assert b"\x1b[31m" not in one
+
+
 def test_diff_runs_no_configured_command(runs: Factory, gitxp: Gitxp, git: Git) -> None:
     """Neither an external diff nor a textconv of the configuration is run."""
     git("config", "diff.external", "touch executed;")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,23 @@ def test_code_is_what_git_counts(here: Repo, git: Git) -> None:
     assert (values[1].insertions, values[1].deletions) == (2, 0)
     assert git("diff", "--numstat", "experiments/a", "experiments/b", "--", "model.py").split()[:2] == ["2", "0"]
     assert values[2] == values[0]
+
+
+def test_another_mode_is_told(repo: str, git: Git, gitxp: Gitxp) -> None:
+    """A file that became executable, with the same bytes, does not look the same."""
+    with open(f"{repo}/run.sh", "w", encoding="ascii") as file:
+        file.write("true\n")
+    gitxp("run", "--name", "plain", "true")
+    os.chmod(f"{repo}/run.sh", 0o700)
+    gitxp("run", "--name", "executable", "true")
+    lines = gitxp("compare", "plain", "executable", "--code").stdout.splitlines()
+    (row,) = [line.split() for line in lines if "run.sh" in line]
+    oid = git("hash-object", "run.sh").strip()
+    assert row == ["run.sh", oid[:7], "mode", "100755"]
+    told = json.loads(gitxp("compare", "plain", "executable", "--code", "--json").stdout)["code"]["run.sh"]
+    assert [(state["oid"], state["mode"]) for state in told] == [(oid, "100644"), (oid, "100755")]
+    (row,) = [line.split() for line in gitxp("why", "plain", "executable").stdout.splitlines() if "run.sh" in line]
+    assert row == ["run.sh", "mode"]
 
 
 @pytest.mark.usefixtures("three")

@@ -19,7 +19,7 @@ from run_factory import START, Factory, encode, make_id, make_record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from conftest import Git
+    from conftest import Git, Gitxp
 
 Files = dict[tuple[str | None, int], frozenset[tuple[str, str]]]
 
@@ -282,3 +282,18 @@ def test_a_tree_fits_the_terminal_whatever_its_shape() -> None:
             assert len(lines) == 2002
             assert {one.run.name for one in lineage.runs} <= {word for line in lines for word in line.split()}
             assert max(map(width_of, lines)) <= width
+
+
+def test_a_run_that_is_named_is_shown_however_old(repo: str, gitxp: Gitxp) -> None:
+    """The newest 50 are shown where no run is named; of a named one all that it came from and that came of it."""
+    parents = ({"parent_run": make_id(at - 1)} if at else {} for at in range(60))
+    Factory(repo).make_of([make_record(f"r{at:02d}", at, **keys) for at, keys in enumerate(parents)])
+    newest = gitxp("tree", "--where", "status == 'completed'")
+    assert "r00" not in newest.stdout
+    assert "r59" in newest.stdout
+    assert """gitxp tree '--where=status == '"'"'completed'"'"'' -n 0""" in newest.stderr
+    for name in ("r00", "r03"):
+        assert [line.split()[1] for line in gitxp("tree", name).stdout.splitlines()[2:]] == [
+            f"r{i:02d}" for i in range(60)
+        ]
+    assert "10 older runs: gitxp tree r03 -n 0" in gitxp("tree", "r03", "-n", "50").stderr

@@ -340,7 +340,7 @@ def test_damaged_series(repo: str) -> None:
         (("loss", "empty"), 2, "empty has no metric 'loss'.\nHint: It logged no metrics."),
         (("loss", "nobody"), 4, "There is no run 'nobody'."),
         (("loss", "--where", "lr > 100"), 1, "No run answers to that."),
-        (("loss", "--where", "lr >"), 2, "This cannot be understood."),
+        (("loss", "--where", "lr >"), 2, "The expression ends where something must follow."),
         (("loss", "one", "--where", "lr > 0"), 2, "RUN and --where exclude each other."),
         (("loss", "-n", "3"), 2, "-n goes with --where, --group-by or --against."),
         (("loss", "one", "-n", "3"), 2, "-n goes with --where, --group-by or --against."),
@@ -364,6 +364,18 @@ def test_mistakes(args: tuple[str, ...], status: int, message: str) -> None:
     answer = ask("plot", *args, width=80)
     assert (answer.status, answer.out) == (status, b"")
     assert f"Error: {message}" in answer.err
+
+
+def test_a_metric_without_points(repo: str) -> None:
+    """A metric of which only the last value was told is not said to be missing."""
+    factory = Factory(repo)
+    factory.make("told", metrics={"loss": summary([1])})
+    answer = ask("plot", "loss", "told")
+    assert answer.status == 2
+    assert "Error: told has no series of 'loss', only its last value." in answer.err
+    factory.make("second", metrics={"loss": summary([2])})
+    answer = ask("plot", "loss", "--where", "loss > 0")
+    assert "Error: None of these runs has a series of 'loss', only its last value." in answer.err
 
 
 def test_repo_checks_too(repo: str) -> None:

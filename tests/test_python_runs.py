@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import math
 import pickle
@@ -80,8 +81,37 @@ def test_nothing_is_read_before_it_is_looked_at(repo: str) -> None:
     """A sequence in a folder that is no repository, with a question that means nothing, costs nothing until then."""
     Factory(repo).make("only")
     found = gitxp.runs("nonsense <")
-    with pytest.raises(UsageError, match="cannot be understood"):
+    with pytest.raises(UsageError, match="ends where something must follow"):
         len(found)
+
+
+@pytest.mark.usefixtures("runs")
+def test_runs_go_to_other_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Runs, one run and a repository can be copied and pickled; what comes out reads for itself, from anywhere."""
+    found = gitxp.runs("loss < 1 or not has(loss)", "name")
+    first = found[0]
+    data = pickle.dumps((found, first, gitxp.Repo()))
+    copied = copy.deepcopy(first)
+    monkeypatch.chdir(tmp_path)
+    other, one, repo = pickle.loads(data)  # noqa: S301  (made here)
+    assert list(other) == list(found)
+    assert one == copied == first
+    assert list(one.metrics["loss"].values) == list(copied.metrics["loss"].values) == [0.9, 0.5]
+    assert one.artifacts["model.pkl"].read_bytes() == b"\x80weights"
+    assert [run.name for run in repo.runs()] == ["third", "second", "first"]
+
+
+@pytest.mark.usefixtures("runs")
+def test_what_is_among_runs() -> None:
+    """A run or a name is among them or not, and a place beyond the last is told by how many there are."""
+    found = gitxp.runs("has(loss)")
+    assert "first" in found
+    assert found[0] in found
+    assert "third" not in found
+    assert gitxp.runs()["third"] not in found
+    assert 0 not in found
+    with pytest.raises(IndexError, match="there are 2 runs"):
+        found[2]
 
 
 def test_a_run_that_was_removed_meanwhile(repo: str, git: Any) -> None:

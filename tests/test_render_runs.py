@@ -326,7 +326,9 @@ def test_a_name_of_a_hundred_thousand_characters() -> None:
         assert max(map(len, text.splitlines())) < 300
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x", "@SUM(A1)", "-1+2", "=", "+"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd", "-x", "@SUM(A1)", "-1+2", "=", "+", "\uff1d1", "\uff0b1+x", "\uff0dx", "\uff20x"]
+)
 def test_csv_runs_no_formula(text: str) -> None:
     """A cell that a spreadsheet would take for a formula begins with a quote."""
     assert csv_table([text], [[text]], safe=False) == f"'{text}\n'{text}\n"

@@ -64,13 +64,26 @@ class Runs(Sequence[RecordedRun]):
         names = self._names
         if isinstance(index, slice):
             chosen = names[index]
-            return Runs(self._repo, lambda: chosen)
+            return self._chosen(chosen)
         if isinstance(index, str):
             if index not in names:
                 raise KeyError(index)
             index = names.index(index)  # type: ignore[arg-type]
-        place = range(len(names))[index]
+        try:
+            place = range(len(names))[index]
+        except IndexError:
+            raise IndexError(f"there are {len(names):,} runs") from None
         return RecordedRun(self._repo, self._chunk(place // _CHUNK)[place % _CHUNK])
+
+    def __contains__(self, one: object) -> bool:
+        """Whether a run, or the run of a name, is among these."""
+        if isinstance(one, RecordedRun):
+            return one.name in self._names and self[one.name] == one
+        return isinstance(one, str) and one in self._names
+
+    def __reduce__(self) -> tuple[Callable[[Repo, list[RunName]], Runs], tuple[Repo, list[RunName]]]:
+        """The runs that were found go to another process, which reads them itself."""
+        return _these, (self._repo, self._names)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -143,7 +156,7 @@ class Runs(Sequence[RecordedRun]):
         return html_table(shown, Wish(), now=time.time(), more=len(self) - len(shown))
 
     def _chosen(self, names: Sequence[RunName]) -> Runs:
-        return Runs(self._repo, lambda: list(names))
+        return _these(self._repo, list(names))
 
     @property
     def _names(self) -> list[RunName]:
@@ -162,3 +175,7 @@ class Runs(Sequence[RecordedRun]):
     def _records(self) -> Iterator[Run]:
         for number in range(-(-len(self._names) // _CHUNK)):
             yield from self._chunk(number)
+
+
+def _these(repo: Repo, names: list[RunName]) -> Runs:
+    return Runs(repo, lambda: names)

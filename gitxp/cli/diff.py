@@ -190,10 +190,14 @@ def _without(notebooks: Sequence[FileChange]) -> list[str]:
 
 
 def _write_patch(repo: Repo, a: Run, b: Run, paths: Sequence[str], options: Sequence[str], terminal: Terminal) -> bool:
-    chunks = repo.code_diff(a, b, paths, [terminal.git_color("color.diff"), *options])
+    color = terminal.git_color("color.diff")
+    chunks = repo.code_diff(a, b, paths, [color, *options])
     first = next(chunks, b"")
     chunks = itertools.chain([first], chunks)
-    terminal.write(visible_diff(chunks, repo.diff_colors()) if terminal.is_terminal else chunks)
+    if terminal.is_terminal:
+        own = repo.diff_colors() if color == "--color=always" else ()  # else every sequence is a file's
+        chunks = visible_diff(chunks, own)
+    terminal.write(chunks)
     return bool(first)
 
 

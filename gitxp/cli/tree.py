@@ -24,7 +24,11 @@ _NEWEST = 50
 @click.argument("runs", metavar="[RUN]…", nargs=-1)
 @click.option("--where", metavar="WHERE", help="Only runs of which this is true, as in 'gitxp list'.")
 @click.option(
-    "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"The newest N; 0: all. [default: {_NEWEST}]"
+    "-n",
+    "count",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"The newest N; 0: all. [default: {_NEWEST}; with RUN: all]",
 )
 @click.option("--metric", metavar="KEY", help="What a gain is told of; -KEY: less is better. [default: what most have]")
 @click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
@@ -55,7 +59,7 @@ def tree_command(
       gitxp tree calm-otter
       gitxp tree --json | jq '.[] | select(.improved)'
     """  # noqa: D301  (click wants the backspace itself)
-    limit = count if count is not None else None if as_json else _NEWEST
+    limit = count if count is not None else None if as_json or runs else _NEWEST
     with open_repo() as repo, show_progress() as progress:
         progress("what grew out of what")
         lineage = repo.tree(runs, limit or None, archived=archived, where=where, metric=metric)

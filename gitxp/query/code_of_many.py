@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitxp.compared import FileState, Row
@@ -83,16 +84,16 @@ def _compare(git: Git, first: Oid, others: set[Oid]) -> tuple[dict[Oid, States],
             states = changes[Oid(match[1].decode("ascii"))]
             rest = rest[match.end() :]
         if rest.startswith(b":"):
-            _, _, old, new, letter = rest.decode("ascii").split(" ")
+            old_mode, new_mode, old, new, letter = rest.decode("ascii").removeprefix(":").split(" ")
             path = os.fsdecode(next(items))
-            states[path] = None if letter[0] == "D" else FileState(new)
+            states[path] = None if letter[0] == "D" else FileState(new, mode=new_mode)
             if letter[0] != "A":
-                before[path] = FileState(old)
+                before[path] = FileState(old, mode=old_mode)
             continue
         added, deleted, name = rest.split(b"\t", 2)
         state = states[os.fsdecode(name)]
         if state is not None:
-            states[os.fsdecode(name)] = FileState(state.oid, _number(added), _number(deleted))
+            states[os.fsdecode(name)] = replace(state, insertions=_number(added), deletions=_number(deleted))
     return changes, before
 
 

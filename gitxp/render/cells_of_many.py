@@ -84,7 +84,7 @@ def _code(states: Sequence[FileState | None]) -> list[str]:
 
 def _change(state: FileState, first: FileState | None) -> str:
     if first is not None and state.oid == first.oid:
-        return state.oid[:_SHORT_OID]
+        return state.oid[:_SHORT_OID] if state.mode == first.mode else f"mode {state.mode}"
     return lines_text(state.insertions, state.deletions)
 
 

@@ -42,5 +42,5 @@ def render_compared_json(compared: Compared, rows: Sequence[Row], parts: Collect
 
 def _value(value: Any) -> Any:
     if isinstance(value, FileState):
-        return {"oid": value.oid, "insertions": value.insertions, "deletions": value.deletions}
+        return {"oid": value.oid, "insertions": value.insertions, "deletions": value.deletions, "mode": value.mode}
     return value

@@ -106,11 +106,15 @@ def _escape_markdown(text: str) -> str:
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)")
 
 
+# The wide ones begin a formula where text is Chinese or Japanese.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
 def _defuse(text: str) -> str:
     """A cell that a spreadsheet would run as a formula gets a leading quote; numbers stay numbers.
 
     See https://owasp.org/www-community/attacks/CSV_Injection
     """
-    if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and not _NUMBER.fullmatch(text):
+    if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text

@@ -19,7 +19,7 @@ from gitxp.render.words import aligned, difference_of, is_number, pair_texts
 from gitxp.sources import by_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from gitxp.compared import Change, Why
     from gitxp.direction import Direction
@@ -63,11 +63,12 @@ def render_why(why: Why, *, width: int | None, style: Style | None = None) -> st
 def _changes(why: Why, width: int | None, style: Style) -> str:
     most = _MOST_PIPED if width is None else _MOST
     rows: list[list[Cell]] = []
+    modes = {code.path for code in why.comparison.code if (code.status, code.insertions, code.deletions) == ("M", 0, 0)}
     for (kind, reason), group in groupby(why.changes, key=lambda change: (change.kind, change.why)):
         changes = list(group)
         title = f"{_TITLES[kind]}: {reason}" if reason else _TITLES[kind]
         rows.append([Cell(title, "heading"), Cell(""), Cell("")])
-        rows += [[Cell(f"  {_name(change)}"), *_cells(change)] for change in changes[:most]]
+        rows += [[Cell(f"  {_name(change)}"), *_cells(change, modes)] for change in changes[:most]]
         if len(changes) > most:
             rows.append([Cell(f"  and {len(changes) - most:,} more", "faint"), Cell(""), Cell("")])
     return pair_table(why.comparison.runs, rows, width=width, style=style)
@@ -77,9 +78,10 @@ def _name(change: Change) -> str:
     return IMPORTS if (change.kind, change.name) == ("environment", "imported") else visible(change.name)
 
 
-def _cells(change: Change) -> list[Cell]:
+def _cells(change: Change, modes: Collection[str]) -> list[Cell]:
+    """What a change has below the two runs; of the files `modes`, only the mode is another one."""
     if change.kind == "code":
-        return [Cell(""), Cell(lines_text(*(change.lines or (None, None))))]
+        return [Cell(""), Cell("mode" if change.name in modes else lines_text(*(change.lines or (None, None))))]
     pair = (change.a, change.b)
     if change.kind == "data":
         return pair_cells(pair, ["" if value is None else fingerprint_text(value) for value in pair])

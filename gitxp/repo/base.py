@@ -46,6 +46,10 @@ class Base:
         self.recovered: list[Recovered] = []
         self.indexing: Callable[[int, int], None] | None = None
 
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Another process has the same repository, opened by itself."""
+        return type(self), (os.path.abspath(self.path),)
+
     @property
     def location(self) -> Location:
         """Where the repository and its working tree are."""

@@ -206,6 +206,9 @@ class _Read:
             raise FormatError(some_of(list(dict.fromkeys(self._damaged)), _NAMED, " "), hint=_DAMAGED)
         wanted = self._missing[0].metric if self._missing else metrics[0]
         known = sorted({name for run in runs for name in (run.record.get("metrics") or {})})
+        if wanted in known:
+            who = f"{runs[0].name} has no" if len(runs) == 1 else "None of these runs has a"
+            raise UsageError(f"{who} series of {wanted!r}, only its last value.", hint="gitxp list --columns name,KEY")
         near = there_are(wanted, known)
         if len(runs) == 1:
             raise UsageError(f"{runs[0].name} has no metric {wanted!r}.", hint=near or "It logged no metrics.")
