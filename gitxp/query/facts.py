@@ -73,7 +73,9 @@ def facts_of(run: Run) -> Facts:
         None,
     )
     params = [
-        (name, _value(value), value if isinstance(value, bool) else None)
+        (name, value, None)
+        if type(value) is float
+        else (name, _value(value), value if isinstance(value, bool) else None)
         for name, value in sorted(run.params.items())[:MOST_KEYS]
     ]
     metrics = sorted((record.get("metrics") or {}).items())[:MOST_KEYS]
@@ -151,8 +153,10 @@ def _value(value: object) -> object:
 
 
 def _summary(summary: Mapping[str, Any]) -> tuple[Any, ...]:
-    numbers = [_number(summary[stat]) if stat in summary else None for stat in ("last", "min", "max")]
-    return (*numbers, summary.get("count"), summary.get("step"))
+    last, least, most = summary["last"], summary.get("min"), summary.get("max")
+    if not type(last) is type(least) is type(most) is float:
+        last, least, most = (None if number is None else _number(number) for number in (last, least, most))
+    return last, least, most, summary.get("count"), summary.get("step")
 
 
 def _number(value: object) -> object:
