@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from gitxp.format import Oid
 from gitxp.git.cat_file import CatFile
 from gitxp.git.libgit2 import Libgit2
 from gitxp.git.program import Git
+from gitxp.git.refs import list_refs
 from gitxp.query import index_file
 from gitxp.query import mirror as module
 from gitxp.query.index import Asked, Index
 from gitxp.query.index_file import SCHEMA
+from gitxp.store.runs import read_run
 from run_factory import START, Factory, encode, make_id, make_record, names
 
 if TYPE_CHECKING:
@@ -541,3 +544,60 @@ def test_progress_of_the_first_look(repo: str, path: str, monkeypatch: pytest.Mo
     index.newest(1)
     index.newest(1)
     assert told == [(4, 10), (8, 10), (10, 10)]
+
+
+KILLED = """
+import os, signal, sys
+from gitxp.query import mirror
+from gitxp.repo import Repo
+mirror._CHUNK = 50
+def progress(done, total):
+    if done >= 150:
+        os.kill(os.getpid(), int(sys.argv[2]))
+repo = Repo(sys.argv[1])
+repo.indexing = progress
+repo.page()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_kill_in_the_middle_costs_a_chunk_at_most(repo: str, opened: Any, number: int) -> None:
+    """What was read before the end is not read again, and the answer is that of an index that was never interrupted."""
+    Factory(repo).make_many(600)
+    command = [sys.executable, "-c", KILLED, repo, str(int(number))]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(command, env=environ, capture_output=True, check=False, timeout=60)
+    assert ended.returncode == -number
+    mine = opened()
+    runs = mine.index.newest().runs
+    assert mine.read == 450
+    assert runs == opened(None).index.newest().runs
+    assert names(runs) == [f"run-{n:04d}" for n in range(600, 0, -1)]
+
+
+ODDITIES = {
+    "metrics": [{"loss": {"last": 0.5}}, {"loss": {"last": "nan", "count": 2}}, {"loss": {"last": 3, "max": 4.5}}],
+    "params": [{"lr": None}, {"lr": True}, {"lr": 10**100}, {"lr": [1, 2.5]}, {"lr": "0.1", "\udcff": 1.5}],
+}
+
+
+def test_many_runs_are_read_as_each_alone(repo: str, opened: Any) -> None:
+    """Records of usual and odd shapes, annotated or not, sound or not, are the same from the index and by themselves."""
+    factory = Factory(repo)
+    factory.make_many(150)
+    for number, (key, value) in enumerate((key, value) for key, values in ODDITIES.items() for value in values):
+        factory.make(f"odd-{number}", **{key: value})
+    factory.make("deep", raw=b"[" * 100_000)
+    factory.make(
+        "long",
+        raw=encode({**make_record("long"), "params": {"seed": 0}}).replace(b'"seed": 0', b'"seed": ' + b"9" * 400),
+    )
+    factory.make("wide", params={f"p{n}": n / 7 for n in range(3000)})
+    factory.make("wrong", metrics={"loss": {"last": 1.0, "count": -1, "max": 1.0, "min": 1.0, "step": 0}})
+    factory.make("no-edit", files={".gitxp/annotations/0000000001-0000000000000.json": "{"})
+    found = {run.name: run for run in opened().index.newest().runs}
+    objects = CatFile(Git(repo))
+    alone = {where.name: read_run(objects, where) for where in list_refs(Git(repo)).runs()}
+    objects.close()
+    assert found == alone
+    assert {name for name, run in found.items() if run.problem} == {"deep", "long", "wrong"}

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitxp.errors import FormatError
-from gitxp.format import Oid
+from gitxp.format import MAX_RECORD, Oid
 from gitxp.git import objects as module
 from gitxp.git.cat_file import CatFile
 from gitxp.git.libgit2 import Libgit2
 from gitxp.git.objects import MissingObject, Objects, TooLarge, WrongObject, open_objects
 from gitxp.git.program import Git
-from run_factory import Factory
+from run_factory import Factory, encode, make_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,6 +202,86 @@ def _write_tree(repo: str, data: bytes) -> str:
     with open(f"{repo}/.git/objects/{oid[:2]}/{oid[2:]}", "wb") as file:
         file.write(zlib.compress(whole))
     return oid
+
+
+RECORD, SAID = ".gitxp/run.json", ".gitxp/annotations"
+
+
+def _beside(objects: Objects, commits: list[Oid]) -> list[tuple[Oid, Any, Any]]:
+    """What is read of these commits, an error by its kind, an entry by its path and object."""
+
+    def plain(found: Any) -> Any:
+        if isinstance(found, FormatError):
+            return type(found)
+        return [(entry.path, entry.oid) for entry in found] if isinstance(found, list) else found
+
+    return [(oid, plain(data), plain(entries)) for oid, data, entries in objects.read_beside(commits, RECORD, SAID)]
+
+
+@pytest.mark.damaged
+def test_a_file_and_a_folder_beside_it_in_many_commits(objects: Objects, repo: str, git: Any) -> None:
+    """They come in the order of the commits, as each alone would give them, whatever is wrong with some."""
+    factory = Factory(repo)
+
+    def make(name: str, files: dict[str, str]) -> Oid:
+        factory.commit(f"refs/experiments/{name}", files, parent=None)
+        return Oid(git("rev-parse", f"experiments/{name}"))
+
+    factory.make_many(300)
+    plain = [Oid(oid) for oid in git("for-each-ref", "--format=%(objectname)", "refs/experiments/run-*").split()]
+    texts = [encode(make_record(f"run-{n:04d}", n)) for n in range(1, 301)]
+    said = [make(f"said-{n}", {RECORD: f"said {n}", f"{SAID}/{n}.json": "edit", f"{SAID}/x/y": "z"}) for n in range(9)]
+    odd = [
+        make("none", {"file": "x"}),
+        make("no-record", {f"{SAID}/1.json": "edit"}),
+        make("folder-for-file", {f"{RECORD}/inside": "x"}),
+        make("file-for-folder", {RECORD: "{}", SAID: "x"}),
+        make("file-for-both", {".gitxp": "x"}),
+        make("large", {RECORD: "x" * (MAX_RECORD + 1)}),
+        Oid("e" * 40),
+        Oid(git("rev-parse", f"{plain[0]}:{RECORD}")),
+    ]
+    git("tag", "-a", "-m", "tag", "v1", said[0])
+    odd.append(Oid(git("rev-parse", "v1")))
+    target = git("hash-object", "-w", "train.py")
+    tree = _write_tree(repo, b"120000 run.json\0" + bytes.fromhex(target))
+    odd.append(Oid(git("commit-tree", "-m", "link", _write_tree(repo, b"40000 .gitxp\0" + bytes.fromhex(tree)))))
+    cut = _write_tree(repo, b"100644 run.json\0" + bytes.fromhex(target)[:10])
+    odd.append(Oid(git("commit-tree", "-m", "cut", _write_tree(repo, b"40000 .gitxp\0" + bytes.fromhex(cut)))))
+    inside = bytes.fromhex(_write_tree(repo, b"100644 1.json\0abc"))
+    cut = _write_tree(repo, b"40000 annotations\0" + inside + b"100644 run.json\0" + bytes.fromhex(target))
+    odd.append(Oid(git("commit-tree", "-m", "cut below", _write_tree(repo, b"40000 .gitxp\0" + bytes.fromhex(cut)))))
+    for number, place in enumerate((RECORD, SAID, ".gitxp", "")):
+        for damage in (b"", b"garbage"):
+            broken = make(
+                f"bad-{number}-{len(damage)}", {RECORD: f"{place} {damage!r}", f"{SAID}/1.json": f"{place}{damage!r}"}
+            )
+            oid = git("rev-parse", f"{broken}:{place}" if place else broken)
+            path = f"{repo}/.git/objects/{oid[:2]}/{oid[2:]}"
+            os.unlink(path)
+            if damage:
+                with open(path, "wb") as file:
+                    file.write(damage)
+            odd.append(broken)
+    alone = {oid: _beside(objects, [oid]) for oid in [*plain[:1], *said, *odd]}
+    entries = [(f"{SAID}/{name}", git("rev-parse", f"{said[1]}:{SAID}/{name}")) for name in ("1.json", "x")]
+    assert alone[said[1]] == [(said[1], b"said 1", entries)]
+    mixed = [*plain[:100], *said[:4], *odd, *plain[100:], *reversed(odd), *said[4:], *odd[3:9], *plain[:3]]
+    expected = [alone[oid] if oid in alone else [(oid, texts[plain.index(oid)], [])] for oid in mixed]
+    assert _beside(objects, mixed) == [found for (found,) in expected]
+    assert _beside(objects, odd) == [alone[oid][0] for oid in odd]
+    assert _beside(objects, []) == []
+
+
+def test_whoever_stops_reading_many_leaves_no_process_behind(objects: Objects, repo: str, git: Any) -> None:
+    """After the first of many the reader can be used for anything else, and closes what it began."""
+    Factory(repo).make_many(300)
+    commits = [Oid(oid) for oid in git("for-each-ref", "--format=%(objectname)", "refs/experiments/").split()]
+    reading = objects.read_beside(commits, RECORD, SAID)
+    assert next(reading).oid == commits[0]
+    reading.close()
+    assert objects.read_commit(commits[1]).oid == commits[1]
+    assert [found.oid for found in objects.read_beside(commits, RECORD, SAID)] == commits
 
 
 @pytest.mark.damaged

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from gitxp.errors import FormatError
 from gitxp.format import MAX_RECORD, Oid
-from gitxp.git.objects import MissingObject, Reader, TooLarge, WrongObject, read_entries
+from gitxp.git.ahead import SETTINGS, read_ahead
+from gitxp.git.objects import MissingObject, Reader, TooLarge, WrongObject, list_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gitxp.git.objects import Entry
+    from gitxp.git.objects import Beside, Entry
     from gitxp.git.program import Git, Process
 
 # Requests for one batch of answers: 256 lines of at most 100 bytes fit into any pipe, so that nobody waits for another.
@@ -27,8 +28,8 @@ class CatFile(Reader):
 
     def __init__(self, git: Git) -> None:
         super().__init__(git)
-        self._contents = _Batch(git, "--batch")
-        self._sizes = _Batch(git, "--batch-check")
+        self._contents = Batch(git, "--batch")
+        self._sizes = Batch(git, "--batch-check")
 
     def close(self) -> None:
         """End the processes."""
@@ -59,7 +60,7 @@ class CatFile(Reader):
         if "\n" in path:
             raise ValueError(path)
         # a process of its own: whoever stops in the middle leaves answers behind
-        batch = _Batch(self._git, "--batch")
+        batch = Batch(self._git, "--batch")
         try:
             for group in _groups(commits):
                 yield from self._ask_group(batch, group, path, kind, limit)
@@ -67,7 +68,7 @@ class CatFile(Reader):
             batch.close()
 
     def _ask_group(
-        self, batch: _Batch, group: list[Oid], path: str, wanted: str, limit: int
+        self, batch: Batch, group: list[Oid], path: str, wanted: str, limit: int
     ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
         at = 0
         while at < len(group):
@@ -95,12 +96,26 @@ class CatFile(Reader):
             return
         for oid, data in self._ask_many(commits, folder, "tree"):
             try:
-                entries = read_entries(data, oid) if isinstance(data, bytes) else ()
-                found = [entry._replace(path=f"{folder}/{entry.path}") for entry in entries]
+                found = list_entries(folder, data, oid) if isinstance(data, bytes) else []
             except FormatError as error:
                 yield oid, error
             else:
                 yield oid, data if isinstance(data, FormatError) else found
+
+    def read_beside(self, commits: Sequence[Oid], path: str, folder: str) -> Iterator[Beside]:
+        """The file at one path and the entries of one folder in each of many commits, in their order."""
+        if len(commits) <= _FEW:
+            yield from super().read_beside(commits, path, folder)
+            return
+        at = 0
+        while at < len(commits):
+            batch = Batch(self._git, "--batch", SETTINGS)
+            try:
+                for found in read_ahead(batch, commits, at, path, folder):
+                    yield found or next(super().read_beside([commits[at]], path, folder))
+                    at += 1
+            finally:
+                batch.close()
 
     def _explain(self, oid: Oid, path: str) -> bytes | FormatError | None:
         """Why `<commit>:<path>` is missing: no such path (None), or no such commit, tree or blob."""
@@ -110,12 +125,13 @@ class CatFile(Reader):
             return error
 
 
-class _Batch:
+class Batch:
     """One `git cat-file --batch…` process, started when it is first needed and again after it broke off."""
 
-    def __init__(self, git: Git, *options: str) -> None:
+    def __init__(self, git: Git, option: str, settings: Sequence[str] = ()) -> None:
         self._git = git
-        self._options = options
+        said = (word for setting in settings for word in ("-c", setting))
+        self._command = (*said, "--no-replace-objects", "cat-file", option)
         self._process: Process | None = None
         self._stdout = -1
         self._buffer = bytearray()
@@ -135,7 +151,7 @@ class _Batch:
     def send(self, names: Sequence[str]) -> None:
         """Ask for objects, at most `_BATCH` of them."""
         if self._process is None:
-            self._process = self._git.start("--no-replace-objects", "cat-file", *self._options, stdin=True)
+            self._process = self._git.start(*self._command, stdin=True)
             self._stdout = next(iter(self._process.out))
         try:
             self._process.send("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))

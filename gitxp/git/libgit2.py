@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from gitxp.git.objects import MissingObject, Reader, TooLarge, WrongObject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from gitxp.errors import FormatError
     from gitxp.format import Oid
+    from gitxp.git.objects import Beside
     from gitxp.git.program import Git
 
 # Commits and trees that are kept: whoever asks for two paths of one commit reads them once.
@@ -48,6 +52,13 @@ class Libgit2(Reader):
     def close(self) -> None:
         """Close the files that libgit2 has open."""
         self._repository.free()
+
+    def read_beside(self, commits: Sequence[Oid], path: str, folder: str) -> Iterator[Beside]:
+        """The file at one path and the entries of one folder in each of many commits, in their order, read by git."""
+        from gitxp.git.cat_file import CatFile
+
+        with contextlib.closing(CatFile(self._git)) as reader:
+            yield from reader.read_beside(commits, path, folder)
 
     def get_size(self, oid: Oid) -> int:
         """How many bytes an object has."""

@@ -3,7 +3,8 @@
 Two readers answer the same questions. `CatFile` asks one `git cat-file --batch`: it is there 2 ms after it is wanted and
 reads whatever git reads (SHA-256, reftable, partial clones). `Libgit2` works in this process: `import pygit2` costs 75 ms,
 but 10,000 records that lie loose take it 0.8 s instead of 1.5 (packed, git is the quicker: 0.35 s to 0.65). So git reads
-single runs and libgit2 many; and where libgit2 cannot open the repository, git does all of it.
+single runs and libgit2 many; and where libgit2 cannot open the repository, git does all of it. What is wanted of every run,
+git reads for both: it works beside this process, and libgit2 within it.
 
 Every object is untrusted: each read has a limit, asked before the bytes are, and a tree may not be deeper or wider than
 any that people make. What is larger can be streamed.
@@ -19,7 +20,7 @@ from gitxp.errors import FormatError
 from gitxp.format import MAX_RECORD, Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gitxp.git.program import Git
 
@@ -71,6 +72,14 @@ class Commit(NamedTuple):
     message: str
 
 
+class Beside(NamedTuple):
+    """Of a commit, the bytes of a file (None where it has none) and the entries of a folder beside it; or why they cannot be read."""
+
+    oid: Oid
+    data: bytes | FormatError | None
+    entries: list[Entry] | FormatError
+
+
 class Objects(Protocol):
     """What can be asked of an object database. Each method raises `FormatError` for objects that are missing or damaged."""
 
@@ -102,6 +111,12 @@ class Objects(Protocol):
 
     def list_folders(self, commits: Iterable[Oid], folder: str) -> Iterator[tuple[Oid, list[Entry] | FormatError]]:
         """The entries of one folder in each of many commits, in their order, with their whole paths; or why not."""
+
+    def read_beside(self, commits: Sequence[Oid], path: str, folder: str) -> Iterator[Beside]:
+        """The file at one path and the entries of one folder in each of many commits, in their order.
+
+        Both lie in one folder, and not at the top.
+        """
 
     def list_top(self, commit: Oid) -> list[Entry]:
         """The entries at the top of a commit's tree."""
@@ -194,7 +209,7 @@ class Reader(ABC):
         for part in path.split("/"):
             if mode != FOLDER_MODE:
                 return None
-            found = _find_in_tree(self._read_as("tree", oid), os.fsencode(part), len(oid) // 2)
+            found = find_in_tree(self._read_as("tree", oid), os.fsencode(part), len(oid) // 2)
             if found is None:
                 return None
             mode, oid = found
@@ -250,14 +265,21 @@ class Reader(ABC):
         for oid in commits:
             try:
                 top = self.find_entry(oid, folder)
-                found = [] if top is None or top.mode != FOLDER_MODE else self._list_entries(folder, top.oid)
+                found = (
+                    []
+                    if top is None or top.mode != FOLDER_MODE
+                    else list_entries(folder, self._read_as("tree", top.oid), top.oid)
+                )
             except FormatError as error:
                 yield oid, error
             else:
                 yield oid, found
 
-    def _list_entries(self, folder: str, oid: Oid) -> list[Entry]:
-        return [entry._replace(path=f"{folder}/{entry.path}") for entry in self._read_tree(oid)]
+    def read_beside(self, commits: Sequence[Oid], path: str, folder: str) -> Iterator[Beside]:
+        """The file at one path and the entries of one folder in each of many commits, in their order."""
+        folders = self.list_folders(commits, folder)
+        for (oid, data), (_, entries) in zip(self.read_files(commits, path), folders, strict=True):
+            yield Beside(oid, data, entries)
 
     def _read_tree(self, oid: Oid) -> Iterator[Entry]:
         yield from read_entries(self._read_as("tree", oid), oid)
@@ -276,13 +298,18 @@ def read_entries(data: bytes, oid: Oid) -> Iterator[Entry]:
         yield Entry(os.fsdecode(path), mode.decode("ascii", "replace"), Oid(data[end + 1 : at].hex()))
 
 
+def list_entries(folder: str, data: bytes, oid: Oid) -> list[Entry]:
+    """The entries of a folder's bytes, with their whole paths."""
+    return [entry._replace(path=f"{folder}/{entry.path}") for entry in read_entries(data, oid)]
+
+
 def _tree_of(commit: bytes, oid: Oid) -> Oid:
     if not commit.startswith(b"tree "):
         raise WrongObject(f"commit {oid[:12]} is damaged: it has no tree")
     return Oid(commit[5 : commit.find(b"\n")].decode("ascii", "replace"))
 
 
-def _find_in_tree(tree: bytes, name: bytes, hash_size: int) -> tuple[str, Oid] | None:
+def find_in_tree(tree: bytes, name: bytes, hash_size: int) -> tuple[str, Oid] | None:
     """Mode and object of one entry: what `_read_tree` would find, in a tenth of its time."""
     wanted = b" " + name
     at = 0

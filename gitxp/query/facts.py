@@ -73,7 +73,9 @@ def facts_of(run: Run) -> Facts:
         None,
     )
     params = [
-        (name, _value(value), value if isinstance(value, bool) else None)
+        (name, value, None)
+        if type(value) is float
+        else (name, _value(value), value if isinstance(value, bool) else None)
         for name, value in sorted(run.params.items())[:MOST_KEYS]
     ]
     return Facts(fields, params, rows_of_metrics(record.get("metrics") or {}))
@@ -89,25 +91,29 @@ class Keeper:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._keys: dict[tuple[str, str], int] = {}
+        self._params, self._metrics = _Keys(database, "params"), _Keys(database, "metrics")
 
     def keep(self, number: int, facts: Facts) -> None:
         """Put the facts of the record of this number into the tables."""
         self._database.execute(_FIELDS, (number, *facts.fields))
-        rows = [(self._key("params", name), number, value, flag) for name, value, flag in facts.params]
+        rows = [(self._params[name], number, value, flag) for name, value, flag in facts.params]
         self._database.executemany("INSERT OR REPLACE INTO params VALUES (?, ?, ?, ?)", rows)
-        summaries = [(self._key("metrics", name), number, *values) for name, values in facts.metrics]
+        summaries = [(self._metrics[name], number, *values) for name, values in facts.metrics]
         self._database.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?, ?, ?)", summaries)
 
-    def _key(self, kind: str, name: str) -> int:
-        name = _text(name) or ""
-        known = self._keys.get((kind, name))
-        if known is not None:
-            return known
-        self._database.execute("INSERT OR IGNORE INTO keys (kind, name) VALUES (?, ?)", (kind, name))
-        find = "SELECT key FROM keys WHERE kind = ? AND name = ?"
-        ((key,),) = self._database.execute(find, (kind, name))
-        self._keys[kind, name] = key
+
+class _Keys(dict[str, int]):
+    """The numbers of the keys of a kind, by their names; one that is new gets its number when it is asked for."""
+
+    def __init__(self, database: sqlite3.Connection, kind: str) -> None:
+        super().__init__()
+        self._database, self._kind = database, kind
+
+    def __missing__(self, name: str) -> int:
+        row = self._kind, _text(name) or ""
+        self._database.execute("INSERT OR IGNORE INTO keys (kind, name) VALUES (?, ?)", row)
+        ((key,),) = self._database.execute("SELECT key FROM keys WHERE kind = ? AND name = ?", row)
+        self[name] = int(key)
         return int(key)
 
 
@@ -158,8 +164,10 @@ def _value(value: object) -> object:
 
 
 def _summary(summary: Mapping[str, Any]) -> tuple[Any, ...]:
-    numbers = [_number(summary[stat]) if stat in summary else None for stat in ("last", "min", "max")]
-    return (*numbers, summary.get("count"), summary.get("step"))
+    last, least, most = summary["last"], summary.get("min"), summary.get("max")
+    if not type(last) is type(least) is type(most) is float:
+        last, least, most = (None if number is None else _number(number) for number in (last, least, most))
+    return last, least, most, summary.get("count"), summary.get("step")
 
 
 def _number(value: object) -> object:

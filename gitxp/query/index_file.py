@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Raised with every change of the tables, and of what decode_run takes for sound; another version's file is made anew.
-SCHEMA = 6
+SCHEMA = 7
+# `record` is last: what stands behind a long one is found by reading all of it.
 _TABLES = """
-CREATE TABLE records (number INTEGER PRIMARY KEY, commit_id TEXT NOT NULL UNIQUE, id TEXT, started REAL NOT NULL, record BLOB NOT NULL, problem TEXT, said TEXT);
+CREATE TABLE records (number INTEGER PRIMARY KEY, commit_id TEXT NOT NULL UNIQUE, id TEXT, started REAL NOT NULL, problem TEXT, said TEXT, record BLOB NOT NULL);
 CREATE INDEX records_by_id ON records (id);
 CREATE TABLE refs (name TEXT PRIMARY KEY, commit_id TEXT NOT NULL, started REAL NOT NULL, hidden INTEGER NOT NULL, archive TEXT, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX refs_by_archive ON refs (archive);

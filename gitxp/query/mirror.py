@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 # Rows in one transaction while the index is built: what a kill in the middle can cost.
 _CHUNK = 1000
+# KB of pages that are kept in memory while more than a chunk is read: sqlite's own 2 MB are gone before they are of use,
+# since the entries of most tables' indexes come in no order.
+_PAGES = 16_000
 # So many commits are worth opening the object database in process.
 _MANY = 100
 
@@ -100,6 +103,8 @@ class Mirror:
         missing = _leave_out_known(database, commits)
         if not missing:
             return
+        if len(missing) > _CHUNK:
+            database.execute(f"PRAGMA cache_size = -{_PAGES}")
         rows = self._read(missing)
         done = 0
         while chunk := list(islice(rows, _CHUNK)):

@@ -8,7 +8,6 @@ series, output) is read when it is asked for, and raises `FormatError` where it 
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,21 +25,19 @@ from gitxp.annotations import (
 from gitxp.errors import FormatError, NewerFormat, UsageError
 from gitxp.model import Run
 from gitxp.series import Series
+from gitxp.store.checks import find_problem, find_problem_of_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from gitxp.format import Oid, RefName
     from gitxp.git.objects import Entry, Objects
     from gitxp.git.refs import RunRef
     from gitxp.names import RunName
 
-    Check = Callable[[Any], str | None]  # what is wrong with a value, or None
 
 # 40 bytes a point: thirteen million points.
 MAX_SERIES = 512 * 1024 * 1024
-_MAX_DEPTH = 64
-_MAX_INT = 1 << 63
 # What is kept of a record with a problem elsewhere, where it is sound: enough to know the run by.
 _KEPT = ("id", "command", "started_at")
 
@@ -63,9 +60,7 @@ class Read(NamedTuple):
 
 def read_runs(objects: Objects, commits: Sequence[Oid]) -> Iterator[Read]:
     """The records and annotations of the runs with these tips, in their order."""
-    records = objects.read_files(commits, fmt.RECORD_PATH)
-    folders = objects.list_folders(commits, ANNOTATIONS_FOLDER)
-    for (commit, data), (_, entries) in zip(records, folders, strict=True):
+    for commit, data, entries in objects.read_beside(commits, fmt.RECORD_PATH, ANNOTATIONS_FOLDER):
         record, problem = decode_run(data)
         said = None
         if entries and not problem:
@@ -128,10 +123,10 @@ def decode_run(data: bytes | FormatError | None) -> tuple[fmt.Record, str | None
         return {"format": error.found}, f"{error.message} {error.hint}"
     except FormatError as error:
         return {}, f"Its record cannot be read: {error.message}."
-    problem = _find_problem(record)
+    problem = find_problem(record)
     if problem is None:
         return record, None
-    kept = {key: record[key] for key in _KEPT if key in record and _RECORD[key](record[key]) is None}
+    kept = {key: record[key] for key in _KEPT if key in record and find_problem({key: record[key]}) is None}
     return kept, f"Its record does not hold to the format: {problem}."
 
 
@@ -149,7 +144,7 @@ def read_environment(objects: Objects, commit: Oid) -> dict[str, Any]:
 def decode_environment(data: bytes) -> dict[str, Any]:
     """The environment in these bytes; `FormatError` with a clause for what is none."""
     value = fmt.decode_json(data)
-    problem = _object(value) or _anything(value)
+    problem = find_problem_of_object(value)
     if problem:
         msg = f"it is {problem}"
         raise FormatError(msg)
@@ -178,206 +173,3 @@ def read_output(objects: Objects, commit: Oid) -> Iterator[bytes]:
     entry = objects.find_entry(commit, fmt.OUTPUT_PATH)
     if entry is not None and entry.mode.startswith("100"):
         yield from objects.stream_blob(entry.oid)
-
-
-def _text(value: Any) -> str | None:
-    return None if isinstance(value, str) else "no text"
-
-
-def _flag(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "neither true nor false"
-
-
-def _integer(value: Any) -> str | None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return "no whole number"
-    return None if -_MAX_INT <= value < _MAX_INT else "too large a number"
-
-
-def _count(value: Any) -> str | None:
-    return _integer(value) or ("below zero" if value < 0 else None)
-
-
-def _number(value: Any) -> str | None:
-    if type(value) is float:  # by far the usual case
-        return None if math.isfinite(value) else "no number that JSON has"
-    try:
-        fmt.decode_number(value)
-    except FormatError:
-        return "no number"
-    return None
-
-
-def _seconds(value: Any) -> str | None:
-    return "no number" if isinstance(value, str) else _number(value) or ("below zero" if value < 0 else None)
-
-
-def _time(value: Any) -> str | None:
-    try:
-        fmt.parse_time(value)
-    except (FormatError, TypeError):
-        return "no time"
-    return None
-
-
-def _status(value: Any) -> str | None:
-    return None if value in fmt.STATUSES else "none of " + ", ".join(fmt.STATUSES)
-
-
-def _object(value: Any) -> str | None:
-    return None if isinstance(value, dict) else "no object"
-
-
-def _scalar(value: Any) -> str | None:
-    return "no text, number or boolean" if isinstance(value, dict | list) else _anything(value)
-
-
-def _parameter(value: Any) -> str | None:
-    return "an object, and parameters are scalars and lists" if isinstance(value, dict) else _anything(value)
-
-
-def _anything(value: Any) -> str | None:
-    """What would stop a JSON value from being written again: floats that are none in JSON, too many levels."""
-    if isinstance(value, float):
-        return _number(value)
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(_MAX_DEPTH):
-        if not level:
-            return None
-        below: list[Any] = []
-        for item in level:
-            below.extend(item.values() if isinstance(item, dict) else item)
-        if not all(math.isfinite(item) for item in below if isinstance(item, float)):
-            return "something with a number in it that JSON does not have"
-        level = [item for item in below if isinstance(item, (dict, list))]
-    return f"nested more than {_MAX_DEPTH} levels deep"
-
-
-def _list_of(check: Check) -> Check:
-    def check_list(value: Any) -> str | None:
-        if not isinstance(value, list):
-            return "no list"
-        for number, item in enumerate(value):
-            if wrong := check(item):
-                return f"a list, and item {number} is {wrong}"
-        return None
-
-    return check_list
-
-
-def _object_of(check: Check) -> Check:
-    def check_object(value: Any) -> str | None:
-        if not isinstance(value, dict):
-            return "no object"
-        for key, item in value.items():
-            if wrong := check(item):
-                return f"an object, and its {_short(key)} is {wrong}"
-        return None
-
-    return check_object
-
-
-def _keys(needed: str, **checks: Check) -> Check:
-    """An object with the key `needed`, and of these types where it has them."""
-
-    def check_keys(value: Any) -> str | None:
-        if not isinstance(value, dict):
-            return "no object"
-        if needed not in value:
-            return f"an object without {needed!r}"
-        for key, item in value.items():
-            if wrong := checks.get(key, _anything)(item):
-                return f"an object, and its {_short(key)} is {wrong}"
-        return None
-
-    return check_keys
-
-
-_texts = _list_of(_text)
-_summary = _keys("last", last=_number, min=_number, max=_number, count=_count, step=_integer)
-_fingerprint = _keys(
-    "path",
-    path=_text,
-    kind=_text,
-    size=_count,
-    files=_count,
-    xxh3_128=_text,
-    changed=_flag,
-    unreadable=_count,
-    manifest=_flag,
-    source=_text,
-    modified=_time,
-    dvc_md5=_text,
-    lfs_oid=_text,
-)
-# docs/format.md has the same table in words. Keys that are not here are kept as they are.
-_RECORD: Mapping[str, Check] = {
-    "id": _text,
-    "name": _text,
-    "status": _status,
-    "exit_code": _integer,
-    "signal": _integer,
-    "command": _texts,
-    "cwd": _text,
-    "started_at": _time,
-    "finished_at": _time,
-    "duration": _seconds,
-    "base": _text,
-    "branch": _text,
-    "dirty": _flag,
-    "changes": _object_of(_count),
-    "skipped": _list_of(_keys("path", path=_text, reason=_text, size=_count, files=_count)),
-    "large": _list_of(_keys("path", path=_text, size=_count, lfs_oid=_text)),
-    "submodules": _list_of(_keys("path", path=_text, commit=_text, dirty=_flag)),
-    "params": _object_of(_parameter),
-    "param_sources": _object_of(_text),
-    "metrics": _object_of(_summary),
-    "data": _list_of(_fingerprint),
-    "outputs": _list_of(
-        _keys(
-            "path",
-            path=_text,
-            size=_count,
-            xxh3_128=_text,
-            stored=_flag,
-            lfs_oid=_text,
-            artifact=_text,
-            link=_text,
-            reason=_text,
-            files=_count,
-            changed=_flag,
-            source=_text,
-            type=_text,
-            key=_text,
-            step=_integer,
-        )
-    ),
-    "summary": _object_of(_scalar),
-    "title": _text,
-    "host": _text,
-    "user": _text,
-    "git": _object_of(_text),
-    "group": _text,
-    "tags": _texts,
-    "note": _text,
-    "parent_run": _text,
-    "gitxp_version": _text,
-    "problems": _texts,
-    "snapshot": _flag,
-    "asked": _object_of(_texts),
-}
-
-
-def _find_problem(record: fmt.Record) -> str | None:
-    for key, value in record.items():
-        if wrong := _RECORD.get(key, _anything)(value):
-            return f"{_short(key)} is {wrong}"
-    return None
-
-
-def _short(key: str) -> str:
-    return repr(_cut(key, 40))
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -40,6 +40,17 @@ SMALL = Shape(4_800, 330, 5_000)  # as git.git
 LARGE = Shape(100_000, 7_000, 1_000)
 
 
+class Keys(NamedTuple):
+    """How many parameters and metrics each of many runs has."""
+
+    params: int
+    metrics: int
+
+
+FEW = Keys(4, 2)
+MANY = Keys(20, 10)
+
+
 def paths(shape: Shape, rng: random.Random) -> Iterator[str]:
     """Paths of a tree whose folders nest up to six deep, most of them three or four."""
     folders = [""]
@@ -87,7 +98,7 @@ def copy(source: str, target: str, environ: dict[str, str]) -> None:
     check(["git", "update-index", "-q", "--refresh"], target, environ)
 
 
-def add_runs(folder: str, count: int, environ: dict[str, str], gitxp: str) -> None:
+def add_runs(folder: str, count: int, environ: dict[str, str], gitxp: str, keys: Keys = FEW) -> None:
     """Put `count` finished runs into a repository, as gitxp writes them, of varying parameters, metrics and times.
 
     One run is made by gitxp itself; the others are it with other names, ids, times and numbers: a start commit and a
@@ -102,7 +113,7 @@ def add_runs(folder: str, count: int, environ: dict[str, str], gitxp: str) -> No
     with _fast_import(folder, environ) as importer:
         assert importer.stdin is not None
         for number in range(count):
-            importer.stdin.write(_run(template, files, number, rng))
+            importer.stdin.write(_run(template, files, number, rng, keys))
     _finish(importer)
 
 
@@ -111,11 +122,11 @@ def pack_refs(folder: str, environ: dict[str, str]) -> None:
     check([*FAST, "pack-refs", "--all"], folder, environ)
 
 
-def _run(template: dict[str, Any], files: str, number: int, rng: random.Random) -> bytes:
+def _run(template: dict[str, Any], files: str, number: int, rng: random.Random, keys: Keys) -> bytes:
     """The fast-import commands of one run; `files` is the tree of the template's `.gitxp`."""
     name = f"{rng.choice(WORDS)}-{rng.choice(WORDS)}-{number:06x}"
     start = SECOND + number * 30
-    loss, accuracy = rng.random(), rng.random()
+    measured = {"loss": rng.random(), "accuracy": rng.random()}
     record = {
         **template,
         "name": name,
@@ -127,10 +138,12 @@ def _run(template: dict[str, Any], files: str, number: int, rng: random.Random) 
             "batch": rng.choice((16, 32, 64)),
             "seed": number,
             "model": "mlp",
+            **{f"model.layer_{n}.rate": rng.random() for n in range(keys.params - FEW.params)},
         },
     }
     for key in ("finished_at", "duration", "exit_code", "metrics"):
         record.pop(key, None)
+    measured |= {f"train/part_{n}": rng.random() for n in range(keys.metrics - FEW.metrics)}
     done = {
         **record,
         "status": "failed" if number % 17 == 0 else "completed",
@@ -139,10 +152,10 @@ def _run(template: dict[str, Any], files: str, number: int, rng: random.Random) 
         "duration": 20.0,
         "metrics": {
             metric: {"last": value, "min": value, "max": value, "count": 1, "step": 0}
-            for metric, value in (("loss", loss), ("accuracy", accuracy))
+            for metric, value in measured.items()
         },
     }
-    series = f"0\t{start + 10}.0\t{loss!r}\n".encode()
+    series = f"0\t{start + 10}.0\t{measured['loss']!r}\n".encode()
     ref = f"refs/experiments/{name}"
     message = f"{name}: true\n\nGitxp-Run: {name}\nGitxp-Id: {record['id']}\n"
     chunks = [_commit(ref, start, message, "from refs/heads/main\n")]
