@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import FormatError
 from gitxp.format import FOLDER, SYSTEM_PREFIX
+from gitxp.git.extent import Extent
 from gitxp.model import Comparison, FileChange
 from gitxp.query.compare_data import compare_data, compare_outputs
 from gitxp.store.runs import read_environment
@@ -47,7 +48,7 @@ def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = (
     return Comparison(
         a,
         b,
-        code=tuple(compare_code(git, a, b, paths)),
+        code=tuple(compare_code(objects, git, a, b, paths)),
         params=differences(a.params, b.params),
         metrics=differences(_results(a.metrics), _results(b.metrics)),
         data=data.pairs,
@@ -69,14 +70,16 @@ def diff_args(a: Run, b: Run, paths: Sequence[str] = ()) -> list[str]:
     return [a.commit, b.commit, "--", *(paths or [_ALL]), _NOT_OURS]
 
 
-def has_files(git: Git, run: Run, paths: Sequence[str]) -> bool:
+def has_files(objects: Objects, git: Git, run: Run, paths: Sequence[str]) -> bool:
     """Whether a run has a file that these pathspecs match. Raises `GitFailed`."""
+    Extent(objects, ours=False).check(None, run.commit)
     nothing = git.run("hash-object", "-t", "tree", "--stdin").decode("ascii").strip()  # the empty tree
     return bool(git.run("diff-tree", "-r", "--name-only", nothing, run.commit, "--", *paths, _NOT_OURS))
 
 
-def compare_code(git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Iterator[FileChange]:
+def compare_code(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Iterator[FileChange]:
     """The files that differ, as `git diff --raw --numstat` of the two commits gives them, in its order."""
+    Extent(objects, ours=False).check(a.commit, b.commit)
     output = git.run(
         *("diff-tree", "-r", "-z", "-M", "--raw", "--numstat", "--no-ext-diff", "--no-textconv"),
         *diff_args(a, b, paths),
