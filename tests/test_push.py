@@ -384,6 +384,23 @@ def test_a_shallow_clone_and_a_host_without_its_history(hub: Member, ada: Member
     assert shallow.run("push", hub.path("../other")).status == 0
 
 
+def test_a_lock_that_was_left_in_the_host(hub: Member, ada: Member) -> None:
+    """Its own words say what to do; that it takes no runs would be wrong."""
+    ada.new("a")
+    ada.new("b")
+    os.makedirs(hub.path("refs/experiments"), exist_ok=True)
+    with open(hub.path("refs/experiments/a.lock"), "xb"):
+        pass
+    done = ada.run("push")
+    assert done.status == 1
+    assert "1 run new in origin: b" in done.stderr
+    assert "remote: remove the file manually to continue." in done.stderr
+    assert "a was refused by origin: [remote rejected] (failed to update ref)" in done.stderr
+    assert "Hint" not in done.stderr
+    os.unlink(hub.path("refs/experiments/a.lock"))
+    assert names(ada.push()["created"]) == ["a"]
+
+
 def test_another_address_to_push_to(hub: Member, ada: Member) -> None:
     """Where remote.<name>.pushurl is another address, that one is asked what it has."""
     ada.new("a")
