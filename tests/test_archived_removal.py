@@ -65,6 +65,17 @@ def test_a_removed_run_of_an_archive_is_nowhere_but_in_the_trash(here: Repo, fac
     assert (here.trash(), read_removed(here.location.common_dir)) == ([], [])
 
 
+def test_a_removed_run_that_came_back_can_be_folded(here: Repo, factory: Factory, git: Any) -> None:
+    """Plain git may bring back what was removed, or have it under another name: in an archive it is listed as before."""
+    tip = factory.make("one")
+    git("update-ref", "refs/experiments/twin", tip)
+    rm(here, "one")
+    assert [line.id for line in read_removed(here.location.common_dir)] == [make_id(1)]
+    here.archive_refs([here.get("twin")])
+    assert listed(here) == {"twin": tip}
+    assert read_removed(here.location.common_dir) == []
+
+
 def test_a_run_beside_its_archive_is_removed_whole(here: Repo, factory: Factory) -> None:
     """A run that was taken out does not come back from the archive when its own ref goes; undo brings its last state."""
     factory.make("one")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import json
 import os
 import re
 import subprocess
@@ -306,6 +308,40 @@ def test_a_merge_keeps_both_runs_of_one_name(repo: str, git: Any, objects: CatFi
     assert not both
     assert read_archive(objects, merged) == {"tuned": old, "tuned-01900002": new}
     git("update-ref", REF, merged)
+
+
+@pytest.mark.parametrize("length", [90, 91, 95, 100])
+def test_a_merge_keeps_all_runs_of_one_long_name(repo: str, git: Any, objects: CatFile, length: int) -> None:
+    """Runs that began in the same minute, whose ids begin alike, and whose name has no room for more of them."""
+    name, made, factory = "n" * length, [], Factory(repo)
+    for number in range(4):
+        factory.make(name, id=f"01a219c8-b000-7{number:03x}-8000-{number:012x}")
+        made.append(fold(repo, objects).archives[REF])
+        git("update-ref", "-d", REF)
+    merged = made[0]
+    for other in made[1:]:
+        pairs = ((merged, other), (other, merged))
+        (merged,) = {merge_archives(Git(repo), objects, *pair, no_merge) for pair in pairs}
+    listed = read_archive(objects, merged)
+    assert len(set(listed.values())) == 4
+    assert all(len(one) <= 100 and one.startswith("n" * 80) for one in listed)
+    assert json.loads(git("show", f"{listed[RunName(name)]}:.gitxp/run.json"))["id"].startswith("01a219c8-b000-7000")
+    git("update-ref", REF, merged)
+
+
+def test_names_that_no_digits_tell_apart(repo: str, git: Any, objects: CatFile) -> None:
+    """Of runs with ids that are longer than a name may be, more than can be told apart are refused, not looked for for ever."""
+    made, factory = [], Factory(repo)
+    for number in range(20):
+        factory.make("n" * 100, id="a" * 200 + f"{number:02}")
+        made.append(fold(repo, objects).archives[REF])
+        git("update-ref", "-d", REF)
+
+    def merge(a: Oid, b: Oid) -> Oid:
+        return merge_archives(Git(repo), objects, a, b, no_merge)
+
+    with pytest.raises(FormatError, match="too many of its runs are called n"):
+        functools.reduce(merge, made)
 
 
 def test_a_merge_joins_tips_that_diverged(repo: str, git: Any, objects: CatFile) -> None:

@@ -126,6 +126,56 @@ def test_one_run_under_two_names_there(hub: Member, made: Factory, ada: Member, 
     assert bob.names() == ["zeta"]
 
 
+def test_one_run_under_two_names_here(hub: Member, ada: Member, bob: Member) -> None:
+    """What is said of it under either name is said of both, and goes; nobody else gets a second name for it."""
+    ada.new("same")
+    ada.push()
+    bob.new("same")
+    bob.pull()
+    run = ada.record("same")["id"]
+    beside = bob.names_by_id()[run]
+    ada.run("tag", "same", "+ada")
+    ada.push()
+    bob.git("fetch", "--quiet", "--no-prune", "origin", "refs/experiments/same:refs/experiments/twin")
+    bob.run("tag", beside, "+one")
+    bob.run("tag", "twin", "+other")
+    bob.push()
+    assert bob.tips()[beside] == bob.tips()["twin"]
+    ada.pull()
+    assert set(ada.listed()["same"]["tags"]) == {"ada", "one", "other"}
+    bob.run("tag", "twin", "+later")
+    assert bob.pull()["left"] == []
+    assert bob.tips()[beside] == bob.tips()["twin"]
+    bob.push()
+    assert len(hub.names()) == 2
+
+
+def test_a_name_of_ours_for_another_run(ada: Member, made: Factory, hub: Member) -> None:
+    """Two refs whose records have one id, and other code or no common start, are left as they are."""
+    ada.new("mine")
+    ada.push()
+    forged = made.make("forged", id=ada.record("mine")["id"], files={"other.py": "evil"})
+    ada.git("fetch", "--quiet", hub.top, "+refs/experiments/forged:refs/experiments/forged")
+    mine = ada.tips()["mine"]
+    ada.pull()
+    ada.push()
+    assert (ada.tips()["mine"], ada.tips()["forged"]) == (mine, forged)
+
+
+def test_a_long_name_that_was_cut(hub: Member, made: Factory, ada: Member, bob: Member) -> None:
+    """A run whose name was cut to make room for its id goes back under the name that it has there, and no other."""
+    name = "n" * 95
+    made.make(name)
+    ada.new(name)
+    ada.pull()
+    (beside,) = set(ada.names()) - {name}
+    assert len(beside) == 100
+    ada.run("tag", beside, "+seen")
+    assert [run["there"] for run in ada.push()["updated"]] == [name]
+    assert sorted(map(len, hub.names())) == [95, 100]
+    assert len(bob.pull()["created"]) == 2
+
+
 def test_names_that_differ_by_case(hub: Member, made: Factory, ada: Member) -> None:
     """No two names here differ by case alone; and none is pushed that would differ so there."""
     mine = ada.new("Tuned")

@@ -397,6 +397,40 @@ def test_other_places(hub: Member, ada: Member) -> None:
     assert hub.fsck() == ""
 
 
+def test_a_shallow_clone_and_a_host_without_its_history(hub: Member, ada: Member) -> None:
+    """Git refuses, and what helps is said: not that the host takes no runs."""
+    ada.write("more.py", "1\n")
+    ada.commit("two")
+    ada.git("push", "--quiet", "origin", "main")
+    shallow = member(hub, hub.path("../shallow"), "--depth=1")
+    shallow.new("a")
+    shallow.git("init", "--quiet", "--bare", hub.path("../other"))
+    done = shallow.run("push", hub.path("../other"))
+    assert done.status == 1
+    assert "a was refused by" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Hint: This clone is shallow, and ")
+    assert done.stderr.endswith("git fetch --unshallow\n")
+    shallow.git("fetch", "--quiet", "--unshallow")
+    assert shallow.run("push", hub.path("../other")).status == 0
+
+
+def test_a_lock_that_was_left_in_the_host(hub: Member, ada: Member) -> None:
+    """Its own words say what to do; that it takes no runs would be wrong."""
+    ada.new("a")
+    ada.new("b")
+    os.makedirs(hub.path("refs/experiments"), exist_ok=True)
+    with open(hub.path("refs/experiments/a.lock"), "xb"):
+        pass
+    done = ada.run("push")
+    assert done.status == 1
+    assert "1 run new in origin: b" in done.stderr
+    assert "remote: remove the file manually to continue." in done.stderr
+    assert "a was refused by origin: [remote rejected] (failed to update ref)" in done.stderr
+    assert "Hint" not in done.stderr
+    os.unlink(hub.path("refs/experiments/a.lock"))
+    assert names(ada.push()["created"]) == ["a"]
+
+
 def test_another_address_to_push_to(hub: Member, ada: Member) -> None:
     """Where remote.<name>.pushurl is another address, that one is asked what it has."""
     ada.new("a")

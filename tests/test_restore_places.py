@@ -444,6 +444,22 @@ def test_here_keeps_what_was_there(lab: Lab) -> None:
     assert told["undo"].endswith("-restore")
 
 
+def test_a_broken_configuration_that_came_can_be_taken_back(lab: Lab) -> None:
+    """A run may bring a gitxp.yaml that cannot be read; what was there before comes back all the same."""
+    lab.write("gitxp.yaml", "snapshot: {exclude: [data]}\n")
+    before = lab.read("train.py")
+    blob = lab.say("hash-object", "-w", "--stdin", data=b"no: [\n")
+    lines = lab.say("ls-tree", "refs/experiments/r") + f"\n100644 blob {blob}\tgitxp.yaml\n"
+    commit = lab.say("commit-tree", "-p", "refs/experiments/r", "-m", "x", lab.say("mktree", data=lines.encode()))
+    lab.git("update-ref", "refs/experiments/r", commit)
+    assert lab.run("restore", "r", "--here").status == 0
+    assert lab.read("gitxp.yaml") == b"no: [\n"
+    done = lab.run("undo")
+    assert done.status == 0, done.stderr
+    assert lab.read("gitxp.yaml") == b"snapshot: {exclude: [data]}\n"
+    assert lab.read("train.py") == before
+
+
 def test_here_where_an_ignored_file_is_in_the_way(lab: Lab) -> None:
     """A file that no snapshot would have is never overwritten: restore --here refuses and changes nothing."""
     lab.write(".gitignore", "new.py\n*.o\nbuild/\n")

@@ -121,6 +121,9 @@ class Objects(Protocol):
     def list_top(self, commit: Oid) -> list[Entry]:
         """The entries at the top of a commit's tree."""
 
+    def list_tree(self, tree: Oid) -> list[Entry]:
+        """The entries of a tree."""
+
     def close(self) -> None:
         """Let go of processes and files. The reader may be used again: it opens what it needs."""
 
@@ -248,7 +251,11 @@ class Reader(ABC):
 
     def list_top(self, commit: Oid) -> list[Entry]:
         """The entries at the top of a commit's tree."""
-        return list(self._read_tree(_tree_of(self._read_commit(commit), commit)))
+        return self.list_tree(_tree_of(self._read_commit(commit), commit))
+
+    def list_tree(self, tree: Oid) -> list[Entry]:
+        """The entries of a tree."""
+        return list(self._read_tree(tree))
 
     def read_files(
         self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD

@@ -6,23 +6,26 @@ import os
 from typing import TYPE_CHECKING
 
 from gitxp.format import Oid
+from gitxp.git.extent import Extent
 from gitxp.model import FileChange
 from gitxp.query.compare import diff_args
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gitxp.git.objects import Objects
     from gitxp.git.program import Git
     from gitxp.model import Run
 
 
 def changed_blobs(
-    git: Git, a: Run, b: Run, paths: Sequence[str], endings: tuple[str, ...]
+    objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str], endings: tuple[str, ...]
 ) -> Iterator[tuple[FileChange, Oid | None, Oid | None]]:
     """Each regular file with such an ending and other bytes: the change, and the two blobs, None where there is none.
 
-    `paths` are git's pathspecs. Raises `GitFailed` where git refuses those.
+    `paths` are git's pathspecs. Raises `GitFailed` where git refuses those, `FormatError` where they are too many.
     """
+    Extent(objects, ours=False).check(a.commit, b.commit)
     output = git.run("diff-tree", "-r", "-z", "-M", "--raw", "--no-ext-diff", *diff_args(a, b, paths))
     items = iter(output.split(b"\0")[:-1])
     for item in items:

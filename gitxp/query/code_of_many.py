@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gitxp.compared import FileState, Row
 from gitxp.errors import FormatError
 from gitxp.format import Oid
+from gitxp.git.extent import Extent
 from gitxp.model import Unread
 from gitxp.query.compare import ALL_CODE
 
@@ -48,6 +49,11 @@ def compare_code_of_many(
     if trees[0] is None:
         return
     first = trees[0]
+    extent = Extent(objects, ours=False)
+    for number, tree in enumerate(trees):
+        if tree is not None and extent.is_trap(first, tree):
+            trees[number] = None
+            remarks.append(f"The code of {runs[number].name} cannot be compared: it has too many files.")
     changes, before = _compare(git, first, {tree for tree in trees if tree and tree != first})
     size: dict[str, int] = {}
     for states in changes.values():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.errors import FormatError
 from gitxp.format import ENVIRONMENT_PATH, FOLDER, SYSTEM_PREFIX
+from gitxp.git.extent import Extent
 from gitxp.model import Comparison, FileChange, Unread
 from gitxp.query.compare_data import compare_data, compare_outputs
 from gitxp.store.runs import decode_environment
@@ -35,7 +36,7 @@ def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = (
     What one of them has that cannot be read is `unread`, and compared of neither. `GitFailed` where git refuses the paths.
     """
     unread = [Unread(run.name, "record", run.problem) for run in (a, b) if run.problem]
-    both = Comparison(a, b, code=tuple(compare_code(git, a, b, paths)))
+    both = Comparison(a, b, code=tuple(compare_code(objects, git, a, b, paths)))
     if not unread:
         data = compare_data(objects, a, b, unread)
         both = replace(
@@ -76,14 +77,16 @@ def diff_args(a: Run, b: Run, paths: Sequence[str] = ()) -> list[str]:
     return [a.commit, b.commit, "--", *(paths or [_ALL]), _NOT_OURS]
 
 
-def has_files(git: Git, run: Run, paths: Sequence[str]) -> bool:
+def has_files(objects: Objects, git: Git, run: Run, paths: Sequence[str]) -> bool:
     """Whether a run has a file that these pathspecs match. Raises `GitFailed`."""
+    Extent(objects, ours=False).check(None, run.commit)
     nothing = git.run("hash-object", "-t", "tree", "--stdin").decode("ascii").strip()  # the empty tree
     return bool(git.run("diff-tree", "-r", "--name-only", nothing, run.commit, "--", *paths, _NOT_OURS))
 
 
-def compare_code(git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Iterator[FileChange]:
+def compare_code(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Iterator[FileChange]:
     """The files that differ, as `git diff --raw --numstat` of the two commits gives them, in its order."""
+    Extent(objects, ours=False).check(a.commit, b.commit)
     output = git.run(
         *("diff-tree", "-r", "-z", "-M", "--raw", "--numstat", "--no-ext-diff", "--no-textconv"),
         *diff_args(a, b, paths),

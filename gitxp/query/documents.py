@@ -40,7 +40,7 @@ def find_documents(
     """
     found: list[FileChange] = []
     room = _MOST_IN_ALL
-    for change, old, new in changed_blobs(git, a, b, paths, ENDINGS):
+    for change, old, new in changed_blobs(objects, git, a, b, paths, ENDINGS):
         if old is None or new is None:
             continue
         sizes = [objects.get_size(oid) for oid in (old, new)]

@@ -177,6 +177,17 @@ class Index:
 
         return self._query(select)
 
+    def twins(self) -> list[tuple[str, RunName, Oid]]:
+        """The runs that have several refs of their own here, at different commits: id, name and tip of each, sorted."""
+        own = "refs JOIN records USING (commit_id) WHERE archive IS NULL"
+        several = f"SELECT id FROM {own} AND id IS NOT NULL GROUP BY id HAVING count(DISTINCT commit_id) > 1"
+        sql = f"SELECT id, name, commit_id FROM {own} AND id IN ({several}) ORDER BY id, name"
+
+        def select(database: sqlite3.Connection) -> list[tuple[str, RunName, Oid]]:
+            return [(id_, RunName(name), Oid(commit)) for id_, name, commit in database.execute(sql)]
+
+        return self._query(select)
+
     def lines(self) -> list[archived.Line]:
         """All lines of all archives, those too that stand for no run here since it has a ref of its own, or was removed."""
         return self._query(archived.list_lines)

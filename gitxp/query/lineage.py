@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitxp.direction import is_counter
 from gitxp.errors import FormatError, GitFailed
 from gitxp.format import FOLDER, SYSTEM_PREFIX, Oid, command_line, parse_time
+from gitxp.git.extent import Extent
 from gitxp.git.reach import count_lines, list_changes
 from gitxp.growth import Changes, Descendant, FileLines, Lineage
 from gitxp.query.descent import Idea, Origin, find_origins
@@ -67,7 +68,7 @@ def find_family(git: Git, objects: Objects, runs: Iterable[Run], now: float) -> 
         for run, snapshot in zip(ordered, snapshots, strict=True)
     ]
     history = _History(objects)
-    files = _compare_with_bases(git, history, ordered, snapshots)
+    files = _compare_with_bases(git, objects, history, ordered, snapshots)
     return Family(ordered, find_origins(ideas, files, history.find), snapshots)
 
 
@@ -243,9 +244,13 @@ class _History:
 
 
 def _compare_with_bases(
-    git: Git, history: _History, runs: Sequence[Run], snapshots: Sequence[int | None]
+    git: Git, objects: Objects, history: _History, runs: Sequence[Run], snapshots: Sequence[int | None]
 ) -> dict[tuple[str | None, int], frozenset[tuple[str, str]]]:
-    """What each snapshot has otherwise than its base, or, where that is not there, than the first snapshot of that base."""
+    """What each snapshot has otherwise than its base, or, where that is not there, than the first snapshot of that base.
+
+    Of what is a trap, nothing is told.
+    """
+    extent = Extent(objects, ours=False)
     first: dict[str | None, Oid] = {}
     asked: dict[tuple[str | None, int], Run] = {}
     for run, snapshot in zip(runs, snapshots, strict=True):
@@ -257,7 +262,9 @@ def _compare_with_bases(
         asked.setdefault((base, snapshot), run)
     tips = {run.commit: key for key, run in asked.items()}
     files: dict[tuple[str | None, int], set[tuple[str, str]]] = {}
-    pairs = ((run.commit, [first[base]]) for (base, _), run in asked.items())
+    pairs = (
+        (run.commit, [first[base]]) for (base, _), run in asked.items() if not extent.is_trap(first[base], run.commit)
+    )
     try:
         for change in list_changes(git, pairs, _CODE):
             found = files.setdefault(tips[change.commit], set())
@@ -349,7 +356,8 @@ class _Teller:
                 numbers.setdefault(commit, []).append(number)
         found: dict[int, list[FileLines]] = {}
         try:
-            pairs = ((commit, [other]) for commit, other in asked.items())
+            extent = Extent(self._objects, ours=False)
+            pairs = ((commit, [other]) for commit, other in asked.items() if not extent.is_trap(other, commit))
             for commit, path, added, deleted in count_lines(self._git, pairs, _CODE):
                 for number in numbers[commit]:
                     found.setdefault(number, []).append(FileLines(path, added, deleted))

@@ -64,7 +64,7 @@ def find_notebooks(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[s
     """
     found: list[FileChange] = []
     room = _MAX_IN_ALL
-    for change, old, new in changed_blobs(git, a, b, paths, (_ENDING,)):
+    for change, old, new in changed_blobs(objects, git, a, b, paths, (_ENDING,)):
         size = sum(objects.get_size(oid) for oid in (old, new) if oid is not None)
         if size > room:
             continue

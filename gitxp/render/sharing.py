@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _NAMED = 5  # names in one line; the others are counted
 _LONGEST = 300
 _BY_HOST = "[remote rejected]"  # how git says that it was not git here that refused
+_SHALLOW = "shallow update not allowed"
+_NO_POLICY = (_SHALLOW, "failed to update ref", "unpacker error")  # the host would take it, and could not
 
 
 def pulled_lines(pulled: Pulled, remote: str, *, quiet: bool = False) -> Iterator[str]:
@@ -143,7 +145,9 @@ def _kept_lines(pushed: Pushed, where: str, *, dry_run: bool) -> Iterator[str]:
         yield f"{visible(name)} in {where} has another history than yours, and nothing was sent for it{why}"
     for going, words in pushed.refused:
         yield f"{visible(going.name)} was refused by {where}: {_cut(words)}"
-    if any(_BY_HOST in words for _, words in pushed.refused):
+    if any(_SHALLOW in words for _, words in pushed.refused):
+        yield f"Hint: This clone is shallow, and {where} lacks what the runs stand on: git fetch --unshallow"
+    if any(_BY_HOST in words and not any(other in words for other in _NO_POLICY) for _, words in pushed.refused):
         yield f"Hint: Runs need a host that lets you make and move refs/experiments/*; {where} does not, or not these."
 
 

@@ -30,6 +30,7 @@ class Archiving(Base):
         import time
 
         from gitxp.store.archive_refs import TakenIn, take_in
+        from gitxp.store.removed import forget_removed
 
         named = runs is not None
         chosen = list(runs or ()) if named else self._find_old(time.time() - older_than)
@@ -38,6 +39,9 @@ class Archiving(Base):
             names = sorted(run.name for group in months.values() for run in group)
             return TakenIn({}, names, left if named else {})
         self._keep_large([run.commit for group in months.values() for run in group])
+        # who has a ref is here, whatever was removed under its name once: in an archive it would be hidden
+        folded = {run.name for group in months.values() for run in group}
+        forget_removed(self.location.common_dir, {run.id for run in chosen if run.name in folded and run.id})
         objects = self._reader(len(chosen))
         try:
             done = take_in(self.git, objects, months)

@@ -59,8 +59,12 @@ class Comparing(Reading):
     def code_diff(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> Iterator[bytes]:
         """The difference of two runs' files as git words it, in pieces as they come; `options` are those of `git diff`.
 
-        It holds what the files hold: escape sequences, too. Raises `GitFailed` with git's words, at the end.
+        It holds what the files hold: escape sequences, too. Raises `GitFailed` with git's words, at the end, and
+        `FormatError` where more files differ than anybody has.
         """
+        from gitxp.git.extent import Extent
+
+        Extent(self._reader(), ours=False).check(a.commit, b.commit)
         return self._git_here().start(*self.git_diff_args(a, b, paths, options)).stream()
 
     def diff_colors(self) -> frozenset[str]:
@@ -73,7 +77,7 @@ class Comparing(Reading):
         """Whether a run has a file that these pathspecs of git's, seen from this folder, match. Raises `GitFailed`."""
         from gitxp.query.compare import has_files
 
-        return has_files(self._git_here(), run, paths)
+        return has_files(self._reader(), self._git_here(), run, paths)
 
     def git_diff_args(self, a: Run, b: Run, paths: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
         """The arguments of git for `code_diff`: no command that a configuration names is run."""

@@ -30,7 +30,7 @@ class Planning(Pulling):
         held: dict[str, Oid] = {}
         while True:
             if not dry_run:
-                self._follow_archives(taken)
+                self._follow(taken)
             outgoing = self._plan_by(there, names, tracked, held)
             wanted = [name for name in outgoing.fetch_first if name not in asked]
             if dry_run or not wanted:

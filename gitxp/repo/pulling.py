@@ -57,7 +57,7 @@ class Pulling(Connecting):
         wishes = self._wishes(names, everything=runs_removed_here)
         pulled = take_in(self.git, objects, there, self._index().names_of, wishes)
         pulled.archives, pulled.left[:0] = before_runs.archives, before_runs.left
-        self._follow_archives(pulled)
+        self._follow(pulled)
         pulled.left += [Left(name, words) for name, words in refused.items()]
         gone = {name: before[name] for name in before.keys() - after.keys()}
         names_here = self._names_here(gone)
@@ -98,11 +98,15 @@ class Pulling(Connecting):
         result.updated += taken.updated
         result.left += taken.left
 
-    def _follow_archives(self, result: Pulled) -> None:
-        """Bring runs that have refs of their own up to what archives have of them."""
+    def _follow(self, result: Pulled) -> None:
+        """Bring runs that have refs of their own up to what archives, and other names of theirs here, have of them."""
         from gitxp.sharing.archives import find_ahead
         from gitxp.sharing.pull import take_in
+        from gitxp.sharing.twins import join_twins
 
+        twins = self._index().twins()
+        if twins:
+            join_twins(self.git, self._reader(), twins)
         lines = [(line.id, line.commit) for line in self._index().lines() if line.id]
         if not lines:
             return

@@ -76,9 +76,15 @@ class Restoring(Base):
 
     def bring_back(self, ref: str) -> str:
         """Make the files of the working tree those that a ref below `refs/gitxp/undo/` kept; the ref of those until now."""
+        from gitxp.capture.config import Config
+        from gitxp.errors import ConfigError
         from gitxp.restoring.here import bring_back
 
-        return bring_back(self._git_at_top(), ref, self.config.snapshot, *self._who())
+        try:
+            limits = self.config.snapshot
+        except ConfigError:  # of the run that was restored: what it broke can be taken back all the same
+            limits = Config().snapshot
+        return bring_back(self._git_at_top(), ref, limits, *self._who())
 
     def branch(self, run: Run, name: str) -> Branch:
         """Make a branch with the code of a run, without what gitxp recorded, as one commit on the run's base.

@@ -58,7 +58,7 @@ def _take_in(git: Git, objects: Objects, name: str, tip: Oid, result: Pulled) ->
         ours = list_refs(git).archives().get(ref)
         try:
             listed = read_archive(objects, tip)
-            merged = tip if ours is None else merge_archives(git, objects, ours, tip, _merger(git, objects))
+            merged = tip if ours is None else merge_archives(git, objects, ours, tip, merger(git, objects))
         except (FormatError, AnotherHistory) as error:
             result.left.append(Left(name, error.message.rstrip(".")))
             return
@@ -73,8 +73,8 @@ def _take_in(git: Git, objects: Objects, name: str, tip: Oid, result: Pulled) ->
     raise failure
 
 
-def _merger(git: Git, objects: Objects) -> Callable[[Oid, Oid], Oid]:
-    """What makes one tip of two of a run."""
+def merger(git: Git, objects: Objects) -> Callable[[Oid, Oid], Oid]:
+    """What makes one tip of two of a run. Raises `AnotherHistory` where they are none of one run, and `FormatError`."""
 
     def merge(a: Oid, b: Oid) -> Oid:
         meeting = meet(git, objects, RunName("run"), RefName(f"{RUN_REFS}run"), a, b)

@@ -17,6 +17,7 @@ from gitxp.capture.secrets.scan import scan
 from gitxp.errors import FormatError
 from gitxp.format import ARTIFACTS_FOLDER, DATA_FOLDER, FOLDER, METRICS_FOLDER, RECORD_PATH, RUN_REFS, Oid
 from gitxp.git.contents import check_objects
+from gitxp.git.extent import Extent
 from gitxp.git.reach import find_own_objects, list_changes, list_own_commits, measure
 from gitxp.git.refs import is_archive
 from gitxp.leaving import FILE_NAME, Leaving, LeavingFile, LikelySecret
@@ -86,13 +87,14 @@ def survey_leaving(
     `GitFailed`. The repository must have the commits `there`; what it has not is taken for not there.
     """
     tips = [tip for _, tip, _ in runs]
-    places = _places(git, objects, runs, there)
+    places, traps = _places(git, objects, runs, there)
     own = find_own_objects(git, tips, there, places)
     places = {oid: place for oid, place in places.items() if oid in own}
     sizes = {Oid(oid): size for oid, kind, size in check_objects(git, list(places)) if kind == "blob"}
     count, size = measure(git, tips, there)
     files = [LeavingFile(_first(place), place.path, sizes.get(oid, 0)) for oid, place in places.items() if place.is_new]
     search = _Search(objects, bounds, names.allowed)
+    search.unscanned = traps
     search.look_at(places, sizes, progress)
     archives = sum(is_archive(RUN_REFS + name) for name, _, _ in runs)
     return Leaving(
@@ -111,19 +113,23 @@ def survey_leaving(
 
 def _places(
     git: Git, objects: Objects, runs: Sequence[tuple[str, Oid, Oid | None]], there: Collection[Oid]
-) -> dict[Oid, _Place]:
-    """The files that commits bring which only runs reach."""
+) -> tuple[dict[Oid, _Place], int]:
+    """The files that commits bring which only runs reach; and of how many commits they are too many for anybody to look at."""
     tips = {tip: name for name, tip, _ in reversed(runs)}
     bases = {base for _, _, base in runs if base} - tips.keys()
     # which run reaches a commit, and whether it is the run's: else it is of the user's history, and on no branch any more
     owners: dict[Oid, tuple[str, bool]] = {tip: (name, True) for tip, name in tips.items()}
     commits = []
+    extent, traps = Extent(objects), 0
     for commit, parents in list_own_commits(git, list(tips), there):
         name, is_run = owners.get(commit, (commit[:12], True))  # a ref by hand may lead to a tag of it
         owners[commit] = name, is_run and commit not in bases
         for parent in parents:
             owners.setdefault(parent, owners[commit])
-        commits.append((commit, parents))
+        if extent.is_trap(parents[0] if parents else None, commit):
+            traps += 1
+        else:
+            commits.append((commit, parents))
     places: dict[Oid, _Place] = {}
     for changes in _by_commit(list_changes(git, commits)):
         gone = {change.before for change in changes if change.status == "D"}
@@ -132,7 +138,7 @@ def _places(
                 continue
             if not _is_list(objects, change, owners[change.commit][0]):
                 _note(places, change, *owners[change.commit], is_moved=change.after in gone)
-    return _in_order(places, [name for name, _, _ in runs])
+    return _in_order(places, [name for name, _, _ in runs]), traps
 
 
 def _is_list(objects: Objects, change: Change, name: str) -> bool:

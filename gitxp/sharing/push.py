@@ -14,7 +14,7 @@ from gitxp.exchange import Going, Outgoing, Pushed
 from gitxp.format import RUN_REFS
 from gitxp.git.history import contains
 from gitxp.git.refs import is_archive
-from gitxp.names import name_beside, without_id
+from gitxp.names import MAX_LENGTH, is_name, name_beside, without_id
 from gitxp.store.archives import read_archive
 from gitxp.store.runs import read_runs
 
@@ -83,7 +83,10 @@ def plan_push(
     ids = _Ids(objects)
     given: dict[str, str | None] = {}
     names_there = {name.lower(): name for name in there}  # names that differ by case alone are one
-    for run in sorted(runs, key=lambda run: run.name != run.first_name):
+    runs = list(runs)
+    chosen = runs if is_named else _choose_names(runs, there)
+    plan.same = len(runs) - len(chosen)
+    for run in sorted(chosen, key=lambda run: run.name != run.first_name):
         if run.tip == there.get(run.name):
             plan.same += 1
             given[run.name.lower()] = run.id
@@ -93,7 +96,7 @@ def plan_push(
         except FormatError as error:  # git would send none of the others either
             plan.broken[run.name] = error.message
             continue
-        name, is_known = _find_name(run, there, names_there, given, ids)
+        name, is_known = _find_name(_with_whole_name(objects, run), there, names_there, given, ids)
         given[name.lower()] = run.id
         if not is_known:
             plan.fetch_first.append(name)
@@ -143,6 +146,23 @@ def _plan_move(git: Git, objects: Objects, run: Local, name: str, tip: Oid, plan
         plan.newer.append(run.name)
     else:
         plan.fetch_first.append(name)
+
+
+def _choose_names(runs: Sequence[Local], there: Mapping[str, Oid]) -> list[Local]:
+    """Of each run that has several names here, which lead to one tip, the one that the remote has, if it has any."""
+    chosen: dict[str, Local] = {}
+    for run in sorted(runs, key=lambda run: (run.name not in there, run.first_name not in there, run.name)):
+        chosen.setdefault(run.id or run.name, run)
+    return list(chosen.values())
+
+
+def _with_whole_name(objects: Objects, run: Local) -> Local:
+    """The run, with the name that its record has where that was cut to make room for digits of the id."""
+    if len(run.name) < MAX_LENGTH or run.name == run.first_name:
+        return run
+    ((_, record, _, _, _),) = read_runs(objects, [run.tip])
+    name = record.get("name", "")
+    return run._replace(first_name=name) if is_name(name) and name.startswith(run.first_name) else run
 
 
 def _find_name(

@@ -34,6 +34,7 @@ LIST_PATH = "runs.tsv"
 MAX_ENTRIES = 1_000_000
 _MAX_LIST = 128 * 1024 * 1024
 _MOST_PARENTS = 100
+_LEAST_OF_ID, _MORE_OF_ID = 8, 8  # characters of an id behind a name
 _WHO = "gitxp <gitxp@localhost>"
 # The end of the year 9999: what git and others can still print.
 _LAST_SECOND = 253_402_300_799
@@ -155,8 +156,19 @@ def read_id(objects: Objects, commit: Oid) -> str | None:
     return record.get("id")
 
 
-def _put(git: Git, objects: Objects, union: dict[RunName, Oid], name: RunName, tip: Oid, merge_tips: MergeTips) -> None:
-    """Add a run to the union, beside or in place of what has its name there."""
+def _put(
+    git: Git,
+    objects: Objects,
+    union: dict[RunName, Oid],
+    name: RunName,
+    tip: Oid,
+    merge_tips: MergeTips,
+    more: int = 0,
+) -> None:
+    """Add a run to the union, beside or in place of what has its name there.
+
+    Of a name that is as long as may be, the digits of an id take the place of the end: only `more` of them make another.
+    """
     there = union.setdefault(name, tip)
     if contains(git, objects, there, tip):
         return
@@ -169,12 +181,22 @@ def _put(git: Git, objects: Objects, union: dict[RunName, Oid], name: RunName, t
         return
     first, second = sorted((there, tip), key=lambda oid: (ids[oid], oid))
     union[name] = first
-    _put(git, objects, union, other_name(name, ids[second]), second, merge_tips)
+    other = other_name(name, ids[second], second, more)
+    more += _MORE_OF_ID if len(name) == MAX_LENGTH else 0
+    _put(git, objects, union, other, second, merge_tips, more)
 
 
-def other_name(name: str, run_id: str) -> RunName:
-    """What a run is called where an older one has its name: the name and the beginning of its id."""
-    end = "".join(c for c in run_id[:8] if c.isascii() and c.isalnum()) or "x"
+def other_name(name: str, run_id: str, tip: Oid, more: int = 0) -> RunName:
+    """What a run is called where an older one has its name: the name and the beginning of its id, of its tip if need be.
+
+    `FormatError` where that is not enough.
+    """
+    end = "".join(c for c in run_id[:_LEAST_OF_ID] if c.isascii() and c.isalnum()) or "x"
+    if more:
+        digits = "".join(c for c in run_id if c.isascii() and c.isalnum()) + tip
+        end = digits[: _LEAST_OF_ID + more]
+        if len(end) < _LEAST_OF_ID + more or len(end) > MAX_LENGTH - 2:
+            raise FormatError(f"too many of its runs are called {name}")
     return RunName(f"{name[: MAX_LENGTH - len(end) - 1]}-{end}")
 
 
