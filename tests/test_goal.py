@@ -167,6 +167,9 @@ def test_progress_is_what_plain_python_finds() -> None:
     assert progress.reached is None
     done = measure(plan, [Spent(RunName("d"), "completed", 2 * DAY, 2 * DAY, 1.0, 0.2)], 5 * DAY)
     assert (done.gap, done.reached) == (0, done.best)
+    rows.append(("so far", "running", 2 * DAY, None, 7.0, 0.3))
+    going = measure(plan, [Spent(RunName(name), *rest) for name, *rest in rows], 5 * DAY)  # type: ignore[arg-type]
+    assert [(step.name, step.at) for step in going.steps][-2:] == [("c", 3 * DAY), ("so far", 5 * DAY)]
 
 
 def test_goal_of_a_repository(repo: str, gitxp: Callable[..., Any]) -> None:
