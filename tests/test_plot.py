@@ -355,7 +355,7 @@ def test_damaged_series(repo: str) -> None:
         (("loss", "--json", "-o", "x.png"), 2, "--output and --json exclude each other."),
         (("acc", "--against", "lr", "--x", "time"), 2, "--against goes with neither"),
         (("acc", "--against", "nothing"), 2, "No run has 'nothing': no field, parameter or metric."),
-        (("loss", "one", "--group-by", "model ="), 2, "The expression ends where something must follow."),
+        (("loss", "one", "--group-by", "model ="), 2, "This cannot be understood."),
         (("",), 2, "METRIC is empty."),
     ],
 )
