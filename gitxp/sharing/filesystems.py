@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from gitxp.sharing.folder import BLOCK, is_passing, passing_name, send_rest
+from gitxp.sharing.folder import BLOCK, Passing, send_rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,10 +86,8 @@ class Remote:
         return f"{self._top}/{name}"
 
 
-class Ssh(Remote):
-    """A folder that is reached by ssh; what is on its way there has a passing name."""
-
-    is_atomic = False
+class Ssh(Passing, Remote):
+    """A folder that is reached by ssh."""
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)
@@ -105,11 +103,6 @@ class Ssh(Remote):
         # its own default is to trust whatever answers; () is ~/.ssh/known_hosts
         return SSHFileSystem(address.host, known_hosts=(), skip_instance_cache=True, **options)
 
-    def begin(self, name: str, size: int, begun: str) -> str:
-        """The passing name that the file has or is to have."""
-        del size
-        return passing_name(name, begun)
-
     def put(self, source: str, name: str, begun: str, tick: Callable[[int], None]) -> str:
         """Send what is not there of a local file. To compare all that is there would cost what sending it costs: its end is."""
         del name
@@ -119,9 +112,3 @@ class Ssh(Remote):
         with open(source, "rb") as near, self._system.open(path, "w+b" if there is None else "r+b") as far:
             send_rest(near, far, there or 0, tick, proof=BLOCK)
         return begun
-
-    def drop(self, name: str, begun: str) -> None:
-        """Take away what has the passing name."""
-        del name
-        if is_passing(begun):
-            self.delete(begun)

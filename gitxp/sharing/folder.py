@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,10 +14,30 @@ BLOCK = 4 << 20
 _PASSING = re.compile(r"tmp/[\w.-]+-[0-9a-f]{16}")
 
 
-class Folder:
-    """The storage; what is on its way there has a passing name."""
+class _Deletes(Protocol):
+    def delete(self, name: str) -> None:
+        """Take a file away, if it is there."""
+
+
+class Passing:
+    """A storage where a file has a passing name on its way, and is gone on with under it."""
 
     is_atomic = False
+
+    def begin(self, name: str, size: int, begun: str) -> str:
+        """The passing name that the file has, or a new one, which nobody else takes."""
+        del size
+        return begun if _PASSING.fullmatch(begun) else f"tmp/{name.rpartition('/')[2]}-{os.urandom(8).hex()}"
+
+    def drop(self: _Deletes, name: str, begun: str) -> None:
+        """Take away what has the passing name; what has another is none of ours."""
+        del name
+        if _PASSING.fullmatch(begun):
+            self.delete(begun)
+
+
+class Folder(Passing):
+    """The storage."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -29,11 +49,6 @@ class Folder:
             return os.stat(self._full(name)).st_size
         except FileNotFoundError:
             return None
-
-    def begin(self, name: str, size: int, begun: str) -> str:
-        """The passing name that the file has or is to have."""
-        del size
-        return passing_name(name, begun)
 
     def put(self, source: str, name: str, begun: str, tick: Callable[[int], None]) -> str:
         """Copy what is not there of a local file; all that is there is compared. It survives a power cut."""
@@ -47,12 +62,6 @@ class Folder:
             far.flush()
             os.fsync(fd)
         return begun
-
-    def drop(self, name: str, begun: str) -> None:
-        """Take away what has the passing name."""
-        del name
-        if is_passing(begun):
-            self.delete(begun)
 
     @contextlib.contextmanager
     def read(self, name: str, start: int = 0) -> Iterator[BinaryIO]:
@@ -73,16 +82,6 @@ class Folder:
 
     def _full(self, name: str) -> str:
         return os.path.join(self._path, name)
-
-
-def is_passing(name: str) -> bool:
-    """Whether this is a name of files on their way."""
-    return _PASSING.fullmatch(name) is not None
-
-
-def passing_name(name: str, begun: str) -> str:
-    """The name for a file on its way: the one that it has, or a new one, which nobody else takes."""
-    return begun if is_passing(begun) else f"tmp/{name.rpartition('/')[2]}-{os.urandom(8).hex()}"
 
 
 def send_rest(near: BinaryIO, far: BinaryIO, there: int, tick: Callable[[int], None], *, proof: int) -> None:
