@@ -154,6 +154,7 @@ def copy_each(
     there: list[Pointer] = []
     failed: list[Failure] = []
     number = size = 0
+    total = sum(pointer.size for pointer in wanted)
     workers = Workers(copy, wanted)
     try:
         while number < len(wanted):
@@ -165,7 +166,6 @@ def copy_each(
                 else:
                     (copied if done.came else there).append(done.pointer)
             moving, read_back = workers.moving()
-            total = sum(pointer.size for pointer in wanted)
             now = Progress(number, len(wanted), size + moving, total, size + read_back if reads_back else 0)
             if progress:
                 progress(now)
