@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.render.as_json import json_array
@@ -24,6 +25,7 @@ _WIDEST = 200  # no cell of a table is wider, whatever the terminal: the rest is
 _MOST, _MOST_WISHED = 100, 4000  # columns of a table, and of one with every column: a record has room for a million
 _WIDEST_HEADING = 14  # a longer name of a parameter gives way to its values
 _SHARE = 8  # a name or a command is not cut below this part of a wide terminal
+_LAST = 1 << 30  # the rank of what goes first
 _SHORTEST_VALUE = 12  # a parameter that is text may be cut to this
 
 
@@ -76,8 +78,9 @@ def render_table(
     else:
         drop = not (wish.keys or wish.every)
         widths = _fitted(columns, titles, cells, right, width, drop=drop)
-        if drop:
-            widths = _without_alike(columns, titles, cells, right, width, widths)
+        told = zip(columns, cells, widths, strict=True)
+        ranked = [replace(one, rank=_LAST) if one.rank and _is_cut_alike(cut, room) else one for one, cut, room in told]
+        widths = _fitted(ranked, titles, cells, right, width, drop=drop)
     shown = [i for i, w in enumerate(widths) if w]
     headings = [shorten(titles[i], widths[i], keep_end=columns[i].measured) for i in shown]
     clipped = {i: _clipped(columns[i], cells[i], widths[i]) for i in shown}
@@ -151,31 +154,10 @@ def _fitted(
     return fit(naturals, shortest, [column.rank for column in columns], width, gap=GAP, drop=drop)
 
 
-def _without_alike(
-    columns: Sequence[Column],
-    titles: Sequence[str],
-    cells: Sequence[Sequence[Cell]],
-    right: Sequence[bool],
-    width: int,
-    widths: list[int],
-) -> list[int]:
-    """The widths without the command, where it is cut so short that all runs have the same, and another column has its place."""
-    at = next((i for i, column in enumerate(columns) if (column.kind, column.title) == ("field", "command")), None)
-    if at is None or not widths[at] or max(map(_width, cells[at])) <= widths[at]:
-        return widths
-    if len(cells[at]) < 2 or len({shorten(cell.text, widths[at]) for cell in cells[at]}) > 1:
-        return widths
-    fewer = _fitted(
-        [*columns[:at], *columns[at + 1 :]],
-        [*titles[:at], *titles[at + 1 :]],
-        [*cells[:at], *cells[at + 1 :]],
-        [*right[:at], *right[at + 1 :]],
-        width,
-        drop=True,
-    )
-    if sum(map(bool, fewer)) < sum(map(bool, widths)):
-        return widths
-    return [*fewer[:at], 0, *fewer[at:]]
+def _is_cut_alike(cells: Sequence[Cell], width: int) -> bool:
+    """Whether cells are cut so short that all have the same, as commands are that begin alike: nothing tells the runs apart."""
+    is_cut = 0 < width < max(map(_width, cells), default=0)
+    return is_cut and len(cells) > 1 and len({shorten(cell.text, width) for cell in cells}) == 1
 
 
 def _clipped(column: Column, cells: Sequence[Cell], width: int) -> list[Cell]:
