@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -291,7 +292,8 @@ def test_a_run_that_is_named_is_shown_however_old(repo: str, gitxp: Gitxp) -> No
     newest = gitxp("tree", "--where", "status == 'completed'")
     assert "r00" not in newest.stdout
     assert "r59" in newest.stdout
-    assert """gitxp tree '--where=status == '"'"'completed'"'"'' -n 0""" in newest.stderr
+    command = newest.stderr.partition("10 older runs: ")[2].splitlines()[0]
+    assert shlex.split(command) == ["gitxp", "tree", "--where=status == 'completed'", "-n", "0"]
     for name in ("r00", "r03"):
         assert [line.split()[1] for line in gitxp("tree", name).stdout.splitlines()[2:]] == [
             f"r{i:02d}" for i in range(60)

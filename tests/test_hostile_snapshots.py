@@ -150,7 +150,6 @@ def test_environments_that_are_deep_or_large(factory: Factory, here: Repo, monke
     monkeypatch.setattr(compare_many, "_ENVIRONMENTS", len(texts["a"] + texts["b"] + texts["d"]))
     found = here.compare([here.get(name) for name in texts])
     assert [row.values for row in found.rows if row.name == "os"] == [(1, None, None, 4, None)]
-    assert [remark.split(" cannot ")[0] for remark in found.remarks] == [
-        f"The environment of {name}" for name in ("b", "c", "e")
-    ]
-    assert "nested more than 64" in found.remarks[0]
+    assert [(one.run, one.part) for one in found.unread] == [(name, "environment") for name in ("b", "c", "e")]
+    assert "nested more than 64" in found.unread[0].reason
+    assert not found.remarks
