@@ -39,11 +39,12 @@ _MOST_STEPS = 200_000  # commits that are looked at in the history of bases
 
 
 class Family(NamedTuple):
-    """All runs, oldest first, with the origin of each by its index among them, and its snapshot."""
+    """All runs, oldest first, with the origin of each by its index among them, and its snapshot; `extent` knows their trees."""
 
     runs: list[Run]
     origins: list[Origin]
     snapshots: list[int | None]
+    extent: Extent
 
 
 class Measured(NamedTuple):
@@ -68,8 +69,9 @@ def find_family(git: Git, objects: Objects, runs: Iterable[Run], now: float) -> 
         for run, snapshot in zip(ordered, snapshots, strict=True)
     ]
     history = _History(objects)
-    files = _compare_with_bases(git, objects, history, ordered, snapshots)
-    return Family(ordered, find_origins(ideas, files, history.find), snapshots)
+    extent = Extent(objects, ours=False)
+    files = _compare_with_bases(git, extent, history, ordered, snapshots)
+    return Family(ordered, find_origins(ideas, files, history.find), snapshots, extent)
 
 
 def find_related(family: Family, names: Collection[RunName]) -> set[RunName]:
@@ -244,13 +246,12 @@ class _History:
 
 
 def _compare_with_bases(
-    git: Git, objects: Objects, history: _History, runs: Sequence[Run], snapshots: Sequence[int | None]
+    git: Git, extent: Extent, history: _History, runs: Sequence[Run], snapshots: Sequence[int | None]
 ) -> dict[tuple[str | None, int], frozenset[tuple[str, str]]]:
     """What each snapshot has otherwise than its base, or, where that is not there, than the first snapshot of that base.
 
     Of what is a trap, nothing is told.
     """
-    extent = Extent(objects, ours=False)
     first: dict[str | None, Oid] = {}
     asked: dict[tuple[str | None, int], Run] = {}
     for run, snapshot in zip(runs, snapshots, strict=True):
@@ -356,7 +357,7 @@ class _Teller:
                 numbers.setdefault(commit, []).append(number)
         found: dict[int, list[FileLines]] = {}
         try:
-            extent = Extent(self._objects, ours=False)
+            extent = self._family.extent
             pairs = ((commit, [other]) for commit, other in asked.items() if not extent.is_trap(other, commit))
             for commit, path, added, deleted in count_lines(self._git, pairs, _CODE):
                 for number in numbers[commit]:
