@@ -396,6 +396,19 @@ def test_on_a_terminal_the_user_is_asked(lab: Lab, tmp_path: Path, answer: str) 
     assert ran.exists() == (answer == "y")
 
 
+def test_what_is_neither_yes_nor_no_is_asked_again(lab: Lab, tmp_path: Path) -> None:
+    """A slip of the finger, even one that is no text, runs nothing and ends nothing: the question comes again."""
+    ran = tmp_path / "ran"
+    Factory(lab.top).make("theirs", command=["touch", str(ran)], host="elsewhere")
+    with Terminal("rerun", "theirs", cwd=lab.top) as terminal:
+        for times, keys in enumerate((b"u\r", b"\xff\r", b"YES\r"), 1):
+            terminal.expect(rb"(?s)" + rb"Execute this\?.*" * times)
+            assert not ran.exists()
+            terminal.type(keys)
+        assert terminal.wait() == 0
+    assert ran.exists()
+
+
 @pytest.mark.parametrize("keys", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])
 def test_whoever_leaves_the_question_open_runs_nothing(lab: Lab, tmp_path: Path, keys: bytes) -> None:
     """Ctrl-C at the question ends gitxp as it ends others, and so does an end of input; nothing was run or left behind."""

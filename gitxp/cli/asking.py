@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "": False}
+STEP = 0.1  # seconds
 
 
 def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,7 +40,15 @@ def can_ask() -> bool:
 
 def ask(question: str) -> bool:
     """Ask on the terminal that there is; no is the default. `KeyboardInterrupt` for Ctrl-C, and for an end of input."""
-    try:
-        return click.confirm(visible(question), default=False, err=True)
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    while True:
+        click.echo(f"{visible(question)} [y/N]: ", nl=False, err=True)
+        # In steps: a Ctrl-C just before a read that waits would be seen only after the next line, as with input().
+        while not select.select([sys.stdin], [], [], STEP)[0]:
+            pass
+        line = sys.stdin.buffer.readline()
+        if not line:
+            raise KeyboardInterrupt
+        answer = line.decode("utf-8", "replace").strip().lower()
+        if answer in ANSWERS:
+            return ANSWERS[answer]
+        click.echo("Please answer y or n.", err=True)
