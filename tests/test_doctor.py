@@ -130,6 +130,19 @@ def test_a_mirror(here: Repo, git: Any) -> None:
 
 
 @pytest.mark.damaged
+def test_a_configuration_that_cannot_be_read(factory: Factory, here: Repo, repo: str, gitxp: Any) -> None:
+    """A broken gitxp.yaml is found, with its line, and stops no other check."""
+    factory.make("bad", raw=b"{")
+    with open(os.path.join(repo, "gitxp.yaml"), "w", encoding="utf-8") as file:
+        file.write("trash:\n  days: [\n")
+    found = {one.id: one.what for one in wrong(here)}
+    assert set(found) == {"broken-config", "broken-run"}
+    assert "line 3" in found["broken-config"]
+    answer = gitxp("doctor", check=False)
+    assert answer.returncode == 1
+    assert "move it away" in " ".join(answer.stdout.split())
+
+
 def test_what_is_no_run(factory: Factory, here: Repo, git: Any) -> None:
     """Records that cannot be read, refs that can be no runs, and names that differ by case are told by name."""
     factory.make("one")

@@ -22,6 +22,7 @@ from gitxp.store.trash import list_trash
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gitxp.errors import ConfigError
     from gitxp.git.program import Git
     from gitxp.git.remote import Remote
     from gitxp.keeping.finding import Patient
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 class Wish(NamedTuple):
     """What is to be looked at besides: a remote, all contents; and what gitxp.yaml says.
 
-    That is globs of names that are secrets, and are none, and the address of the storage.
+    That is globs of names that are secrets, and are none, and the address of the storage; `refused` is why it says nothing.
     """
 
     remote: Remote | None = None
@@ -38,6 +39,7 @@ class Wish(NamedTuple):
     secret_names: Sequence[str] = ()
     allowed_names: Sequence[str] = ()
     storage: str | None = None
+    refused: ConfigError | None = None
 
 
 def examine(
@@ -49,6 +51,8 @@ def examine(
     """
     progress("settings, refs, live folders, versions")
     found = [*check_config(patient), *check_runs(patient), *check_live(patient), *check_locks(patient)]
+    if wish.refused is not None:
+        found.append(Finding("broken-config", ERROR, wish.refused.message, wish.refused.hint))
     found += check_left(patient)
     found += check_versions(patient)
     found += check_space(patient)

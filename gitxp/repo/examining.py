@@ -65,7 +65,10 @@ class Examining(Restoring, Connecting):
 
         With `remote`, a push there is tried that sends nothing; `deep` searches all contents of runs for secrets.
         `progress` is told what is looked at next. Nothing is changed. Raises `UsageError` where there is no such remote.
+        A gitxp.yaml that cannot be read is one of the findings, and what is looked at by it is looked at by the defaults.
         """
+        from gitxp.capture.config import Config
+        from gitxp.errors import ConfigError
         from gitxp.keeping.doctor import Wish, examine
         from gitxp.keeping.finding import Patient
 
@@ -84,8 +87,12 @@ class Examining(Restoring, Connecting):
             unfinished=self._unfinished(),
         )
         self.recovered = [run for run in recovered if run.status is not None]
-        limits = self.config.snapshot
-        wish = Wish(there, deep, limits.secrets, limits.allow, self.config.storage)
+        try:
+            config, refused = self.config, None
+        except ConfigError as error:
+            config, refused = Config(), error
+        limits = config.snapshot
+        wish = Wish(there, deep, limits.secrets, limits.allow, config.storage, refused)
         return examine(patient, self._network(), wish, progress)
 
     def mend(self, findings: Sequence[Finding]) -> list[Finding]:
