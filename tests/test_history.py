@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gitxp.format import Oid
 from gitxp.git.history import ask_contains, contains, merge_bases
-from gitxp.git.objects import open_objects
+from gitxp.git.opening import open_objects
 from gitxp.git.program import Git
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitxp.format import Oid, RefName
-from gitxp.git.objects import open_objects
+from gitxp.git.opening import open_objects
 from gitxp.git.program import Git
 from gitxp.names import RunName
 from gitxp.repo import Repo

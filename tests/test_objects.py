@@ -9,10 +9,11 @@ import pytest
 
 from gitxp.errors import FormatError
 from gitxp.format import MAX_RECORD, Oid
-from gitxp.git import objects as module
+from gitxp.git import reader as module
 from gitxp.git.cat_file import CatFile
 from gitxp.git.libgit2 import Libgit2
-from gitxp.git.objects import MissingObject, Objects, TooLarge, WrongObject, open_objects
+from gitxp.git.objects import MissingObject, Objects, TooLarge, WrongObject
+from gitxp.git.opening import open_objects
 from gitxp.git.program import Git
 from run_factory import Factory, encode, make_record
 

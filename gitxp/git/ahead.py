@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.format import MAX_RECORD, Oid
-from gitxp.git.objects import FOLDER_MODE, Beside, MissingObject, find_in_tree, list_entries
+from gitxp.git.objects import FOLDER_MODE, Beside, MissingObject
+from gitxp.git.tree_bytes import find_in_tree, list_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gitxp.git.cat_file import Batch
+    from gitxp.git.batch import Batch
 
 # git maps packs into memory and keeps what it may need again, up to 100 MB and whole packs; this is as quick within a tenth.
 SETTINGS = ("core.packedGitWindowSize=4m", "core.packedGitLimit=32m", "core.deltaBaseCacheLimit=16m")

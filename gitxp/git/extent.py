@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.format import FOLDER
-from gitxp.git.objects import is_folder
+from gitxp.git.tree_bytes import is_folder
 
 if TYPE_CHECKING:
     from gitxp.format import Oid

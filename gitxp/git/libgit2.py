@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from gitxp.git.objects import MissingObject, Reader, TooLarge, WrongObject
+from gitxp.git.objects import MissingObject, TooLarge, WrongObject
+from gitxp.git.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

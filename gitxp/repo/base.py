@@ -171,7 +171,7 @@ class Base:
         return self._talking
 
     def _reader(self, expected: int = 1) -> Objects:
-        from gitxp.git.objects import open_objects
+        from gitxp.git.opening import open_objects
 
         if expected > 1:
             return open_objects(self.git, self.location.common_dir, expected=expected)
