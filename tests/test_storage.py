@@ -15,8 +15,9 @@ from gitxp.git.lfs import Store
 from gitxp.pointer import Pointer
 from gitxp.sharing import places
 from gitxp.sharing.folder import Folder
-from gitxp.sharing.places import open_place, parse_address
+from gitxp.sharing.places import open_place
 from gitxp.sharing.store import download, name_of, upload
+from gitxp.sharing.store_address import parse_address
 from gitxp.sharing.workers import Progress, Workers
 from storages import between, fill, open_ssh, put
 

@@ -73,7 +73,7 @@ class Storing(Planning):
         That file comes with whatever is checked out: it alone is no reason to talk to anybody.
         """
         from gitxp.errors import UsageError
-        from gitxp.sharing.places import identify
+        from gitxp.sharing.store_address import identify
         from gitxp.store.own import is_known_storage, note_storage
 
         address, toplevel, common_dir = self.config.storage, self.location.toplevel, self.location.common_dir
@@ -177,8 +177,9 @@ class Storing(Planning):
 
         from gitxp.errors import GitxpError
         from gitxp.exchange import CopiedLarge
-        from gitxp.sharing.places import open_place, parse_address
+        from gitxp.sharing.places import open_place
         from gitxp.sharing.store import Ends
+        from gitxp.sharing.store_address import parse_address
 
         address, toplevel = self.config.storage, self.location.toplevel
         if not address or toplevel is None:

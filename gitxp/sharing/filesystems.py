@@ -11,7 +11,7 @@ from gitxp.sharing.folder import BLOCK, Passing, send_rest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gitxp.sharing.places import Address
+    from gitxp.sharing.store_address import Address
 
 _PART = 16 << 20
 _STEP = 1 << 20  # Google takes parts of whole 256 KiB only
