@@ -213,3 +213,5 @@ def test_a_word_that_is_neither_remote_nor_run(ada: Member) -> None:
     assert done.status == 4
     assert "There is no run 'orign', and no remote of that name." in done.stderr
     assert "There is no run 'b'." in ada.run("push", "origin", "b").stderr
+    ada.run("rm", "a")
+    assert "The run 'a' is in the trash." in ada.run("push", "a").stderr
