@@ -74,12 +74,7 @@ def test_who_asks_for_a_removed_run_is_told_where_it_is(factory: Factory, here: 
     factory.make("other")
     factory.make("gone")
     here.remove(here.plan_removal(["gone"]))
-    for command in (
-        ["show", "gone"],
-        ["tag", "experiments/gone", "+good"],
-        ["push", "gone"],
-        ["note", "other", "gone", "-m", "x"],
-    ):
+    for command in (["show", "gone"], ["tag", "experiments/gone", "+good"], ["note", "other", "gone", "-m", "x"]):
         done = gitxp(*command, check=False)
         assert done.returncode == 4
         assert "gone' is in the trash.\nHint: To bring it back: gitxp undo gone\n" in done.stderr

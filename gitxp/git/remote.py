@@ -42,6 +42,8 @@ _NO_REFLOG = ("-c", "core.logAllRefUpdates=false")
 _PASSING = ("-c", "core.fsync=loose-object,pack,-reference", *_NO_REFLOG)
 # A run edits nothing that somebody may have locked, and git-lfs would ask for each ref.
 _UNLOCKED = ("-c", "lfs.locksverify=false")
+# Where somebody pushed meanwhile, git would advise 'git pull'; gitxp merges by itself, and pushes again.
+_UNADVISED = ("-c", "advice.pushUpdateRejected=false")
 _PUSH = ("push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
 _FSCK = "fsck error"
 _NONE = "Add one: git remote add origin URL"
@@ -273,6 +275,7 @@ def push(
         outbox.put(staged)
         process = _set_to_push(git, remote).start(
             *_UNLOCKED,
+            *_UNADVISED,
             *_PUSH,
             "--progress",
             *options,
