@@ -126,6 +126,21 @@ def test_one_run_under_two_names_there(hub: Member, made: Factory, ada: Member, 
     assert bob.names() == ["zeta"]
 
 
+def test_a_ref_with_a_slash_that_was_there_once(hub: Member, ada: Member, bob: Member) -> None:
+    """It is no run, and when it is gone it stands in no run's way: neither to pull one by name, nor to push one."""
+    for folder in ("a", "größe", "c"):
+        hub.git("update-ref", f"refs/experiments/{folder}/deep/er", "main")
+    assert (ada.pull(), bob.pull()) == (NOTHING, NOTHING)
+    assert bob.say("for-each-ref", "refs/gitxp/remotes") == ""
+    for folder in ("a", "größe", "c"):
+        hub.git("update-ref", "-d", f"refs/experiments/{folder}/deep/er")
+    ada.new("a")
+    bob.new("c")
+    assert [run["name"] for run in ada.push()["created"]] == ["a"]
+    assert bob.pull("origin", "a")["created"] == ["a"]
+    assert [run["name"] for run in bob.push()["created"]] == ["c"]
+
+
 def test_one_run_that_each_calls_otherwise(hub: Member, ada: Member, bob: Member) -> None:
     """Both bring the same two tips together at the same time: it is one commit, whatever they call the run, and that is all."""
     ada.new("same")
