@@ -110,9 +110,13 @@ def test_a_line_whose_commit_is_missing_is_one_row(here: Repo, factory: Factory)
     assert runs.keys() == entries.keys()
     assert runs["fine"] is None
     assert "is not in the repository" in (runs["gone"] or "")
-    assert runs["other"] == "Its commit has no .gitxp/run.json."
-    with pytest.raises(FormatError):
+    with pytest.raises(FormatError) as raised:
         here.show(here.get("gone"))
+    assert raised.value.hint == "'gitxp doctor' tells more."
+    assert runs["other"] == "Its commit has no .gitxp/run.json."
+    with pytest.raises(FormatError) as raised:
+        here.show(here.get("other"))
+    assert raised.value.hint == f"Its files are there all the same: git ls-tree -r {entries['other'][:12]}"
     assert here.archive_refs([here.get("gone")]).left == {"gone": f"it is in {REF} already"}
 
 

@@ -264,6 +264,32 @@ def test_a_list_that_names_what_its_history_does_not_hold_loses_nothing(repo: st
     assert tip in git("rev-list", REF).split()
 
 
+def test_a_list_that_names_a_tag_loses_nothing(repo: str, git: Any, objects: CatFile) -> None:
+    """A stranger's list names a tag of a later commit of a run: what is folded there is held all the same, and is listed."""
+    factory = Factory(repo)
+    tip, other = factory.make("mine"), factory.make("other")
+    later = git("commit-tree", "-p", tip, "-m", "Later", f"{tip}^{{tree}}")
+    git("tag", "--annotate", "--message=Later", "later", later)
+    forge(repo, git, {"mine": git("rev-parse", "later"), "blob": git("rev-parse", "HEAD:train.py")}, "HEAD")
+    archive = Oid(git("rev-parse", REF))
+    tag = Oid(git("rev-parse", "later"))
+    assert tag in archives.find_unheld(Git(repo), {tag, Oid(tip)}, [archive])
+    assert sorted(fold(repo, objects).names) == ["mine", "other"]
+    assert read_archive(objects, Oid(git("rev-parse", REF))) == {"mine": tip, "other": other}
+    assert {tip, other} <= set(git("rev-list", REF).split())
+
+
+def test_a_run_whose_ref_leads_to_a_tag_keeps_no_other(repo: str, git: Any, objects: CatFile) -> None:
+    """It stays where it is, which is said, and the others are folded."""
+    factory = Factory(repo)
+    tip = factory.make("tagged")
+    factory.make("other")
+    git("tag", "--annotate", "--message=Mine", "mine", tip)
+    git("update-ref", "refs/experiments/tagged", "refs/tags/mine")
+    done = fold(repo, objects)
+    assert (done.names, done.left) == (["other"], {"tagged": "its ref leads to a tag, not to a commit"})
+
+
 def test_a_merge_does_not_spread_what_an_archive_does_not_hold(repo: str, git: Any, objects: CatFile) -> None:
     """A stranger's list that names a commit of ours does not make it travel with the merged archive."""
     factory = Factory(repo)
@@ -272,10 +298,12 @@ def test_a_merge_does_not_spread_what_an_archive_does_not_hold(repo: str, git: A
     git("commit", "--quiet", "--allow-empty", "--message=private")
     private = git("rev-parse", "HEAD")
     git("update-ref", "-d", REF)
-    forge(repo, git, {"bait": private, "blob": git("rev-parse", "HEAD:train.py"), "gone": "1" * 40}, "HEAD~1")
+    git("tag", "--annotate", "--message=Ours", "ours", "HEAD~1")
+    no_commits = {"blob": git("rev-parse", "HEAD:train.py"), "tag": git("rev-parse", "ours")}
+    forge(repo, git, {"bait": private, **no_commits, "gone": "1" * 40}, "HEAD~1")
     theirs = Oid(git("rev-parse", REF))
     merged = merge_archives(Git(repo), objects, ours, theirs, no_merge)
-    assert "bait" not in read_archive(objects, merged)
+    assert read_archive(objects, merged).keys() == {"mine", "gone"}
     assert private not in git("rev-list", merged).split()
     assert {ours, theirs} <= set(git("rev-list", merged).split())
 

@@ -50,6 +50,26 @@ def test_an_archive_goes_and_comes(clones: Clones) -> None:
     assert bob.push().made == []
 
 
+def test_remotes_count_what_is_in_archives(clones: Clones) -> None:
+    """`gitxp remotes` counts the runs in archives, there and here, each once, and no archive for a run."""
+    ada, bob = clones.clone("ada"), clones.clone("bob")
+    for name in ("a", "b", "c"):
+        ada.factory.make(name)
+    fold(ada, "a", "b")
+    assert [(remote.runs, remote.unpushed) for remote in ada.repo.remotes()] == [(0, 3)]
+    ada.push()
+    assert [(remote.runs, remote.unpushed) for remote in ada.repo.remotes()] == [(3, 0)]
+    bob.pull()
+    bob.repo.take_out([bob.repo.get("a")])
+    assert [(remote.runs, remote.unpushed) for remote in bob.repo.remotes()] == [(3, 0)]
+    bob.annotate("a", add_tags=["more"])
+    assert [(remote.runs, remote.unpushed) for remote in bob.repo.remotes()] == [(3, 1)]
+    bob.push()
+    assert [(remote.runs, remote.unpushed) for remote in bob.repo.remotes()] == [(3, 0)]
+    bob.git("update-ref", f"refs/gitxp/remotes/origin/{ARCHIVE}", "HEAD")
+    assert [remote.runs for remote in bob.repo.remotes()] == [2]
+
+
 def test_what_is_in_an_archive_here_is_not_made_again(clones: Clones) -> None:
     """The remote still has refs of its own for runs that an archive here has: a pull changes nothing."""
     ada, bob = clones.clone("ada"), clones.clone("bob")

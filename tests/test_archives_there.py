@@ -202,6 +202,17 @@ def test_a_list_that_holds_nothing_deletes_nothing(ada: Clone) -> None:
     assert [(left.name, left.reason) for left in plan.stays] == [("c", "the archive lists it, and does not hold it")]
 
 
+def test_a_list_that_names_a_tag_deletes_nothing(ada: Clone) -> None:
+    """A tag of a run's tip that an archive lists is no reason to delete a ref: no history holds tags."""
+    ada.git("tag", "--annotate", "--message=Bait", "bait", ada.refs()["c"])
+    listed = f"c\t{ada.git('rev-parse', 'bait')}\n"
+    ada.factory.commit("refs/experiments/@archive-2023-10", {"runs.tsv": listed}, parent=None)
+    ada.git("update-ref", "-d", "refs/experiments/c")
+    plan = ada.repo.plan_fold_there(ada.repo.remote())
+    assert "c" not in plan.covered
+    assert [(left.name, left.reason) for left in plan.stays] == [("c", "the archive lists it, and does not hold it")]
+
+
 def test_secrets_do_not_go_unseen(clones: Clones) -> None:
     """An archive with what looks like a secret is not pushed by this command, and nothing is deleted."""
     ada = clones.clone("ada")

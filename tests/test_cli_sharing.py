@@ -88,6 +88,17 @@ def test_quiet(hub: Member, made: Factory, ada: Member) -> None:
     ]
 
 
+def test_a_remote_with_many_refs_that_are_no_runs(hub: Member, ada: Member) -> None:
+    """The first are told one by one, and of the others how many they are; --json has all."""
+    lines = "".join(f"create refs/experiments/bad{number:03} main\n" for number in range(120))
+    hub.git("update-ref", "--stdin", data=lines.encode())
+    told = said(ada.run("pull")).splitlines()
+    assert len(told) == 52
+    assert told[49] == "bad049 of origin was not taken in: Its commit has no .gitxp/run.json."
+    assert told[50:] == ["and 70 more of origin were not taken in (--json names them)", "Nothing new in origin."]
+    assert len(ada.pull()["left"]) == 120
+
+
 def test_json(hub: Member, ada: Member, bob: Member) -> None:
     """--json is one object on stdout with every key, whatever came or went."""
     tip = ada.new("a")
@@ -202,3 +213,5 @@ def test_a_word_that_is_neither_remote_nor_run(ada: Member) -> None:
     assert done.status == 4
     assert "There is no run 'orign', and no remote of that name." in done.stderr
     assert "There is no run 'b'." in ada.run("push", "origin", "b").stderr
+    ada.run("rm", "a")
+    assert "The run 'a' is in the trash." in ada.run("push", "a").stderr

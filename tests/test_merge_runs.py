@@ -202,6 +202,19 @@ def test_the_merge_is_a_union(two: Two, here: Repo, git: Any) -> None:
     assert (run.tags, run.record["title"]) == (("a", "b"), "b")
 
 
+def test_the_merge_is_the_same_under_another_name(two: Two) -> None:
+    """A run may be called otherwise in another clone: the merge has the name of the record, or none where that has none."""
+    for record, name in (("r", "r"), ("", "run"), ("../r", "run")):
+        base = two.start(raw=encode({**make_record("r"), "name": record}))
+        ours = two.commit(REF, {FIRST: edit(title="a")}, base)
+        theirs = two.commit("refs/other", {SECOND: edit(title="b")}, base)
+        commit = two.meet(ours, theirs).merge
+        two.name = RunName("r-01234567")
+        assert commit is not None
+        assert commit == two.meet(ours, theirs).merge
+        assert commit.message.startswith(f"{name}: merge\n\nGitxp-Run: {name}\n".encode())
+
+
 def test_plain_git_merge_gives_the_same(two: Two, here: Repo, git: Any, tmp_path: Path) -> None:
     """`git merge` of two tips in a detached worktree has no conflict, and the state is what gitxp's own merge gives."""
     base = two.start(tags=["base"])

@@ -126,6 +126,37 @@ def test_one_run_under_two_names_there(hub: Member, made: Factory, ada: Member, 
     assert bob.names() == ["zeta"]
 
 
+def test_a_ref_with_a_slash_that_was_there_once(hub: Member, ada: Member, bob: Member) -> None:
+    """It is no run, and when it is gone it stands in no run's way: neither to pull one by name, nor to push one."""
+    for folder in ("a", "größe", "c"):
+        hub.git("update-ref", f"refs/experiments/{folder}/deep/er", "main")
+    assert (ada.pull(), bob.pull()) == (NOTHING, NOTHING)
+    assert bob.say("for-each-ref", "refs/gitxp/remotes") == ""
+    for folder in ("a", "größe", "c"):
+        hub.git("update-ref", "-d", f"refs/experiments/{folder}/deep/er")
+    ada.new("a")
+    bob.new("c")
+    assert [run["name"] for run in ada.push()["created"]] == ["a"]
+    assert bob.pull("origin", "a")["created"] == ["a"]
+    assert [run["name"] for run in bob.push()["created"]] == ["c"]
+
+
+def test_one_run_that_each_calls_otherwise(hub: Member, ada: Member, bob: Member) -> None:
+    """Both bring the same two tips together at the same time: it is one commit, whatever they call the run, and that is all."""
+    ada.new("same")
+    bob.git("fetch", "--quiet", ada.top, "refs/experiments/same:refs/experiments/twin")
+    ada.run("tag", "same", "+ada")
+    bob.run("tag", "twin", "+bob")
+    ada.git("push", "--quiet", "origin", "refs/experiments/*")
+    bob.git("push", "--quiet", "origin", "refs/experiments/*")
+    assert (ada.pull()["merged"], bob.pull()["merged"]) == (["same"], ["twin"])
+    assert ada.tips()["same"] == bob.tips()["twin"]
+    ada.push()
+    bob.push()
+    assert (ada.pull(), bob.pull()) == (NOTHING, NOTHING)
+    assert hub.tips() == {**ada.tips(), **bob.tips()}
+
+
 def test_one_run_under_two_names_here(hub: Member, ada: Member, bob: Member) -> None:
     """What is said of it under either name is said of both, and goes; nobody else gets a second name for it."""
     ada.new("same")

@@ -268,7 +268,7 @@ def test_the_users_hook(ada: Member, hub: Member) -> None:
 
 @pytest.mark.parametrize("how", ["new", "moved", "same"])
 def test_somebody_pushes_between_asking_and_sending(how: str, hub: Member, ada: Member, bob: Member) -> None:
-    """A ref that another made or moved meanwhile is looked at again; both end up there, whichever was first."""
+    """A ref that another made or moved meanwhile is looked at again; both end up there, and git advises nobody to 'git pull'."""
     ada.new("r")
     if how == "new":
         bob.new("r", "false")
@@ -282,8 +282,10 @@ def test_somebody_pushes_between_asking_and_sending(how: str, hub: Member, ada: 
     someone = bob if how != "same" else ada
     someone.git("push", "-q", hub.top, "refs/experiments/r:refs/heads/scratch")
     between(ada, push=f"git -C {hub.top} update-ref refs/experiments/r {arrives}")
-    pushed = ada.push()
+    done = ada.run("push", "--json")
     between(ada)
+    assert "hint:" not in done.stderr
+    pushed = json.loads(done.stdout)
     assert pushed["refused"] == []
     assert len(hub.names()) == (2 if how == "new" else 1)
     if how == "moved":

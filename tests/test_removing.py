@@ -69,6 +69,20 @@ def test_undo_takes_back_the_last_removal_whole_and_then_the_one_before(factory:
         here.undo()
 
 
+def test_who_asks_for_a_removed_run_is_told_where_it_is(factory: Factory, here: Repo, gitxp: Any) -> None:
+    """Commands say that it is in the trash and how to bring it back, whether other runs are left or not."""
+    factory.make("other")
+    factory.make("gone")
+    here.remove(here.plan_removal(["gone"]))
+    for command in (["show", "gone"], ["tag", "experiments/gone", "+good"], ["note", "other", "gone", "-m", "x"]):
+        done = gitxp(*command, check=False)
+        assert done.returncode == 4
+        assert "gone' is in the trash.\nHint: To bring it back: gitxp undo gone\n" in done.stderr
+    here.remove(here.plan_removal(["other"]))
+    assert "is in the trash" in gitxp("show", "gone", check=False).stderr
+    assert "There is no run 'gon': there are no runs yet" in gitxp("show", "gon", check=False).stderr
+
+
 def test_removed_ids_are_remembered(factory: Factory, here: Repo) -> None:
     """What was removed stands in removed.jsonl by its id, until it is brought back; the others stay there."""
     factory.make("one")

@@ -97,7 +97,7 @@ def _find_runs(repo: Repo, texts: Sequence[str], *, is_first: bool) -> list[str]
     try:
         return [repo.get(text).name for text in texts]
     except UnknownRun as error:
-        if not is_first or repr(texts[0]) not in error.message:
+        if not is_first or not error.message.startswith(f"There is no run {texts[0]!r}"):
             raise
         raise UnknownRun(
             f"There is no run {texts[0]!r}, and no remote of that name.",

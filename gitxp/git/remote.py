@@ -42,6 +42,8 @@ _NO_REFLOG = ("-c", "core.logAllRefUpdates=false")
 _PASSING = ("-c", "core.fsync=loose-object,pack,-reference", *_NO_REFLOG)
 # A run edits nothing that somebody may have locked, and git-lfs would ask for each ref.
 _UNLOCKED = ("-c", "lfs.locksverify=false")
+# Where somebody pushed meanwhile, git would advise 'git pull'; gitxp merges by itself, and pushes again.
+_UNADVISED = ("-c", "advice.pushUpdateRejected=false")
 _PUSH = ("push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
 _FSCK = "fsck error"
 _NONE = "Add one: git remote add origin URL"
@@ -209,6 +211,8 @@ def fetch(git: Git, remote: Remote, names: Iterable[str] | None, on_stderr: Call
             on_stderr
         )
     if not answer.status:
+        if names is None:
+            _forget_nested(git, remote)
         return {}
     if _FSCK not in answer.stderr.decode("utf-8", "replace"):
         raise explain_failure("fetch", answer, remote.label)
@@ -273,6 +277,7 @@ def push(
         outbox.put(staged)
         process = _set_to_push(git, remote).start(
             *_UNLOCKED,
+            *_UNADVISED,
             *_PUSH,
             "--progress",
             *options,
@@ -324,6 +329,13 @@ def forget_tracked(git: Git, remote: Remote, names: Iterable[str]) -> None:
     _track(git, remote, dict.fromkeys(names))
 
 
+def _forget_nested(git: Git, remote: Remote) -> None:
+    """Forget refs with a further `/`, which are no runs: once they are gone there, they would be in the way of a run `a` here."""
+    listed = git.run("for-each-ref", "--format=%(refname)", f"{remote.tracking}*/**")
+    refs = listed.decode("utf-8", "surrogateescape").split()
+    _write(git, remote.tracking, dict.fromkeys(ref.removeprefix(remote.tracking) for ref in refs))
+
+
 def _track(git: Git, remote: Remote, commits: Mapping[str, Oid | None]) -> None:
     _write(git, remote.tracking, commits)
     _write(git, remote.gone, dict.fromkeys(list_gone(git, remote).keys() & commits.keys()))
@@ -336,9 +348,8 @@ def _write(git: Git, folder: str, commits: Mapping[str, Oid | None]) -> None:
         for name, commit in commits.items()
     ]
     if lines:
-        git.run(
-            "-c", "core.fsync=none", *_NO_REFLOG, "update-ref", "--stdin", "-z", data="".join(lines).encode("ascii")
-        )
+        data = "".join(lines).encode("utf-8", "surrogateescape")
+        git.run("-c", "core.fsync=none", *_NO_REFLOG, "update-ref", "--stdin", "-z", data=data)
 
 
 def _parse_pushed(stdout: bytes) -> list[PushedRef]:

@@ -15,6 +15,7 @@ from gitxp.git.history import contains
 from gitxp.git.refs import find_ref
 from gitxp.names import RunName, is_name
 from gitxp.store.runs import decode_run, read_run
+from gitxp.store.trash import TRASH_REFS
 
 if TYPE_CHECKING:
     from gitxp.git.objects import Objects
@@ -44,7 +45,7 @@ def resolve(text: str, git: Git, objects: Objects, index: Index) -> Run:
         return runs[0]
     if runs:
         raise _ambiguous(text, runs)
-    raise _unknown(text, wanted, index)
+    raise _unknown(text, wanted, git, index)
 
 
 _PREFIXES = (RUN_REFS, RUN_REFS.removeprefix("refs/"))
@@ -107,9 +108,11 @@ def _ambiguous(text: str, runs: list[Run]) -> AmbiguousRun:
     return AmbiguousRun(f"{text!r} could be any of {len(names):,} runs.", names, hint=some_of(names, _SHOWN))
 
 
-def _unknown(text: str, wanted: str, index: Index) -> UnknownRun:
+def _unknown(text: str, wanted: str, git: Git, index: Index) -> UnknownRun:
     import difflib
 
+    if is_name(wanted) and not git.ask("show-ref", "--verify", "--quiet", "--", TRASH_REFS + wanted).status:
+        return UnknownRun(f"The run {text!r} is in the trash.", hint=f"To bring it back: gitxp undo {wanted}")
     names = index.names()
     if not names:
         return UnknownRun(f"There is no run {text!r}: there are no runs yet.", hint=_FIRST_RUN)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitxp.render.style import Style
 
 _NAMED = 5  # names in one line; the others are counted
+_TOLD = 50  # refs of a remote that are told one by one: it may have a million that are no runs
 _LONGEST = 300
 _BY_HOST = "[remote rejected]"  # how git says that it was not git here that refused
 _SHALLOW = "shallow update not allowed"
@@ -39,8 +40,10 @@ def pulled_lines(pulled: Pulled, remote: str, *, quiet: bool = False) -> Iterato
         yield f"{visible(there)} of {where} is another run than yours of that name: it is {visible(here)} here"
     if not quiet:
         yield from _stayed_lines(pulled, where)
-    for left in pulled.left:
+    for left in pulled.left[:_TOLD]:
         yield f"{visible(left.name)} of {where} was not taken in: {_cut(left.reason)}."
+    if len(pulled.left) > _TOLD:
+        yield f"and {len(pulled.left) - _TOLD:,} more of {where} were not taken in (--json names them)"
     if not quiet and not (pulled.created or pulled.updated or pulled.merged or pulled.renamed or pulled.archives):
         yield f"Nothing new in {where}."
 

@@ -25,15 +25,13 @@ class Connecting(Base):
     def remotes(self) -> list[RemoteOutline]:
         """The configured remotes: how many runs each had when it was last asked, and how many would go there. Asks nobody."""
         from gitxp.git.remote import list_remotes, list_tracked
-        from gitxp.sharing.outline import outline
+        from gitxp.sharing.outline import find_runs, outline
 
-        tips = [run.commit for run in self._index().tips() if not run.is_folded]
-        return [
-            outline(
-                remote,
-                len(list_tracked(self.git, remote)),
-                [set(list_tracked(self.git, receiver).values()) for receiver in remote.receivers],
-                tips,
-            )
-            for remote in list_remotes(self._git_here())
-        ]
+        tips = [run.commit for run in self._index().tips()]
+        objects = self._reader()
+        outlines = []
+        for remote in list_remotes(self._git_here()):
+            names, _ = find_runs(objects, list_tracked(self.git, remote))
+            known = [find_runs(objects, list_tracked(self.git, receiver))[1] for receiver in remote.receivers]
+            outlines.append(outline(remote, names, known, tips))
+        return outlines

@@ -160,9 +160,10 @@ class Reading(Base):
         from gitxp.store.runs import list_series, read_environment
 
         if run.problem:
+            is_here = not self.git.ask("cat-file", "-e", f"{run.commit}^{{tree}}").status
+            files = f"Its files are there all the same: git ls-tree -r {run.commit[:12]}"
             raise FormatError(
-                f"{run.name} cannot be shown. {run.problem}",
-                hint=f"Its files are there all the same: git ls-tree -r {run.commit[:12]}",
+                f"{run.name} cannot be shown. {run.problem}", hint=files if is_here else "'gitxp doctor' tells more."
             )
         live = self._live_points(run)
         shown = with_points(run, live).to_json()

@@ -14,7 +14,7 @@ from gitxp.errors import FormatError, GitFailed, NameTaken
 from gitxp.format import Oid, RefName
 from gitxp.git.history import contains
 from gitxp.git.refs import ARCHIVE_REFS, list_refs, run_ref
-from gitxp.store.archives import build_archive, read_archive, write_archive
+from gitxp.store.archives import build_archive, find_no_commits, read_archive, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,6 +84,8 @@ class _Plan:
     def add(self, ref: RefName, runs: Sequence[RunRef]) -> None:
         """Fold these runs into the archive."""
         old = self._lists.get(ref, {})
+        strange = find_no_commits(self._git, old.values())
+        old = {name: tip for name, tip in old.items() if tip not in strange}
         entries, folded = dict(old), []
         for run in runs:
             if run.name not in self.left:
@@ -110,6 +112,8 @@ class _Plan:
     def _find_obstacle(self, ref: RefName, run: RunRef) -> str | None:
         if self._now.get(run.name) != run.commit:
             return "it changed meanwhile"
+        if self._objects.read_commit(run.commit).oid != run.commit:
+            return "its ref leads to a tag, not to a commit"
         for other, entries in self._lists.items():
             there = entries.get(run.name)
             if there is not None and not (other == ref and self._are_one_line(run.commit, there)):

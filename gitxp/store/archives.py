@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.errors import FormatError
 from gitxp.format import RECORD_PATH, Oid
+from gitxp.git.contents import check_objects
 from gitxp.git.history import contains
 from gitxp.git.packs import NewObject, make_object, write_objects
 from gitxp.names import MAX_LENGTH, RunName
@@ -137,14 +138,22 @@ def merge_archives(git: Git, objects: Objects, ours: Oid, theirs: Oid, merge_tip
 
 
 def find_unheld(git: Git, tips: set[Oid], archives: Sequence[Oid]) -> list[Oid]:
-    """Those of the tips that the history of the archives does not hold, sorted. Those that are missing are left out."""
+    """Those of the tips that the history of the archives does not hold, sorted. Those that are missing are left out.
+
+    What is no commit is held by no history: of a tag, git would tell about the commit that it leads to.
+    """
     if not archives:
         return sorted(tips)
     if not tips:
         return []
     asked = "".join(f"{oid}\n" for oid in (*sorted(tips), *(f"^{commit}" for commit in archives)))
     seen = git.run("--no-replace-objects", "rev-list", "--ignore-missing", "--stdin", data=asked.encode())
-    return sorted(tips.intersection(map(Oid, seen.decode("ascii").split())))
+    return sorted(tips.intersection(map(Oid, seen.decode("ascii").split())) | find_no_commits(git, tips))
+
+
+def find_no_commits(git: Git, tips: Iterable[Oid]) -> set[Oid]:
+    """Those of the objects that are here and are tags, trees or blobs: a stranger's list may name them."""
+    return {Oid(oid) for oid, kind, _ in check_objects(git, list(tips)) if kind != "commit"}
 
 
 def read_id(objects: Objects, commit: Oid) -> str | None:

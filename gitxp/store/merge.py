@@ -4,8 +4,8 @@ People annotate the same run in two clones, or annotate it here while it ends th
 their union is the merge; all else of the run is that of the tip which knows more: the one side that changed since they
 parted, or the one that saw the end. So plain `git merge` gives the same, and nobody is asked anything.
 
-The merge's commit follows from its two parents alone (their order, its author, its date): clones that merge the same two
-tips make the same commit, and do not have to merge their merges.
+The merge's commit follows from its two parents alone (their order, its author, its date, the run's name in the record and
+not that which it has here): clones that merge the same two tips make the same commit, and do not have to merge their merges.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gitxp.annotations import ANNOTATIONS_FOLDER, find_edit_name
 from gitxp.errors import FormatError
 from gitxp.format import COMPLETED, FAILED, FOLDER, INTERRUPTED, KILLED, LOST, RECORD_PATH, Oid
 from gitxp.git.history import merge_bases
+from gitxp.names import is_name
 from gitxp.store.batch import NewCommit, Signature, message_of
 from gitxp.store.runs import decode_run
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gitxp.names import RunName
 
 WHO = "gitxp <gitxp@localhost>"
+_NAMELESS = "run"  # what a run is called whose record has no name
 _MAX_TIME = 1 << 40  # a date that every git can hold
 _RANKS = {COMPLETED: 3, FAILED: 3, INTERRUPTED: 3, KILLED: 3, LOST: 2}
 
@@ -61,7 +63,7 @@ def meet(git: Git, objects: Objects, name: RunName, ref: RefName, ours: Oid, the
             raise AnotherHistory(f"{name} begins otherwise there: it was rewritten, or forged")
     if not bases:
         raise AnotherHistory(f"{name} begins otherwise there: it was rewritten, or forged")
-    return Meeting(None, _merge(objects, name, ref, sorted((ours, theirs)), bases))
+    return Meeting(None, _merge(objects, ref, sorted((ours, theirs)), bases))
 
 
 class _Side(NamedTuple):
@@ -83,7 +85,7 @@ def _check_same(objects: Objects, name: RunName, ours: Oid, theirs: Oid) -> _Sid
     return mine
 
 
-def _merge(objects: Objects, name: RunName, ref: RefName, tips: list[Oid], bases: list[Oid]) -> NewCommit:
+def _merge(objects: Objects, ref: RefName, tips: list[Oid], bases: list[Oid]) -> NewCommit:
     sides = [_side(objects, tip) for tip in tips]
     base = _side(objects, bases[0]) if len(bases) == 1 else None
     changed = [side for side in sides if base is None or side.files != base.files]
@@ -95,7 +97,8 @@ def _merge(objects: Objects, name: RunName, ref: RefName, tips: list[Oid], bases
     tree = objects.read_commit(winner.tip).tree
     when = min(max(objects.read_commit(tip).time for tip in tips), _MAX_TIME)
     signature = Signature(f"{WHO} {when} +0000", f"{WHO} {when} +0000")
-    message = message_of(winner.record, name, "merge")
+    name = winner.record.get("name", "")
+    message = message_of(winner.record, name if is_name(name) else _NAMELESS, "merge")
     return NewCommit(ref, message, signature, tuple(tips), blobs=blobs, tree=tree)
 
 
