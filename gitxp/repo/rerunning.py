@@ -200,7 +200,8 @@ class Rerunning(Reading, Restoring):
             if keep or outcome.ending.status is None:
                 return Rerun(outcome, place)
             stored = self._stored(outcome.name) or {}
-            left = find_leftovers(Git(place), links, restored.filled, stored, self.location.toplevel)
+            where = Git(place), plan.run.commit
+            left = find_leftovers(*where, links, restored.filled, stored, self.location.toplevel)
             if left:
                 return Rerun(outcome, place, tuple(left))
             try:
