@@ -174,11 +174,17 @@ def _is_unused(path: str, now: float) -> bool:
 
 
 def _remove(path: str) -> int:
-    """Delete a file or a folder; the bytes of its files."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        size = sum(os.lstat(os.path.join(place, name)).st_size for place, _, files in os.walk(path) for name in files)
-        shutil.rmtree(path)
-        return size
-    size = os.lstat(path).st_size
-    os.unlink(path)
+    """Delete a file or a folder; the bytes of its files, 0 where somebody else deletes it at the same time."""
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            gone = f"{path}.{os.getpid()}.gone"
+            os.rename(path, gone)  # of two who delete it, one has it; and an environment is never there in part
+            names = [os.path.join(place, name) for place, _, files in os.walk(gone) for name in files]
+            size = sum(os.lstat(name).st_size for name in names)
+            shutil.rmtree(gone)
+            return size
+        size = os.lstat(path).st_size
+        os.unlink(path)
+    except FileNotFoundError:
+        return 0
     return size
