@@ -111,6 +111,48 @@ def test_a_prunable_refspec_is_taken_out(factory: Factory, here: Repo, git: Any,
     assert git("for-each-ref", "refs/experiments/")
 
 
+def test_a_refspec_that_stands_there_twice(here: Repo, git: Any) -> None:
+    """It is found once, and both go."""
+    git("config", "remote.o.url", "nowhere")
+    for _ in range(2):
+        git("config", "--add", "remote.o.fetch", "+refs/experiments/*:refs/experiments/*")
+    assert [one.fixed for one in here.mend(wrong(here))] == [True]
+    assert wrong(here) == []
+
+
+def test_runs_are_left_out_of_a_refspec_for_all(factory: Factory, here: Repo, git: Any, tmp_path: Path) -> None:
+    """A refspec that brings more than runs, as a mirror has it, stays; a fetch with --prune leaves runs, and brings the rest."""
+    git("clone", "--quiet", "--mirror", ".", tmp_path / "shared.git")
+    git("tag", "brought")
+    git("-C", tmp_path / "shared.git", "fetch", "--quiet", ".", "HEAD:refs/tags/brought")
+    git("tag", "-d", "brought")
+    factory.make("one")
+    git("remote", "add", "--mirror=fetch", "origin", tmp_path / "shared.git")
+    (found,) = wrong(here)
+    assert [one.fixed for one in here.mend([found])] == [True]
+    assert wrong(here) == []
+    assert git("config", "--get-all", "remote.origin.fetch").split() == ["+refs/*:refs/*", "^refs/experiments/*"]
+    git("fetch", "--quiet", "--prune", "--update-head-ok", "origin")
+    assert git("for-each-ref", "refs/experiments/")
+    assert git("for-each-ref", "refs/tags/brought")
+
+
+def test_what_cannot_be_mended_stops_nothing(gitxp: Any, git: Any, repo: str) -> None:
+    """A configuration that is locked is told with the finding; what comes after it is mended."""
+    git("config", "remote.o.url", "nowhere")
+    git("config", "--add", "remote.o.fetch", "+refs/experiments/*:refs/experiments/*")
+    git("update-ref", "refs/gitxp/outbox/x/one", git("rev-parse", "HEAD").strip())
+    lock = os.path.join(repo, ".git", "config.lock")
+    with open(lock, "wb"):
+        pass
+    answer = gitxp("doctor", "--fix", "--json", check=False)
+    told = {one["id"]: one for one in json.loads(answer.stdout)}
+    assert not told["prunable-refspec"]["fixed"]
+    assert "It could not be mended: " in told["prunable-refspec"]["what"]
+    assert "config.lock" in told["prunable-refspec"]["what"] or "lock config file" in told["prunable-refspec"]["what"]
+    assert told["left-outbox"]["fixed"]
+
+
 def test_a_refspec_that_leaves_runs_out_is_harmless(here: Repo, git: Any) -> None:
     """A negative refspec exempts runs from a mirror's; one in the user's own configuration is told and not changed."""
     git("config", "remote.o.url", "nowhere")

@@ -184,6 +184,22 @@ def test_unused_caches_go(here: Repo, repo: str) -> None:
     }
 
 
+def test_caches_that_another_gc_deletes_meanwhile(here: Repo, repo: str) -> None:
+    """Two gc at once delete the same, and neither minds."""
+    folder = os.path.join(repo, ".git", "gitxp", "envs", "old")
+    cache = os.path.join(repo, ".git", "gitxp", "cache", "old")
+    for path in (os.path.join(folder, "bin", "python"), cache):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(b"123")
+    for path in (cache, folder):
+        os.utime(path, (0, 0))
+    plan = here.plan_gc()
+    assert set(plan.caches) == {cache, folder}
+    assert [here.gc(plan).freed for _ in range(2)] == [6, 0]
+    assert os.listdir(os.path.dirname(folder)) == []
+
+
 def test_refs_are_packed(factory: Factory, here: Repo, git: Any, repo: str) -> None:
     """After it, the refs of runs are the same, and no files of their own."""
     factory.make_many(10)
@@ -265,6 +281,19 @@ def test_large_files_of_artifacts(factory: Factory, here: Repo, git: Any, store:
     assert (undone.kind, undone.large_files, store.there()) == ("large files", 1, "abc")
     with open(store.path("a"), "rb") as file:
         assert file.read() == b"bytes"
+
+
+def test_large_files_that_another_gc_takes_out_meanwhile(factory: Factory, here: Repo, store: Store) -> None:
+    """Of two gc or two undos at once one has the files, and nothing of the other is left to undo."""
+    store.make("a")
+    factory.make("old", files={f"{ARTIFACTS}m.bin": pointer("a" * 64)})
+    plan = here.plan_gc(Rules(newest=0), artifacts_only=True)
+    assert [here.gc(plan).large for _ in range(2)] == [5, 0]
+    (one,) = here.undoable()
+    for _ in range(2):
+        one.undo()
+    assert store.there() == "a"
+    assert here.undoable() == []
 
 
 def test_whatever_else_needs_a_large_file_keeps_it(

@@ -198,7 +198,12 @@ def test_a_rerun_that_was_killed_keeps_what_it_wrote(full: Member) -> None:
     found = {one["id"]: one for one in full.ask("doctor", "--fix", status=1)}
     assert "mine.txt" in found["left-folder"]["what"]
     assert place.read("mine.txt") == b"kept\n"
+    assert f"Would delete {place.top}" not in full.run("gc", "--dry-run").stdout.decode()
     os.unlink(place.path("mine.txt"))
+    assert (
+        f"Would delete {place.top}, which a command that was killed left" in full.run("gc", "--dry-run").stdout.decode()
+    )
+    assert f"Deleted {place.top}, which a command that was killed left" in full.run("gc").stderr
     mended(full)
     assert not os.path.exists(place.top)
     assert full.record("again")["status"] == "lost"

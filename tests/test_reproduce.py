@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from gitxp.model import Run
 from gitxp.names import RunName
 from gitxp.render.reproduction import as_object, render_reproduction
 from gitxp.restoring.verdict import Finding, Reproduction, compare
+from run_factory import Factory
 from states import Lab, as_python, as_shell, make, portrait
 from test_restore import but_worktrees
 
@@ -185,6 +187,24 @@ def test_where_there_is_nothing_else_what_was_printed_counts(lab: Lab) -> None:
     assert verdicts(lab, status=0)["printed output"] == "equal"
     lab.write("data/count", "4\n")
     assert verdicts(lab, status=NOT_REPRODUCED)["printed output"] == "different"
+
+
+def test_the_folder_that_was_printed_does_not_count(lab: Lab, tmp_path: Path) -> None:
+    """Absolute paths in a traceback are below another folder in each run: what is printed is the same but for that."""
+    lab.write("fail.py", "import os\nraise ValueError(os.getcwd())\n")
+    lab.run("run", "--name", "r", "--", sys.executable, "fail.py")
+    done = lab.run("reproduce", "r", "--name", "again")
+    assert done.status == 0, done.stdout
+    assert lab.run("reproduce", "again").status == 0
+    assert verdicts(lab, "--to", str(tmp_path / "elsewhere"), status=0)["printed output"] == "equal"
+
+
+def test_a_run_that_is_running(lab: Lab) -> None:
+    """Nobody knows yet what it gives: it is refused, and nothing is run."""
+    Factory(lab.top).make("r", status="running", exit_code=None, finished_at=None)
+    done = lab.run("reproduce", "r", "--trust")
+    assert (done.status, "r is running" in done.stderr) == (1, True), done.stderr
+    assert lab.say("for-each-ref", "--format=%(refname)", "refs/experiments").split() == ["refs/experiments/r"]
 
 
 @pytest.mark.parametrize("words", [("--tolerance", "-1"), ("--tolerance", "x"), ("--tolerance", "nan"), ("--to", "")])

@@ -320,6 +320,29 @@ def test_what_is_stored_nowhere_keeps_the_worktree(lab: Lab) -> None:
     lab.git("worktree", "remove", "--force", lab.top + "-s")
 
 
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        ("echo x >new; git add new", ["new"]),
+        ("echo x >new; git add new; git commit -qm x", ["the commit", "new"]),
+        ("git commit -q --allow-empty -m x", ["the commit"]),
+        ("echo x >>train.py; git commit -qam x; git branch -f kept", ["train.py"]),
+        ("git rm -q train.py; git commit -qm x; git branch -f kept", []),
+        ("git add -A", []),
+    ],
+)
+def test_what_was_staged_or_committed_there_keeps_the_worktree(lab: Lab, code: str, left: list[str]) -> None:
+    """What the command staged or committed is no part of the snapshot: it is left, and so is a commit that no branch has."""
+    lab.write("train.py", "print('edited')\n")
+    lab.write("untracked", "u\n")
+    lab.run("run", "--name", "own", "--", *as_shell(f'test -n "$GITXP_TEST_AGAIN" || exit 0; {code}'))
+    done = lab.run("rerun", "own", "--name", "again", env={"GITXP_TEST_AGAIN": "1"})
+    assert done.status == 0, done.stderr
+    assert os.path.exists(f"{lab.top}-again") == bool(left), done.stderr
+    for item in left:
+        assert item in done.stderr.partition("stays, since")[2].partition("\n")[0]
+
+
 def test_keep_and_to(lab: Lab, tmp_path: Path) -> None:
     """--keep leaves the worktree, --to says where it is."""
     begin(lab, "true")

@@ -444,6 +444,23 @@ def test_here_keeps_what_was_there(lab: Lab) -> None:
     assert told["undo"].endswith("-restore")
 
 
+def test_here_where_the_rules_for_line_ends_are_others(lab: Lab) -> None:
+    """A file of the same blob is written as the run's own attributes say, and comes back as it was; others are let be."""
+    lab.write(".gitattributes", "*.txt text eol=crlf\n")
+    lab.write("sub/ä.txt", "a\r\nb\r\n")
+    lab.write("plain.md", "a\n")
+    lab.git("add", "-A")
+    assert lab.run("run", "--name", "crlf", "--", "true").status == 0
+    lab.write(".gitattributes", "*.txt text eol=lf\n")
+    lab.write("sub/ä.txt", "a\nb\n")
+    plain = os.stat(lab.path("plain.md")).st_mtime_ns
+    assert lab.run("restore", "crlf", "--here").status == 0
+    assert lab.read("sub/ä.txt") == b"a\r\nb\r\n"
+    assert lab.run("undo").status == 0
+    assert lab.read("sub/ä.txt") == b"a\nb\n"
+    assert os.stat(lab.path("plain.md")).st_mtime_ns == plain
+
+
 def test_a_broken_configuration_that_came_can_be_taken_back(lab: Lab) -> None:
     """A run may bring a gitxp.yaml that cannot be read; what was there before comes back all the same."""
     lab.write("gitxp.yaml", "snapshot: {exclude: [data]}\n")

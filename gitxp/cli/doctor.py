@@ -27,7 +27,7 @@ def doctor_command(*, fix: bool, remote: str | None, deep: bool, as_json: bool, 
     remedy. The exit status is 0 if there are only notes, and 1 otherwise.
 
     --fix takes out refspecs that prune runs, deletes locks of runs that are hours old, packs refs, and tells git-lfs to
-    keep what runs need.
+    keep what runs need. What it cannot mend it tells, and goes on.
 
     \b
     Examples:

@@ -102,6 +102,7 @@ def _planned(plan: GcPlan) -> list[str]:
     lines += [f"Would delete {count_text(large, 'large file')} from the trash"] if large else []
     lines += [f"Would delete {change.ref}" for change in plan.kept]
     lines += [f"Would delete {count_text(len(plan.caches), 'unused cache')}"] if plan.caches else []
+    lines += [f"Would delete {place}, which a command that was killed left" for place in plan.folders]
     return lines or ["There is nothing to do but to pack refs."]
 
 
@@ -118,4 +119,5 @@ def _done(done: Collected) -> list[str]:
         )
     if done.freed:
         lines.append(f"Deleted {size_text(done.freed)} of caches and large files.")
+    lines += [f"Deleted {place}, which a command that was killed left." for place in done.folders]
     return lines or ["Packed refs; there was nothing else to do."]

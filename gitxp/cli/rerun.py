@@ -64,7 +64,7 @@ def rerun_command(
     """Run the command of a run again, on the files of that run, and record it as a run that names the other as its parent.
 
     It runs in a git worktree beside the repository. Data that git ignores are linked there from your working tree. When the
-    command has ended, the worktree goes, unless there are files in it that the new run has not stored. Arguments behind --
+    command has ended, the worktree goes, unless there are files or commits in it that are nowhere else. Arguments behind --
     change options: '--lr 0.2' or 'lr=0.2' replaces the value that the command has, or is added to it.
 
     A run that was not made here is shown, and executed only if you say so, which is remembered.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gitxp.git.program import Git
     from gitxp.keeping.finding import Patient
 
+_NOT_RUNS = f"^{RUN_REFS}*"
 _ON = frozenset(["", "true", "yes", "on", "1"])
 
 
@@ -44,7 +45,7 @@ def _remote_of(key: str) -> str:
 
 
 def _check_remote(git: Git, remote: str, settings: list[tuple[str, str, str]]) -> Iterator[Finding]:
-    fetched = [(scope, value) for scope, key, value in settings if key == f"remote.{remote}.fetch"]
+    fetched = list(dict.fromkeys((scope, value) for scope, key, value in settings if key == f"remote.{remote}.fetch"))
     exempt = any(value.startswith("^") and _covers(value[1:]) for _, value in fetched)
     for scope, spec in fetched:
         target = spec.rpartition(":")[2] if ":" in spec and not spec.startswith("^") else ""
@@ -52,14 +53,19 @@ def _check_remote(git: Git, remote: str, settings: list[tuple[str, str, str]]) -
             continue
         local = scope == "local"
         where = "" if local else f" --{scope}"
-        remove = f"git config{where} --fixed-value --unset-all remote.{remote}.fetch '{spec}'"
+        if _is_of_more(spec):
+            remedy = f"Leave runs out of it, and fetch them by 'gitxp pull': git config{where} --add remote.{remote}.fetch '{_NOT_RUNS}'"
+            fix = partial(_leave_out, git, remote)
+        else:
+            command = f"git config{where} --fixed-value --unset-all remote.{remote}.fetch '{spec}'"
+            remedy, fix = f"Take it out, and fetch runs by 'gitxp pull': {command}", partial(_unset, git, remote, spec)
         yield Finding(
             "prunable-refspec",
             ERROR,
             f"A fetch from {remote} writes to {RUN_REFS} ({spec}): with --prune it deletes every run that {remote} does not have"
             f"{_pruning(remote, settings)}.",
-            f"Take it out, and fetch runs by 'gitxp pull': {remove}",
-            fix=partial(_unset, git, remote, spec) if local else None,
+            remedy,
+            fix=fix if local else None,
         )
     if _flag(settings, f"remote.{remote}.mirror"):
         yield Finding(
@@ -86,6 +92,17 @@ def _covers(pattern: str) -> bool:
     """Whether refs of runs are among those that this side of a refspec means."""
     before, star, _ = pattern.partition("*")
     return before.startswith(RUN_REFS) or (bool(star) and RUN_REFS.startswith(before))
+
+
+def _is_of_more(spec: str) -> bool:
+    """Whether a refspec brings other refs, too, as that of a mirror does, each to where it is there."""
+    source, _, target = spec.removeprefix("+").partition(":")
+    return source == target and not target.startswith(RUN_REFS)
+
+
+def _leave_out(git: Git, remote: str) -> None:
+    # in place of the same, where another finding has put it there already
+    git.run("config", "--local", "--fixed-value", "--replace-all", f"remote.{remote}.fetch", _NOT_RUNS, _NOT_RUNS)
 
 
 def _unset(git: Git, remote: str, spec: str) -> None:

@@ -32,9 +32,8 @@ def check_left(patient: Patient) -> Iterator[Finding]:
     for one in patient.unfinished:
         about = f"A {one.what} of {one.run} that was killed left"
         if one.files:
-            count = f"{len(one.files):,} files" if len(one.files) > 1 else "one file"
             yield Finding(
-                *("left-folder", WARNING, f"{about} {one.place}, with {count} that no run has: {some(one.files)}."),
+                *("left-folder", WARNING, f"{about} {one.place}, with what no run has: {some(one.files)}."),
                 f"Keep what you want of it; then git worktree remove --force {one.place}, or delete it.",
             )
         elif os.path.isdir(one.place):

@@ -41,7 +41,9 @@ _KEPT = frozenset(["git-version"])
 class GcPlan:
     """What `Repo.gc` would do: `runs` to the trash, or the `large_files` of their artifacts; `expired` leaves the trash.
 
-    `caches` are paths that nobody used for a month; `kept` takes away refs of former states of the working tree. `is_early`: something leaves the trash in less than 30 days.
+    `caches` are paths that nobody used for a month; `kept` takes away refs of former states of the working tree; `folders`
+    are those that a killed restore or rerun left, with nothing in them that is not in the repository. `is_early`: something
+    leaves the trash in less than 30 days.
     """
 
     runs: tuple[Run, ...]
@@ -50,6 +52,7 @@ class GcPlan:
     expired_large: tuple[TakenOut, ...]
     caches: tuple[str, ...]
     kept: tuple[Change, ...] = ()
+    folders: tuple[str, ...] = ()
     is_early: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +64,7 @@ class GcPlan:
             "expired_large_files": sum(len(taken.objects) for taken in self.expired_large),
             "caches": len(self.caches),
             "kept": [change.ref for change in self.kept],
+            "folders": list(self.folders),
         }
 
 
@@ -69,7 +73,7 @@ class Collected:
     """What was done: `runs` are in the trash now; `large` bytes of git-lfs's objects are in theirs; `expired` are gone.
 
     `unreachable` is the number of git's objects that nothing leads to any more, `freed` the bytes of large files and caches
-    that are gone. `id` is that of the removal.
+    that are gone, and `folders` those that killed commands had left. `id` is that of the removal.
     """
 
     id: str
@@ -78,6 +82,7 @@ class Collected:
     expired: tuple[Trashed, ...]
     unreachable: int
     freed: int
+    folders: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `gitxp gc --json` prints."""
@@ -88,13 +93,20 @@ class Collected:
             "expired": [entry.name for entry in self.expired],
             "unreachable": self.unreachable,
             "freed": self.freed,
+            "folders": list(self.folders),
         }
 
 
 def plan_gc(
-    git: Git, common_dir: str, runs: Sequence[Run], large_files: Sequence[LargeFile], days: float, now: float
+    git: Git,
+    common_dir: str,
+    runs: Sequence[Run],
+    large_files: Sequence[LargeFile],
+    folders: Sequence[str],
+    days: float,
+    now: float,
 ) -> GcPlan:
-    """The plan for these runs or large files, with what is in the trash for so many days."""
+    """The plan for these runs or large files, and folders that were left, with what is in the trash for so many days."""
     limit = now - days * _DAY
     expired = [entry for entry in list_trash(git) if entry.removed_at is not None and entry.removed_at < limit]
     large = [taken for taken in list_taken_out(common_dir) if taken.at < limit]
@@ -103,6 +115,7 @@ def plan_gc(
     return GcPlan(
         *(tuple(runs), tuple(large_files), tuple(expired), tuple(large), tuple(_unused(common_dir, now))),
         kept=tuple(change for change, _ in kept),
+        folders=tuple(folders),
         is_early=any(at > now - PROMISED * _DAY for at in times),
     )
 
@@ -161,11 +174,17 @@ def _is_unused(path: str, now: float) -> bool:
 
 
 def _remove(path: str) -> int:
-    """Delete a file or a folder; the bytes of its files."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        size = sum(os.lstat(os.path.join(place, name)).st_size for place, _, files in os.walk(path) for name in files)
-        shutil.rmtree(path)
-        return size
-    size = os.lstat(path).st_size
-    os.unlink(path)
+    """Delete a file or a folder; the bytes of its files, 0 where somebody else deletes it at the same time."""
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            gone = f"{path}.{os.getpid()}.gone"
+            os.rename(path, gone)  # of two who delete it, one has it; and an environment is never there in part
+            names = [os.path.join(place, name) for place, _, files in os.walk(gone) for name in files]
+            size = sum(os.lstat(name).st_size for name in names)
+            shutil.rmtree(gone)
+            return size
+        size = os.lstat(path).st_size
+        os.unlink(path)
+    except FileNotFoundError:
+        return 0
     return size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitxp.errors import GitFailed
+from gitxp.errors import GitFailed, GitxpError
 from gitxp.keeping.check_config import check_config
 from gitxp.keeping.check_environments import check_environments
 from gitxp.keeping.check_held import check_lfs, check_secrets
@@ -79,10 +79,15 @@ def examine(
 
 
 def mend(found: Sequence[Finding]) -> list[Finding]:
-    """Mend what can be mended safely; the findings, with `fixed` where it was."""
+    """Mend what can be mended safely; the findings, with `fixed` where it was. One that cannot be says why, and stops none."""
     done = []
     for one in found:
-        if one.fix is not None:
-            one.fix()
-        done.append(replace(one, fixed=one.fix is not None))
+        try:
+            if one.fix is not None:
+                one.fix()
+        except (GitxpError, OSError) as error:
+            why = error.message if isinstance(error, GitxpError) else f"{error}."
+            done.append(replace(one, what=f"{one.what} It could not be mended: {why}"))
+        else:
+            done.append(replace(one, fixed=one.fix is not None))
     return done

@@ -6,6 +6,7 @@ it was.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -38,12 +39,16 @@ def lfs_trash_folder(common_dir: str) -> str:
 def take_out(common_dir: str, store: Store, objects: Iterable[str], removal: str) -> int:
     """Move objects from git-lfs's store to the trash; their bytes."""
     target = os.path.join(lfs_trash_folder(common_dir), removal)
-    os.makedirs(target, exist_ok=True)
     total = 0
     for sha256 in objects:
         path = store.path(sha256)
-        total += os.stat(path).st_size
-        _move(path, os.path.join(target, sha256))
+        try:
+            size = os.stat(path).st_size
+            os.makedirs(target, exist_ok=True)
+            _move(path, os.path.join(target, sha256))
+        except FileNotFoundError:
+            continue  # another gc has it
+        total += size
     return total
 
 
@@ -68,16 +73,25 @@ def put_back(common_dir: str, store: Store, taken: TakenOut) -> None:
     source = os.path.join(lfs_trash_folder(common_dir), taken.removal)
     for sha256 in taken.objects:
         if not os.path.exists(store.path(sha256)):
-            _move(os.path.join(source, sha256), store.make_place(sha256))
-    shutil.rmtree(source)
+            with contextlib.suppress(FileNotFoundError):  # another undo had it first
+                _move(os.path.join(source, sha256), store.make_place(sha256))
+    _remove_folder(source)
 
 
 def delete(common_dir: str, taken: TakenOut) -> int:
     """Delete the objects of a removal for good; their bytes."""
     folder = os.path.join(lfs_trash_folder(common_dir), taken.removal)
-    total = sum(os.stat(os.path.join(folder, name)).st_size for name in taken.objects)
-    shutil.rmtree(folder)
+    total = 0
+    for name in taken.objects:
+        with contextlib.suppress(FileNotFoundError):
+            total += os.stat(os.path.join(folder, name)).st_size
+    _remove_folder(folder)
     return total
+
+
+def _remove_folder(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # whoever does the same goes on with it
+        shutil.rmtree(path)
 
 
 def _move(source: str, target: str) -> None:

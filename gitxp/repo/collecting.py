@@ -50,19 +50,25 @@ class Collecting(Restoring):
         chosen = choose(runs, rules or Rules(), now, frozenset(live))
         large = find_large_files(git, common_dir, chosen, progress) if artifacts_only else []
         days = self.config.trash.days if trash_days is None else trash_days
-        return plan_gc(git, common_dir, () if artifacts_only else chosen, large, days, now)
+        folders = [left.place for left in self._unfinished() if not left.files and os.path.isdir(left.place)]
+        return plan_gc(git, common_dir, () if artifacts_only else chosen, large, folders, days, now)
 
     def gc(self, plan: GcPlan) -> Collected:
         """Do what was planned: runs and large files to their trash, what is long there for good, unused caches, packed refs.
 
         Raises `GitxpError` where a run or the trash is not as it was planned; then nothing of that part was done.
         """
+        from dataclasses import replace
+
         from gitxp.keeping.collection import collect
 
+        folders = []
         for left in self._unfinished():
-            if not left.files:
+            is_there = os.path.isdir(left.place)
+            if not left.files and (left.place in plan.folders or not is_there):
                 left.clear()
-        done = collect(self._git_here(), self.location.common_dir, plan, time.time())
+                folders += [left.place] if is_there else []
+        done = replace(collect(self._git_here(), self.location.common_dir, plan, time.time()), folders=tuple(folders))
         self._keep_large([run.commit for run in done.runs])
         if done.expired:
             self._keep_large_alone()

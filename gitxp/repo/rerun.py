@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Rerun:
     """A rerun that has ended: as `Repo.run` tells it, and its folder, None where that is gone again.
 
-    It stays where `left` names files that are nowhere else, or it was asked for.
+    It stays where `left` names files that are nowhere else, or a commit, or it was asked for.
     """
 
     outcome: Outcome

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from gitxp.errors import FormatError, GitFailed, UsageError
+from gitxp.errors import FormatError, GitFailed, GitxpError, UsageError
+from gitxp.format import RUNNING
 from gitxp.git.program import Git
 from gitxp.repo.reading import Reading
 from gitxp.repo.restoring import Restoring
@@ -90,17 +91,24 @@ class Rerunning(Reading, Restoring):
         """Run a run again, and tell whether it gave the same: data, status, metrics, outputs.
 
         Metrics may differ by `tolerance`, relative to the larger; those and outputs that match a glob in `ignore` do not
-        count. `on_data` is told about the data before the command starts. The other arguments are those of `rerun`.
+        count. `on_data` is told about the data before the command starts. The other arguments are those of `rerun`, and so
+        are the errors; a run that is running is a `GitxpError`, since nobody knows yet what it gives.
         """
-        from gitxp.errors import GitxpError
         from gitxp.restoring.verdict import Reproduction, check_data, compare
 
         if not tolerance >= 0:
             raise UsageError("A tolerance is a number from 0 on.", hint="0.01 is one percent.")
+        if run.status == RUNNING:
+            raise GitxpError(
+                f"{run.name} is running: what it gives is not known yet.",
+                hint=f"Wait for its end, or run it beside: gitxp rerun {run.name}",
+            )
         plan = self._trusted(run, (), env=env, trust=trust)
         findings: list[Finding] = []
+        places: list[str] = []
 
         def look(prepared: Prepared) -> None:
+            places.append(prepared.place)
             if on_ready is not None:
                 on_ready(prepared)
             findings.extend(check_data(run, self._reader(), prepared.place, self._own_path("cache")))
@@ -114,9 +122,19 @@ class Rerunning(Reading, Restoring):
                 hint="Mend that, and look at the run: gitxp list",
             )
         again = self.get(done.outcome.name)
-        printed = b"".join(self.logs(run)) == b"".join(self.logs(again))
+        printed = self._printed(run, places) == self._printed(again, places)
         findings += compare(run, again, tolerance=tolerance, ignore=ignore, printed=printed)
         return Reproduction(run.name, again.name, tuple(findings), done.place)
+
+    def _printed(self, run: Run, places: Sequence[str]) -> bytes:
+        """What a run printed, with the same in place of each folder that it may have run in: a traceback names it."""
+        from gitxp.restoring.checkout import default_place
+
+        output = b"".join(self.logs(run))
+        folders = {*places, default_place(self.location, run.name), *self._tops()}
+        for folder in sorted(folders, key=len, reverse=True):  # one may begin with another
+            output = output.replace(os.fsencode(folder), b".")
+        return output
 
     def _trusted(self, run: Run, changes: Sequence[str], *, env: bool, trust: bool) -> Plan:
         from gitxp.store.own import TRUSTED, note_own
@@ -182,7 +200,8 @@ class Rerunning(Reading, Restoring):
             if keep or outcome.ending.status is None:
                 return Rerun(outcome, place)
             stored = self._stored(outcome.name) or {}
-            left = find_leftovers(Git(place), links, restored.filled, stored, self.location.toplevel)
+            where = Git(place), plan.run.commit
+            left = find_leftovers(*where, links, restored.filled, stored, self.location.toplevel)
             if left:
                 return Rerun(outcome, place, tuple(left))
             try:

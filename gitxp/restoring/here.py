@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 UNDO_REFS = "refs/gitxp/undo/"
 _SHOWN = 5
 _OURS = f"{FOLDER}/".encode()
+_ATTRIBUTES = b".gitattributes"
+_DECIDING = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
 
 
 class Before(NamedTuple):
@@ -194,13 +196,48 @@ class _WorkingTree:
                 f"These files are in the way, and no snapshot has them: {some_of(in_the_way, _SHOWN)}.",
                 hint="git ignores them, or they look like secrets or are large. Move them, or leave --here out.",
             )
+        alike = self._find_alike(before.tree, tree)
+        rules = self._read_rules(alike, before.private)
         try:
             self.git.run("read-tree", "-m", "-u", before.tree, tree, index=before.private)
+            others = self._read_rules(alike, before.private)
+            self._write_anew([alike[path] for path in alike if rules[path] != others[path]], before.private)
         except GitFailed as error:
             raise GitxpError(
                 f"The files could not all be written. {error.message}",
                 hint=f"What was here before is kept as {before.ref}: gitxp undo",
             ) from error
+
+    def _find_alike(self, tree: Oid, other: Oid) -> dict[bytes, bytes]:
+        """The files that two trees share, where a `.gitattributes` is not the same in both: by path, git's line for each.
+
+        Of one blob, other attributes make another file on disk, and git writes none whose blob it has already.
+        """
+        differ = set(self.git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", tree, other).split(b"\0"))
+        if not any(os.path.basename(path) == _ATTRIBUTES for path in differ):
+            return {}
+        lines = self.git.run("ls-tree", "-r", "-z", "--full-tree", other).split(b"\0")
+        files = {line.partition(b"\t")[2]: line for line in lines if line.startswith(b"100")}
+        return {path: line for path, line in files.items() if path not in differ}
+
+    def _read_rules(self, paths: Collection[bytes], index: str) -> dict[bytes, tuple[bytes, ...]]:
+        """By path, the attributes that decide what git writes, as the `.gitattributes` of an index have them."""
+        if not paths:
+            return {}
+        data = b"".join(path + b"\0" for path in paths)
+        told = self.git.run("check-attr", "--cached", "-z", "--stdin", *_DECIDING, data=data, index=index).split(b"\0")
+        values, count = told[2::3], len(_DECIDING)
+        return {path: tuple(values[n * count : (n + 1) * count]) for n, path in enumerate(paths)}
+
+    def _write_anew(self, lines: Sequence[bytes], index: str) -> None:
+        """Write the files of these lines of `git ls-tree`, though those that are there have the same blobs."""
+        if not lines:
+            return
+        # an entry that is written so has no times and no size of a file, so that git takes what is there for an old one
+        data = b"".join(line + b"\0" for line in lines)
+        self.git.run("update-index", "-z", "--index-info", data=data, index=index)
+        paths = b"".join(line.partition(b"\t")[2] + b"\0" for line in lines)
+        self.git.run("checkout-index", "--force", "-z", "--stdin", data=paths, index=index)
 
     def resolve(self, revision: str) -> Oid:
         """The object that this text means to git."""

@@ -42,7 +42,7 @@ def list_unfinished(
             continue
         files: list[str] = []
         if os.path.isdir(place) and facts.get("is_complete") is True:
-            files = _left_by_command(place, facts, known, toplevel)
+            files = _left_by_command(place, texts.get("commit", ""), facts, known, toplevel)
         elif os.path.isdir(place):
             files = _left_by_restore(git, place, texts.get("commit", ""))
         clear = partial(_clear, git, note, texts)
@@ -50,12 +50,12 @@ def list_unfinished(
 
 
 def _left_by_command(
-    place: str, facts: dict[str, Any], stored: Mapping[str, Pointer | None], toplevel: str | None
+    place: str, commit: str, facts: dict[str, Any], stored: Mapping[str, Pointer | None], toplevel: str | None
 ) -> list[str]:
     links = Links(_texts(facts.get("links")), _texts(facts.get("copies")))
     try:
         submodules = [Filled(*texts) for item in _list(facts.get("submodules")) if len(texts := _texts(item)) == _PARTS]
-        return find_leftovers(Git(place), links, submodules, stored, toplevel)
+        return find_leftovers(Git(place), commit, links, submodules, stored, toplevel)
     except GitxpError:
         return _files(place)  # it is no worktree any more
 

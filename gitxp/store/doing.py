@@ -22,7 +22,7 @@ _NEW = 60.0  # seconds: a note has its lock and its content within microseconds
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A folder that was left at `place`: by `what` (restore, rerun) of which `run`; `files` in it are nowhere else, by path.
+    """A folder that was left at `place`: by `what` (restore, rerun) of which `run`; `files` in it are nowhere else, by path, or a commit is.
 
     `clear` takes it away, and the note of it; it is to be called only where there are no such files.
     """

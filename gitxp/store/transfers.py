@@ -168,7 +168,10 @@ def clear_left_transfers(common_dir: str, store: Store, now: float) -> int:
     """Delete what `list_left_transfers` gives; the bytes."""
     freed = 0
     for left in _left(common_dir, store, now):
-        os.unlink(left.path)
+        try:
+            os.unlink(left.path)
+        except FileNotFoundError:
+            continue  # somebody else took it away
         freed += left.size
     return freed
 
