@@ -23,6 +23,7 @@ from gitxp.render.words import (
     find_time,
     is_number,
     number_texts,
+    told_apart,
     value_text,
 )
 from gitxp.sources import DEFAULT, source_rank
@@ -304,7 +305,7 @@ def _joined(values: Sequence[Any]) -> list[Cell]:
 
 
 def _values(values: Sequence[Any]) -> list[Cell]:
-    """Cells of a parameter or a metric: rounded together where all of them are numbers."""
+    """Cells of a parameter or a metric: numbers rounded together where all are, a text in quotes where it would look like another value."""
     if all(value is None or is_number(value) for value in values):
         return [Cell(text) for text in number_texts(values)]
-    return [Cell(value_text(value, _LONGEST)) for value in values]
+    return list(map(Cell, told_apart(values, [value_text(value, _LONGEST) for value in values], _LONGEST)))
