@@ -141,7 +141,7 @@ def _kind_of(value: Any) -> str:
     return TEXT
 
 
-def _is_float(value: float | None) -> bool:
+def _is_float(value: Any) -> bool:
     return not isinstance(value, int) or as_float(value) == value
 
 
