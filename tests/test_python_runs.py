@@ -278,7 +278,7 @@ def test_numbers_that_were_measured_stay_numbers() -> None:
 
 
 def test_a_metric_that_is_a_large_whole_number_is_a_float_in_tables(repo: str) -> None:
-    """pyarrow refuses whole numbers that no float is equal to, and pandas those beyond all floats."""
+    """No library is left to refuse whole numbers that no float is equal to, as pyarrow does."""
     large = [2**53 + 1, 10**300, 3]
     for number, value in enumerate(large):
         Factory(repo).make(f"run-{number}", metrics={"n": {"last": value, "min": value}})
