@@ -48,6 +48,7 @@ _LEAST_TEXT = 8  # columns below which a shortened text says nothing any more
 _LONGEST = 1000  # characters of a value that are looked at: a cell is never as wide
 _SHORT_OID = 10
 _LATE = 1_000_000  # a rank behind all others
+_PREFIXES = ("params.", "metrics.")
 _KEPT = 1  # the rank of what is asked for without being named as a column
 
 
@@ -183,7 +184,7 @@ def _builtin(now: float) -> dict[str, Column]:
 
 
 def _measured(kind: str, names: Sequence[str], taken: Collection[str] = (), late: int | None = None) -> list[Column]:
-    """Columns of parameters or metrics (`kind`); a name that is `taken` by another column says what it is.
+    """Columns of parameters or metrics (`kind`); a name that is `taken` by another column, or looks like that of one, says what it is.
 
     Those from the number `late` on give way before all others.
     """
@@ -191,7 +192,7 @@ def _measured(kind: str, names: Sequence[str], taken: Collection[str] = (), late
     late = len(names) if late is None else late
     return [
         Column(
-            f"{kind}.{name}" if name in taken else name,
+            f"{kind}.{name}" if name in taken or name.startswith(_PREFIXES) else name,
             _lookup(kind, name),
             _LATE + i if i >= late else step + 2 * i if i else first,
             cells=_values,
