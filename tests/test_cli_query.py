@@ -77,6 +77,21 @@ def test_a_package_of_a_run_that_came_later(gitxp: Gitxp, runs: Factory) -> None
     assert listed(gitxp, 'packages["torch"] >= "2.4"') == ["fourth", "first"]
 
 
+def test_lists_are_sorted_item_by_item(repo: str, gitxp: Gitxp) -> None:
+    """As groups have them: 64 before 128, and a list before one that goes on; after all numbers and texts."""
+    lists = [[], [-3], [-0.5], [1, 2.5], [8], [64, 64], [64, 64, 1], [128, 128], ["a"], ["a\0b", "c"], ["a\1"], [[1]]]
+    values: list[Any] = [7, "text", *lists]
+    factory = Factory(repo)
+    for number, value in sorted(enumerate(values), key=lambda item: str(item[1])):
+        factory.make(f"run-{number:02d}", params={"layers": value})
+    factory.make("none")
+    names = [f"run-{number:02d}" for number in range(len(values))]
+    assert listed(gitxp, "--sort", "layers") == [*names, "none"]
+    assert listed(gitxp, "--sort=-layers") == [*reversed(names), "none"]
+    groups = json.loads(gitxp("list", "--group-by", "layers", "--json").stdout)
+    assert [group["keys"]["params.layers"] for group in groups] == [*values, None]
+
+
 @pytest.mark.usefixtures("runs")
 def test_sort(gitxp: Gitxp) -> None:
     """Ascending, with a minus descending; runs without the value are last both times; what is equal stays newest first."""

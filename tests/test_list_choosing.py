@@ -144,7 +144,7 @@ def test_the_best_of_each(gitxp: Gitxp) -> None:
     assert answer.stderr.splitlines() == [
         "… and 2 more runs: gitxp list --columns=name,acc --best=acc --per=model -n 0",
         "Greatest acc (by name) for each params.model, of 4 runs; 2 runs left out, where",
-        "it is missing or nan",
+        "it is missing or no number",
     ]
 
 

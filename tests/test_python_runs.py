@@ -260,13 +260,34 @@ def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         ([[1, "a"]], "text", ['[1, "a"]']),
         ([None], "text", [None]),
         ([2**63, 1], "float", [float(2**63), 1.0]),
-        ([10**400], "float", [math.inf]),
+        ([2**64 - 1, 1, None], "text", [str(2**64 - 1), "1", None]),
+        ([2**53 + 1, 0.5], "text", [str(2**53 + 1), "0.5"]),
+        ([2**53 + 2, math.inf], "float", [2.0**53 + 2, math.inf]),
+        ([10**400], "text", [str(10**400)]),
     ],
 )
 def test_a_column_has_one_type(values: list[Any], kind: str, expected: list[Any]) -> None:
-    """The narrowest that all values have, text where they have none in common."""
+    """The narrowest that all values have, text where they have none in common, and no number becomes another."""
     column = column_of(values)
     assert (column.kind, list(column.values)) == (kind, expected)
+
+
+def test_numbers_that_were_measured_stay_numbers() -> None:
+    """A series has floats alone, so the least and the greatest of one may be rounded."""
+    assert column_of([2**64 - 1, 0.5, 10**400], rounded=True) == ("float", [2.0**64, 0.5, math.inf])
+
+
+def test_a_metric_that_is_a_large_whole_number_is_a_float_in_tables(repo: str) -> None:
+    """No library is left to refuse whole numbers that no float is equal to, as pyarrow does."""
+    large = [2**53 + 1, 10**300, 3]
+    for number, value in enumerate(large):
+        Factory(repo).make(f"run-{number}", metrics={"n": {"last": value, "min": value}})
+    runs = gitxp.runs(sort="name")
+    expected = list(map(float, large))
+    for column in ("metrics.n", "metrics.n.min"):
+        assert runs.to_arrow(stats=True)[column].to_pylist() == expected
+        assert runs.to_polars(stats=True)[column].to_list() == expected
+        assert list(runs.to_pandas(stats=True)[column]) == expected
 
 
 def test_a_table_in_a_notebook_is_harmless(repo: str) -> None:

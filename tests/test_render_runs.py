@@ -177,6 +177,13 @@ def test_same_name_twice() -> None:
     assert table(one, two)[0][5:] == ["params.loss", "params.name", "metrics.loss"]
 
 
+def test_a_name_that_looks_like_another_says_what_it_is() -> None:
+    """A parameter `metrics.acc` is not headed as the metric `acc` is called, but as a question names it."""
+    one = make_run("one", params={"metrics.acc": 1, "params.lr": 1, "lr": 3})
+    two = make_run("two", params={"metrics.acc": 2, "params.lr": 2, "lr": 4})
+    assert table(one, two)[0][5:] == ["lr", "params.metrics.acc", "params.params.lr"]
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 100, 132, 200])
 def test_table_fits(width: int) -> None:
     """No line is wider than the terminal, whatever the runs hold, and the names and what was left out are told."""

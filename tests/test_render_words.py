@@ -21,6 +21,7 @@ from gitxp.render.words import (
     pair_texts,
     size_text,
     time_text,
+    told_apart,
     value_text,
 )
 
@@ -135,6 +136,19 @@ def test_what_differs_looks_different() -> None:
     assert pair_texts(0.12345671, 0.12345672) == ["0.12345671", "0.12345672"]
     assert pair_texts(1, 1.0) == ["1", "1"]
     assert pair_texts("adam", 1) == ["adam", "1"]
+
+
+def test_what_is_text_does_not_look_like_a_number_beside_it() -> None:
+    """A text that looks like another value beside it, or like nothing, is in quotes; no other is."""
+    assert pair_texts(0.1, "0.1") == ["0.1", '"0.1"']
+    assert pair_texts("true", True) == ['"true"', "true"]
+    assert pair_texts(2.0, "2.0") == ["2", '"2.0"']
+    assert pair_texts("a", "a ") == ["a", '"a "']
+    assert pair_texts([1, "x"], '[1, "x"]') == ['[1, "x"]', '"[1, \\"x\\"]"']
+    assert pair_texts(None, "") == ["", '""']
+    assert pair_texts("-", "(none)") == ['"-"', '"(none)"']
+    assert pair_texts("0.1", "0.2") == ["0.1", "0.2"]
+    assert told_apart([1, "1", None, "x", "1" * 9], ["1", "1", "", "x", "1" * 9], 4) == ["1", '"1"', "", "x", "1" * 9]
 
 
 def test_differences() -> None:

@@ -102,7 +102,7 @@ def tell_choice(choice: Choice, width: int | None) -> None:
     words = f"{ways[:1].upper()}{ways[1:]}{why}{per}, of {count_text(choice.runs - choice.left_out, 'run')}"
     if choice.left_out:
         lacking = "it is" if len(choice.measures) == 1 else "one of them is"
-        words += f"; {count_text(choice.left_out, 'run')} left out, where {lacking} missing or nan"
+        words += f"; {count_text(choice.left_out, 'run')} left out, where {lacking} missing or no number"
     say_wrapped(words, width)
 
 

@@ -63,7 +63,7 @@ class Frame:
             if kind == TIME:
                 columns[name] = library.Series(library.to_datetime(list(values), utc=True))
             else:
-                columns[name] = library.Series(list(values), dtype=types[kind])
+                columns[name] = library.Series(_items(kind, values), dtype=types[kind])
         return library.DataFrame(columns)
 
     def to_polars(self) -> polars.DataFrame:
@@ -78,7 +78,10 @@ class Frame:
             TEXTS: library.List(library.String),
         }
         return library.DataFrame(
-            [library.Series(name, list(values), dtype=types[kind]) for name, (kind, values) in self.columns.items()]
+            [
+                library.Series(name, _items(kind, values), dtype=types[kind])
+                for name, (kind, values) in self.columns.items()
+            ]
         )
 
     def to_arrow(self) -> pyarrow.Table:
@@ -92,7 +95,7 @@ class Frame:
             TIME: library.timestamp("us", tz="UTC"),
             TEXTS: library.list_(library.string()),
         }
-        arrays = [library.array(list(values), type=types[kind]) for kind, values in self.columns.values()]
+        arrays = [library.array(_items(kind, values), type=types[kind]) for kind, values in self.columns.values()]
         return library.Table.from_arrays(arrays, names=list(self.columns))
 
     def parquet(self) -> bytes:
@@ -105,10 +108,18 @@ class Frame:
         return bytes(sink.getvalue())
 
 
-def column_of(values: Sequence[Any]) -> Column:
-    """Values of records as a column of the narrowest type that all of them have; text where they have none in common."""
+def _items(kind: str, values: Sequence[Any]) -> list[Any]:
+    """The values as libraries take them; pyarrow refuses to round a whole number to a float by itself."""
+    return [as_float(value) if isinstance(value, int) else value for value in values] if kind == FLOAT else list(values)
+
+
+def column_of(values: Sequence[Any], *, rounded: bool = False) -> Column:
+    """Values of records as a column of the narrowest type that all of them have; text where they have none in common.
+
+    A whole number that no float is equal to, such as a seed of 64 bits, makes a column of floats text, unless it may be `rounded`.
+    """
     kinds = {_kind_of(value) for value in values if value is not None}
-    if FLOAT in kinds and kinds <= {INT, FLOAT}:
+    if FLOAT in kinds and kinds <= {INT, FLOAT} and (rounded or all(map(_is_float, values))):
         return Column(FLOAT, [None if value is None else as_float(value) for value in values])
     if len(kinds) == 1 and kinds <= {BOOL, INT}:
         return Column(kinds.pop(), values)
@@ -128,6 +139,10 @@ def _kind_of(value: Any) -> str:
     if isinstance(value, float):
         return FLOAT
     return TEXT
+
+
+def _is_float(value: Any) -> bool:
+    return not isinstance(value, int) or as_float(value) == value
 
 
 def parse_datetime(text: str) -> datetime | None:

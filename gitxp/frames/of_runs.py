@@ -80,7 +80,7 @@ def _metrics(runs: Sequence[Run], *, stats: bool) -> dict[str, Column]:
     for name in names if stats else ():
         for stat in STATS:
             values = [_stat(summary.get(name), stat) for summary in summaries]
-            columns.setdefault(clean_text(f"metrics.{name}.{stat}"), column_of(values))
+            columns.setdefault(clean_text(f"metrics.{name}.{stat}"), column_of(values, rounded=True))
     return columns
 
 

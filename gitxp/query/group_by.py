@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gitxp.query.measures import Wanted
     from gitxp.query.tree import Arithmetic
 
-_AT_ONCE = 200_000  # values that are in memory together
+_AT_ONCE = 500_000  # values that are in memory together
 _MOST_COLUMNS = 200  # of one question: sqlite gives rows of 2,000
 _RUNS = "runs"
 
@@ -134,8 +134,10 @@ def _add(index: Index, asked: Asked, grouping: Grouping, wanted: Sequence[Wanted
     size = min(_MOST_COLUMNS, max(1, _AT_ONCE // max(runs, 1)))
     for begin in range(0, len(wanted), size):
         batch = wanted[begin : begin + size]
-        values = index.values(asked, [one.operand for one in batch])
-        grouping.add(values, [one.measure.direction.is_less for one in batch])
+        # no name for the values: those of one batch are gone before the next is read
+        grouping.add(
+            index.values(asked, [one.operand for one in batch]), [one.measure.direction.is_less for one in batch]
+        )
 
 
 def _with_times(groups: tuple[Group, ...], operands: Sequence[Key | Arithmetic]) -> tuple[Group, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.format import RUN_REFS
 from gitxp.query.facts import NAN, encode_list
+from gitxp.query.list_order import list_key
 from gitxp.query.tree import (
     And,
     Arithmetic,
@@ -74,6 +75,7 @@ class Functions:
         self.error: BaseException | None = None
         database.create_function("regexp", 2, self._keeping(_regexp), deterministic=True)
         database.create_function("version_key", 1, self._keeping(_version_key), deterministic=True)
+        database.create_function("list_key", 1, self._keeping(list_key), deterministic=True)
 
     def _keeping(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
@@ -142,6 +144,8 @@ class Translation:
                 parts.append(f"{value} = '{NAN}'")
             if isinstance(key, Key) and key.type is Type.VERSION:
                 value = f"version_key({value})"
+            elif isinstance(key, Key) and key.type is Type.ANY:
+                value = f"CASE typeof({value}) WHEN 'blob' THEN list_key({value}) ELSE {value} END"
             parts.append(f"{value} {'DESC' if order.descending else 'ASC'}")
         return ", ".join([*parts, NEWEST])
 

@@ -15,6 +15,7 @@ from gitxp.render.words import (
     find_time,
     is_number,
     size_text,
+    told_apart,
     value_text,
 )
 
@@ -45,9 +46,10 @@ def row_texts(row: Row, now: float) -> list[str]:
 
 
 def value_texts(values: Sequence[Any]) -> list[str]:
-    """Values of the record: numbers rounded together to what differs."""
+    """Values of the record: numbers rounded together to what differs, a text in quotes where it would look like another value."""
     if not all(value is None or is_number(value) for value in values):
-        return _apart(values, [NONE if value is None else value_text(value, _LONGEST) for value in values])
+        texts = _apart(values, [NONE if value is None else value_text(value, _LONGEST) for value in values])
+        return told_apart(values, texts, _LONGEST)
     return [text.strip() or NONE for text in distinct_texts(values)]
 
 

@@ -23,6 +23,7 @@ from gitxp.render.words import (
     find_time,
     is_number,
     number_texts,
+    told_apart,
     value_text,
 )
 from gitxp.sources import DEFAULT, source_rank
@@ -47,6 +48,7 @@ _LEAST_TEXT = 8  # columns below which a shortened text says nothing any more
 _LONGEST = 1000  # characters of a value that are looked at: a cell is never as wide
 _SHORT_OID = 10
 _LATE = 1_000_000  # a rank behind all others
+_PREFIXES = ("params.", "metrics.")
 _KEPT = 1  # the rank of what is asked for without being named as a column
 
 
@@ -182,7 +184,7 @@ def _builtin(now: float) -> dict[str, Column]:
 
 
 def _measured(kind: str, names: Sequence[str], taken: Collection[str] = (), late: int | None = None) -> list[Column]:
-    """Columns of parameters or metrics (`kind`); a name that is `taken` by another column says what it is.
+    """Columns of parameters or metrics (`kind`); a name that is `taken` by another column, or looks like that of one, says what it is.
 
     Those from the number `late` on give way before all others.
     """
@@ -190,7 +192,7 @@ def _measured(kind: str, names: Sequence[str], taken: Collection[str] = (), late
     late = len(names) if late is None else late
     return [
         Column(
-            f"{kind}.{name}" if name in taken else name,
+            f"{kind}.{name}" if name in taken or name.startswith(_PREFIXES) else name,
             _lookup(kind, name),
             _LATE + i if i >= late else step + 2 * i if i else first,
             cells=_values,
@@ -304,7 +306,7 @@ def _joined(values: Sequence[Any]) -> list[Cell]:
 
 
 def _values(values: Sequence[Any]) -> list[Cell]:
-    """Cells of a parameter or a metric: rounded together where all of them are numbers."""
+    """Cells of a parameter or a metric: numbers rounded together where all are, a text in quotes where it would look like another value."""
     if all(value is None or is_number(value) for value in values):
         return [Cell(text) for text in number_texts(values)]
-    return [Cell(value_text(value, _LONGEST)) for value in values]
+    return list(map(Cell, told_apart(values, [value_text(value, _LONGEST) for value in values], _LONGEST)))

@@ -22,6 +22,7 @@ from gitxp.render.words import (
     is_number,
     number_text,
     number_texts,
+    told_apart,
     value_text,
 )
 
@@ -154,16 +155,11 @@ def _key_cells(values: Sequence[Any], *, numbers: bool) -> list[Cell]:
     bare = number_texts(values) if numbers else [value_text(value, _LONGEST) for value in values]
     if numbers and len(set(bare)) < len(set(values)):
         bare = aligned([exact_text(value) for value in values])
-    others = {text for text, value in zip(bare, values, strict=True) if not isinstance(value, str)} | {NONE, ""}
-    cells = []
-    for text, value in zip(bare, values, strict=True):
-        if value is None:
-            cells.append(Cell(NONE, "faint"))
-        elif isinstance(value, str) and (text in others or value.startswith('"') or value != value.strip()):
-            cells.append(Cell(visible(json.dumps(value[:_LONGEST], ensure_ascii=False))))
-        else:
-            cells.append(Cell(shorten(text, _WIDEST)))
-    return cells
+    texts = told_apart(values, bare, _LONGEST)
+    return [
+        Cell(NONE, "faint") if value is None else Cell(shorten(text, _WIDEST))
+        for text, value in zip(texts, values, strict=True)
+    ]
 
 
 def _natural(column: _Column) -> int:

@@ -14,7 +14,7 @@ from gitxp.render.measure import fit, shorten, shorten_apart, width_of
 from gitxp.render.safe import visible
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import GAP, Cell, text_table
-from gitxp.render.words import count_text, difference_text, is_number, number_texts, pair_texts, value_text
+from gitxp.render.words import count_text, difference_text, number_texts, pair_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -133,14 +133,11 @@ def params_parts(params: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
 
 
 def _pair(name: str, pair: tuple[Any, Any]) -> str:
-    texts: list[str | None] = [None if v is None else shorten(value_text(v, _WIDEST), _LONGEST) for v in pair]
-    if all(map(is_number, pair)):
-        texts = [text.strip() for text in pair_texts(*pair)]
-    before, after = texts
+    before, after = (shorten(text.strip(), _LONGEST) for text in pair_texts(*pair))
     title = shorten(visible(name), _LONGEST, keep_end=True)
-    if before is None:
+    if pair[0] is None:
         return f"+{title} {after}"
-    return f"-{title}" if after is None else f"{title} {before} → {after}"
+    return f"-{title}" if pair[1] is None else f"{title} {before} → {after}"
 
 
 def _file_parts(files: Sequence[FileLines], more: int) -> list[str]:

@@ -25,6 +25,7 @@ _MINUTE, _HOUR, _DAY, _WEEK, _YEAR = 60, 3600, 86400, 7 * 86400, 365 * 86400
 _MOST_DAYS = 10_000
 _FUTURE = "future"
 _ELLIPSIS = "…"
+_NOTHING = {"", "-", "(none)"}  # what tables have where there is no value
 
 
 def age_text(seconds: float) -> str:
@@ -166,9 +167,37 @@ def exact_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def told_apart(values: Sequence[Any], texts: Sequence[str], most: int | None = None) -> list[str]:
+    """The texts of values that stand beside each other, so that none is taken for what it is not.
+
+    A text that looks like a number or a list beside it, or like nothing (`-`, `(none)`, none at all), or that ends in
+    spaces, is in quotes, as JSON has it: of one with more than `most` characters the beginning.
+    """
+    others = {look for value, text in zip(values, texts, strict=True) for look in _looks(value, text)} | _NOTHING
+    return [
+        visible(_quoted(value if most is None else value[:most]))
+        if isinstance(value, str) and (value in others or value.startswith('"') or value != value.strip())
+        else text
+        for value, text in zip(values, texts, strict=True)
+    ]
+
+
+def _looks(value: Any, text: str) -> tuple[str, ...]:
+    """How a value looks, rounded and exact, that is no text."""
+    return () if value is None or isinstance(value, str) else (text.strip(), exact_text(value))
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
 def pair_texts(a: Any, b: Any) -> list[str]:
-    """Two values of the record, rounded to what differs."""
-    return distinct_texts([a, b]) if is_number(a) and is_number(b) else [value_text(a), value_text(b)]
+    """Two values of the record, rounded to what differs; a text in quotes where it would look like the other."""
+    if is_number(a) and is_number(b):
+        return distinct_texts([a, b])
+    return told_apart([a, b], [value_text(a), value_text(b)])
 
 
 def difference_text(difference: float) -> str:
