@@ -97,7 +97,7 @@ def plot_command(
       gitxp plot loss --where 'lr < 0.1' --group-by params.model
       gitxp plot loss @ --x time --follow
       gitxp plot acc --against lr --logx
-      gitxp plot loss --where 'started > "today"' --output loss.png
+      gitxp plot loss --where 'started >= "today"' --output loss.png
     """  # noqa: D301  (click wants the backspace itself)
     _check(locals())
     x, smooth, log, log_x = how["x"], how["smooth"], how["log"], how["log_x"]
@@ -185,7 +185,7 @@ def _newest(repo: Repo, where: str | None, count: int | None, *, archived: bool)
             "Only archived runs answer to that.", hint=f"--all takes {count_text(page.hidden, 'archived run')} as well."
         )
     if not page.runs:
-        raise GitxpError("No run answers to that.", hint="gitxp list 'WHERE' shows which do.")
+        raise GitxpError("No run answers to that.", hint="What there is: gitxp list --all-columns")
     return page
 
 
