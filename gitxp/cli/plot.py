@@ -41,7 +41,7 @@ _PICTURE_COLUMNS = 1000  # of points in a file
     metavar="N",
     help=f"With --where or --group-by: so many; 0: all. [default: {_MOST_RUNS}]",
 )
-@click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
+@click.option("-a", "--all", "--archived", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--against", metavar="KEY", help="A point for each run: the last METRIC against this value.")
 @click.option("--group-by", metavar="KEY,…", help="Runs with the same values as one: their mean, least and greatest.")
 @click.option("--x", "x", metavar="X", default="step", show_default=True, help="step, time, or a metric: epoch.")
