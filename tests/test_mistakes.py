@@ -100,6 +100,26 @@ def test_an_unknown_run(command: str, lab: Lab) -> None:
     assert "calm-otter" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("run", "python train.py --lr 1"), "without quotes around it: gitxp run python train.py --lr 1"),
+        (("run", "python train.py"), "without quotes around it: gitxp run python train.py"),
+        (("run", "make && ./x"), "gitxp run sh -c 'make && ./x'"),
+        (("run", "train.py"), "gitxp run ./train.py"),
+        (("run", "plain.py"), "gitxp run python plain.py"),
+        (("ls",), "'gitxp list'"),
+        (("help",), "'gitxp --help'"),
+        (("lst",), "'gitxp list'"),
+    ],
+)
+def test_what_was_meant(words: tuple[str, ...], hint: str, lab: Lab) -> None:
+    """A command in quotes, and what other programs call a command, are told as they are written here."""
+    lab.write("plain.py", "1\n")
+    assert hint in lab.run(*words).stderr
+    assert lab.names() == ["calm-otter", "calm-owl"]
+
+
 @pytest.mark.parametrize("command", [("compare",), ("tree",), ("plot", "loss"), ("export",), ("show",)])
 def test_an_expression_in_place_of_a_run(command: tuple[str, ...], lab: Lab) -> None:
     """An expression where names are wanted is no unknown name: it is told where expressions go."""
