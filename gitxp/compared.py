@@ -70,7 +70,7 @@ class Compared:
 class Change:
     """One thing that changed between two runs.
 
-    `kind` is `params`, `code`, `data`, `packages` or `environment`; `why` says in a few words what gives it its place in
+    `kind` is `params`, `command`, `code`, `data`, `packages` or `environment`; `why` says in a few words what gives it its place in
     the order. `a` and `b` are as in a `Comparison`; of code they are None, and `lines` are the lines that came and went.
     """
 

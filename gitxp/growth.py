@@ -27,7 +27,7 @@ class FileLines(NamedTuple):
 class Changes:
     """What a run has otherwise than the one that it grew out of: each value is a pair (there, here), None where one has none.
 
-    `program` is the command up to its first option. `files` are the first of those that differ, `more_files` counts the
+    `program` is the command without its parameters. `files` are the first of those that differ, `more_files` counts the
     others; `data` are paths.
     """
 

@@ -233,7 +233,8 @@ class Comparison:
     `metrics` compares last values; `data` and `outputs` are keyed by path, their values are fingerprints without the
     path; `environment` is keyed by dotted names, packages being `packages.<name>`. `data_files` has the files of data
     folders, where both runs tell of them, and `data_moved` the new path of the same data by the old one. `imported`
-    are the packages that the program imported in either run. What is `unread` of one run is compared of neither.
+    are the packages that the program imported in either run. `command` has the words of the commands that are no
+    parameters, where they differ. What is `unread` of one run is compared of neither.
     """
 
     a: Run
@@ -247,6 +248,7 @@ class Comparison:
     data_files: Mapping[str, FolderChange] = field(default_factory=dict)
     data_moved: Mapping[str, str] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
+    command: tuple[str, str] | None = None
     unread: tuple[Unread, ...] = ()
 
     @property

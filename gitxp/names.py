@@ -37,6 +37,7 @@ _NOUNS = (
     "lily linden lotus lynx maple marsh meadow mesa moon moose moss oak oasis ocean orchid osprey otter owl panda peak "
     "pebble pine plover pond poplar quail rain raven reef ridge river robin"
 ).split()
+LONGEST_MADE = max(map(len, _ADJECTIVES)) + max(map(len, _NOUNS)) + len("--7k3q")
 
 
 def check_name(text: str) -> RunName:

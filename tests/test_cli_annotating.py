@@ -114,6 +114,7 @@ def test_remove_notes(runs: Factory, gitxp: Gitxp) -> None:
         (["tag", "alpha", "--jsn"], "No such option", 2),
         (["tag", "alhpa", "+good"], "There is no run 'alhpa'", 4),
         (["tag", "alpha", "nothing", "+good"], "There is no run 'nothing'", 4),
+        (["tag", "alpha", "good"], "To give a tag: gitxp tag alpha +good", 4),
         (["note", "alpha", ""], "The note is empty", 2),
         (["note", "alpha", "beta"], "'beta' is a run", 2),
         (["note", "alpha", "@~1"], "'@~1' is a run", 2),

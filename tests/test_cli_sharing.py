@@ -215,3 +215,5 @@ def test_a_word_that_is_neither_remote_nor_run(ada: Member) -> None:
     assert "There is no run 'b'." in ada.run("push", "origin", "b").stderr
     ada.run("rm", "a")
     assert "The run 'a' is in the trash." in ada.run("push", "a").stderr
+    assert "There is no run 'orign' in origin, and no remote of that name." in ada.run("pull", "orign").stderr
+    assert "There is no run 'b' in origin." in ada.run("pull", "origin", "b").stderr

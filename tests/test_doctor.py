@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -355,6 +356,13 @@ def test_a_disk_that_is_nearly_full(here: Repo, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
         found = [one.severity for one in here.doctor() if one.id == "disk-full"]
         assert found == ([severity] if severity else [])
+
+
+def test_sizes_are_told_in_their_unit(here: Repo) -> None:
+    """What is small is not told as 0.0 MiB."""
+    (sizes,) = [one.what for one in here.doctor() if one.id == "sizes"]
+    assert "0.0 MiB" not in sizes
+    assert re.search(r"objects [\d.]+ (B|KiB)", sizes)
 
 
 def test_loose_refs_are_packed(factory: Factory, here: Repo, git: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,23 @@ def test_what_is_no_goal_is_pointed_at(text: str, place: int) -> None:
     assert marks.index("^") == 2 + place
 
 
+@pytest.mark.parametrize(
+    ("text", "names", "hint"),
+    [
+        ("loss < 1", Names(), "written in full"),
+        ("val/loss < 1", Names(), "written in full"),
+        ("f1 > 0.9", NAMES, "written in full"),
+        ("ac >= 0.9", NAMES, "Near it: metrics.acc"),
+        ("acc > lr2", NAMES, "Near it: params.lr"),
+    ],
+)
+def test_a_metric_that_no_run_has_yet(text: str, names: Names, hint: str) -> None:
+    """A goal may come before the first run: how its metric is written then is told, unless it was mistyped."""
+    with pytest.raises(QueryError) as caught:
+        parse_goal(text, names, 0)
+    assert hint in (caught.value.hint or "")
+
+
 BLOCK: dict[str, str | int] = {"reach": "metrics.acc >= 0.95", "until": "2026-12-31"}
 WRITTEN = "goal:\n  reach: metrics.acc >= 0.95\n  until: 2026-12-31\n"
 

@@ -100,6 +100,43 @@ def test_an_unknown_run(command: str, lab: Lab) -> None:
     assert "calm-otter" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("run", "python train.py --lr 1"), "without quotes around it: gitxp run python train.py --lr 1"),
+        (("run", "python train.py"), "without quotes around it: gitxp run python train.py"),
+        (("run", "make && ./x"), "gitxp run sh -c 'make && ./x'"),
+        (("run", "train.py"), "gitxp run ./train.py"),
+        (("run", "plain.py"), "gitxp run python plain.py"),
+        (("ls",), "'gitxp list'"),
+        (("help",), "'gitxp --help'"),
+        (("lst",), "'gitxp list'"),
+    ],
+)
+def test_what_was_meant(words: tuple[str, ...], hint: str, lab: Lab) -> None:
+    """A command in quotes, and what other programs call a command, are told as they are written here."""
+    lab.write("plain.py", "1\n")
+    assert hint in lab.run(*words).stderr
+    assert lab.names() == ["calm-otter", "calm-owl"]
+
+
+@pytest.mark.parametrize("command", [("compare",), ("tree",), ("plot", "loss"), ("export",), ("show",)])
+def test_an_expression_in_place_of_a_run(command: tuple[str, ...], lab: Lab) -> None:
+    """An expression where names are wanted is no unknown name: it is told where expressions go."""
+    done = lab.run(*command, "loss < 0.5")
+    _is_refused(done, 4, "loss < 0.5")
+    assert "--where" in done.stderr
+
+
+def test_list_takes_what_the_others_take(lab: Lab) -> None:
+    """`--where` and `--archived` mean the same in each command that has them; given twice, an expression is refused."""
+    asked = 'name == "calm-owl"'
+    assert lab.run("list", "--where", asked, "--csv").stdout == lab.run("list", asked, "--csv").stdout
+    _is_refused(lab.run("list", "--where", asked, asked), 2, "given twice")
+    for command in (("list",), ("tree",), ("export",), ("plot", "started", "--against", "duration")):
+        assert "No such option" not in str(lab.run(*command, "--archived").stderr)
+
+
 @pytest.mark.parametrize("command", [("show", "calm"), ("logs", "calm-o"), ("diff", "calm-otter", "calm-o")])
 def test_an_ambiguous_beginning(command: tuple[str, ...], lab: Lab) -> None:
     """A beginning that several runs have: 5, and which they are."""

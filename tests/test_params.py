@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitxp.capture.params.command import MAX_IN_ALL, MAX_PARAMS, MAX_TEXT, capture_params, from_command, from_options
+from gitxp.capture.params.command import (
+    MAX_IN_ALL,
+    MAX_PARAMS,
+    MAX_TEXT,
+    capture_params,
+    from_command,
+    from_options,
+    words_besides,
+)
 from gitxp.capture.params.launchers import program_arguments
 from gitxp.errors import UsageError
 from gitxp.format import decode_json, encode_json
@@ -171,6 +179,9 @@ def test_any_command(command: list[str]) -> None:
     assert found.keys() == sources.keys()
     assert decode_json(encode_json([found, sources])) == [found, sources]
     assert warnings == []
+    assert set(words_besides(command, found.values())) <= {
+        part for word in command for part in (word, *word.split("=", 1))
+    }
 
 
 LONG = "x" * 100_000

@@ -113,6 +113,18 @@ def test_more_there_than_here_is_known(factory: Factory, here: Repo, git: Any, s
     assert there(git, shared) == {"one"}
 
 
+def test_a_whole_name_is_no_beginning(factory: Factory, here: Repo, git: Any, shared: str) -> None:
+    """A run that is in the trash, or at the remote alone, is meant by its name, and not one here that begins with it."""
+    for name in ("one", "two", "one-more", "two-more"):
+        factory.make(name)
+    push(git, "one", "two", "one-more", "two-more")
+    rm(here, "one")
+    git("update-ref", "-d", "refs/experiments/two")
+    done = rm(here, "one", "two", remote="origin")
+    assert set(done.gone) == {"one", "two"}
+    assert there(git, shared) == set(refs(git)) == {"one-more", "two-more"}
+
+
 def test_a_run_in_the_trash_can_be_removed_there(factory: Factory, here: Repo, git: Any, shared: str) -> None:
     """Removed here first, named again for the remote; the trash keeps its one entry."""
     factory.make("one")

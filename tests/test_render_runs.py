@@ -11,7 +11,7 @@ import pytest
 from gitxp.format import Oid, RefName, parse_time
 from gitxp.listed import KeyColumn
 from gitxp.model import Run
-from gitxp.names import RunName
+from gitxp.names import LONGEST_MADE, RunName
 from gitxp.render.measure import width_of
 from gitxp.render.runs import Wish, render_csv, render_json, render_markdown, render_table
 from gitxp.render.style import Style
@@ -223,6 +223,22 @@ def test_a_table_with_every_column() -> None:
     """`--all-columns` has what any run has, and no column that none has."""
     rows = table(*TWO, make_run("three", branch="main", tags=["a"]), every=True)
     assert rows[0][5:] == ["lr", "opt", "acc", "exit_code", "branch", "dirty", "host", "user", "commit", "id"]
+
+
+def test_what_most_runs_were_given_comes_first() -> None:
+    """A parameter that one run alone was given does not hide the one that is being tried."""
+    runs = [
+        make_run(f"r{i}", params={"lr": i, "a": 1}, param_sources={"lr": "argv", "a": "argparse"}) for i in range(3)
+    ]
+    runs.append(make_run("r3", params={"lr": 3, "a": 2}, param_sources={"lr": "argv", "a": "argv"}))
+    assert table(*runs)[0][4:] == ["command", "lr", "a"]
+
+
+def test_a_made_name_is_never_cut() -> None:
+    """A name that gitxp made is what people type: a longer one beside it costs other columns."""
+    made = "m" * LONGEST_MADE
+    rows = table(make_run(made), make_run("n" * 100), width=80)
+    assert rows[1][0] == made
 
 
 def test_wished_columns() -> None:

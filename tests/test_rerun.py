@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ def test_the_snapshot_of_a_rerun_is_that_of_the_run(name: str, lab: Lab) -> None
     assert lab.tree("refs/experiments/s") == lab.tree("refs/experiments/r")
     ran, reran = lab.record("r"), lab.record("s")
     assert reran["parent_run"] == ran["id"]
+    assert re.search(r"^  from +r$", lab.run("show", "s").stdout.decode(), re.MULTILINE)
     same = ("command", "cwd", "base", "dirty")
     assert {key: reran.get(key) for key in same} == {key: ran.get(key) for key in same}
     assert but_worktrees(portrait(lab)) == but_worktrees(before)

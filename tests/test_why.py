@@ -125,6 +125,41 @@ def test_nothing_changed(factory: Factory, gitxp: Gitxp) -> None:
     assert gitxp("why", "a", "c").stdout.startswith("No parameter, code, data or package changed between a and c.\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "others", "told"),
+    [
+        ("t.py a.csv", "t.py b.csv", ["python t.py a.csv", "python t.py b.csv"]),
+        ("t.py --lr 1 a.csv", "t.py b.csv --lr 1", ["python t.py a.csv", "python t.py b.csv"]),
+        ("t.py -O2 --lr 1", "t.py -O3 --lr 1", ["python t.py -O2", "python t.py -O3"]),
+        ("-m pkg.train --lr 1", "-m pkg.test --lr 1", ["python -m pkg.train", "python -m pkg.test"]),
+        ("-c print(1)", "-c print(2)", ["python -c 'print(1)'", "python -c 'print(2)'"]),
+        ("t.py a.csv --lr 1", "t.py --lr 1 a.csv", None),
+        ("t.py -- a", "t.py -- b", ["python t.py a", "python t.py b"]),
+    ],
+)
+def test_words_that_are_no_parameters(
+    factory: Factory, gitxp: Gitxp, words: str, others: str, told: list[str] | None
+) -> None:
+    """Where two runs differ in a file's name or a module, that is told, and never that nothing changed."""
+    for name, command in (("a", words), ("b", others)):
+        params = {"lr": 1} if "--lr" in command else {}
+        factory.make(name, command=["python", *command.split()], params=params, metrics={"loss": summary(len(name))})
+    changes = json.loads(gitxp("why", "a", "b", "--json").stdout)["changes"]
+    assert [change["values"] for change in changes if change["kind"] == "command"] == ([told] if told else [])
+    assert json.loads(gitxp("diff", "a", "b", "--json").stdout).get("command") == told
+    assert json.loads(gitxp("compare", "a", "b", "--json").stdout)["about"].get("command") == told
+    grown = json.loads(gitxp("tree", "--json").stdout)[1]["changes"]
+    assert grown.get("program") == told
+    assert ("(command)" in gitxp("diff", "a", "b", "--params").stdout) == bool(told)
+
+
+def test_what_a_parser_took_is_no_other_word(factory: Factory, gitxp: Gitxp) -> None:
+    """A word that the program's own parser took for a parameter is told as that alone."""
+    for name, file in (("a", "a.csv"), ("b", "b.csv")):
+        factory.make(name, command=["python", "t.py", file], params={"file": file}, param_sources={"file": "argv"})
+    assert [one["kind"] for one in json.loads(gitxp("why", "a", "b", "--json").stdout)["changes"]] == ["params"]
+
+
 def test_escape_sequences(factory: Factory, gitxp: Gitxp) -> None:
     """Names and values of a stranger's run are shown, not obeyed."""
     factory.make("a", params={EVIL: EVIL}, metrics={EVIL: summary(1)}, command=["python", EVIL], files={EVIL: "x"})

@@ -34,7 +34,7 @@ _FORMATS = ("csv", "json", "parquet")
 @click.option("--force", is_flag=True, help="Replace FILE.")
 @click.option("--where", metavar="WHERE", help="The runs of which this is true, as in 'gitxp list'.")
 @click.option("--sort", metavar="KEY,…", help="In this order. [default: the newest first]")
-@click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
+@click.option("-a", "--all", "--archived", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--stats", is_flag=True, help="The min, max, count and step of each metric, too.")
 @click.option("--series", "metrics", metavar="METRIC,…", help="The points of these metrics, a row each; '*': of all.")
 @terminal_options

@@ -29,6 +29,7 @@ _MOST_MEASURES = 100  # in a table; JSON has all
 
 @click.command("list", short_help="The runs side by side, or those that a question means.")
 @click.argument("words", metavar="[WHERE]", nargs=-1)
+@click.option("--where", metavar="WHERE", help="WHERE, as the other commands take it.")
 @click.option("--sort", metavar="KEY,…", help="In this order; -KEY turns it round. [default: the newest first]")
 @click.option("--best", metavar="KEY", help="The run with the best KEY; -KEY: less is better.")
 @click.option("--per", metavar="KEY,…", help="With --best: the best for each value of KEY.")
@@ -38,7 +39,7 @@ _MOST_MEASURES = 100  # in a table; JSON has all
 @click.option(
     "-n", "count", type=click.IntRange(min=0), metavar="N", help=f"So many lines; 0: all. [default: {_NEWEST}]"
 )
-@click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
+@click.option("-a", "--all", "--archived", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--columns", metavar="KEY,…", help="These columns, in this order.")
 @click.option("--all-columns", is_flag=True, help="Every parameter and metric, and branch, base, host, user, …")
 @click.option("--json", "as_json", is_flag=True, help="The records, exact, as a JSON array (all, unless -n is given).")
@@ -50,6 +51,7 @@ _MOST_MEASURES = 100  # in a table; JSON has all
 def list_command(
     *,
     words: Sequence[str],
+    where: str | None,
     sort: str | None,
     best: str | None,
     per: str | None,
@@ -94,7 +96,9 @@ def list_command(
     """  # noqa: D301  (click wants the backspace itself)
     if as_json + as_csv + as_markdown > 1:
         raise UsageError("--json, --csv and --md exclude each other.", hint="Give one of them.")
-    asked = Asked(" ".join(words) or None, sort, columns, group_by, metric, best, per, pareto, archived)
+    if where is not None and words:
+        raise UsageError("WHERE is given twice.", hint="Give it as the argument, or with --where.")
+    asked = Asked(where or " ".join(words) or None, sort, columns, group_by, metric, best, per, pareto, archived)
     asked.check(all_columns=all_columns, as_json=as_json)
     form = "json" if as_json else "csv" if as_csv else "md" if as_markdown else ""
     limit = (count if count is not None else None if as_json or as_csv else _NEWEST) or None

@@ -41,7 +41,7 @@ _PICTURE_COLUMNS = 1000  # of points in a file
     metavar="N",
     help=f"With --where or --group-by: so many; 0: all. [default: {_MOST_RUNS}]",
 )
-@click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
+@click.option("-a", "--all", "--archived", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--against", metavar="KEY", help="A point for each run: the last METRIC against this value.")
 @click.option("--group-by", metavar="KEY,…", help="Runs with the same values as one: their mean, least and greatest.")
 @click.option("--x", "x", metavar="X", default="step", show_default=True, help="step, time, or a metric: epoch.")
@@ -97,7 +97,7 @@ def plot_command(
       gitxp plot loss --where 'lr < 0.1' --group-by params.model
       gitxp plot loss @ --x time --follow
       gitxp plot acc --against lr --logx
-      gitxp plot loss --where 'started > "today"' --output loss.png
+      gitxp plot loss --where 'started >= "today"' --output loss.png
     """  # noqa: D301  (click wants the backspace itself)
     _check(locals())
     x, smooth, log, log_x = how["x"], how["smooth"], how["log"], how["log_x"]
@@ -185,7 +185,7 @@ def _newest(repo: Repo, where: str | None, count: int | None, *, archived: bool)
             "Only archived runs answer to that.", hint=f"--all takes {count_text(page.hidden, 'archived run')} as well."
         )
     if not page.runs:
-        raise GitxpError("No run answers to that.", hint="gitxp list 'WHERE' shows which do.")
+        raise GitxpError("No run answers to that.", hint="What there is: gitxp list --all-columns")
     return page
 
 

@@ -12,7 +12,7 @@ from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.storage import exchange_options, storage_asker, tell_storing
 from gitxp.cli.terminal import terminal_options
-from gitxp.errors import UsageError
+from gitxp.errors import UnknownRun, UsageError
 from gitxp.format import RUN_REFS
 from gitxp.git.remote import is_remote
 
@@ -77,7 +77,15 @@ def pull_command(
         if large:
             repo.check_storage(ask)
         copied = None
-        pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
+        try:
+            pulled = repo.pull(remote, runs, runs_removed_here=removed, said=listener, doing=listener.tell)
+        except UnknownRun as error:
+            if name is not None or repr(runs[0]) not in error.message:
+                raise
+            raise UnknownRun(
+                f"There is no run {runs[0]!r} in {remote.name}, and no remote of that name.",
+                hint=f"'gitxp remotes' has the remotes, and 'gitxp pull {remote.name}' brings all runs.",
+            ) from error
         if large:
             came = [*pulled.created, *pulled.updated, *pulled.merged, *(here for _, here in pulled.renamed)]
             wanted = repo.get_all(list(dict.fromkeys([*came, *runs])))

@@ -47,7 +47,7 @@ def rerun_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("rerun", short_help="The command of a run once more, on its files.")
 @click.argument("run", metavar="RUN")
 @click.argument("changes", metavar="[-- CHANGED ARGUMENTS…]", nargs=-1, type=click.UNPROCESSED)
-@click.option("--dry-run", is_flag=True, help="Show what would be run, and run nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be run, and run nothing.")
 @rerun_options
 def rerun_command(
     *,

@@ -11,13 +11,15 @@ from gitxp.cli.annotating import annotate
 from gitxp.cli.remarks import say
 from gitxp.cli.repository import open_repo
 from gitxp.cli.terminal import terminal_options
-from gitxp.errors import UsageError
+from gitxp.errors import UnknownRun, UsageError
 from gitxp.render.safe import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitxp.cli.terminal import Terminal
+    from gitxp.model import Run
+    from gitxp.repo import Repo
 
 
 class _Signs(click.Command):
@@ -77,10 +79,20 @@ def _signed(added: Sequence[str], removed: Sequence[str]) -> str:
     return " ".join([*(f"+{tag}" for tag in added), *(f"-{tag}" for tag in removed)])
 
 
+def _get_all(repo: Repo, texts: Sequence[str]) -> list[Run]:
+    """The runs that are meant. Who forgot the sign of a tag is told of it."""
+    try:
+        return repo.get_all(texts)
+    except UnknownRun as error:
+        if len(texts) == 1:
+            raise
+        raise UnknownRun(error.message, hint=f"To give a tag: gitxp tag {texts[0]} +{texts[-1]}") from error
+
+
 def _list_tags(texts: Sequence[str], terminal: Terminal, *, as_json: bool) -> None:
     runs_by_tag: dict[str, list[str]] = {}
     with open_repo() as repo:
-        for run in repo.get_all(texts) if texts else repo.runs(archived=True):
+        for run in _get_all(repo, texts) if texts else repo.runs(archived=True):
             for tag in run.tags:
                 runs_by_tag.setdefault(tag, []).append(run.name)
     if as_json:

@@ -31,7 +31,7 @@ _NEWEST = 50
     help=f"The newest N; 0: all. [default: {_NEWEST}; with RUN: all]",
 )
 @click.option("--metric", metavar="KEY", help="What a gain is told of; -KEY: less is better. [default: what most have]")
-@click.option("-a", "--all", "archived", is_flag=True, help="Archived runs as well.")
+@click.option("-a", "--all", "--archived", "archived", is_flag=True, help="Archived runs as well.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON array, exact (all, unless -n is given).")
 @terminal_options
 def tree_command(

@@ -42,8 +42,8 @@ def why_command(
 ) -> int:
     """Show what changed between the runs A and B, what touches most first, beside the metrics that changed.
 
-    First come parameters: those given for the run, from files, defaults, constants; then code, what the command runs before
-    the rest, by lines; data; packages that the program imported; interpreter, machine, other packages.
+    First come parameters: those given for the run, from files, defaults, constants; then other words of the command; code,
+    what it runs before the rest, by lines; data; packages that the program imported; interpreter, machine, other packages.
 
     With --metric, and an expression or none in place of A and B: which parameters go with the metric over many runs. For
     each of them Spearman's rank correlation, and how much a random forest relies on it, on runs that it has not seen;

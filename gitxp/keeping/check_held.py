@@ -13,7 +13,7 @@ from gitxp.format import FOLDER
 from gitxp.git.contents import read_objects
 from gitxp.git.lfs import find_store
 from gitxp.keeping.elsewhere import find_elsewhere
-from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
+from gitxp.keeping.finding import NOTE, WARNING, Finding, bytes_words, some
 from gitxp.keeping.large_kept import KEPT_REF, RECENT, keep_large, keeps_recent, list_kept_large
 from gitxp.keeping.lfs_trash import list_taken_out
 from gitxp.keeping.pointers import find_pointers, names_of
@@ -66,13 +66,13 @@ def check_lfs(
         yield Finding(
             "lfs-prune",
             WARNING,
-            f"Runs alone need large files ({len(present):,}, {mebibytes(sum(present.values()))}): 'git lfs prune' deletes them "
+            f"Runs alone need large files ({len(present):,}, {bytes_words(sum(present.values()))}): 'git lfs prune' deletes them "
             f"when the runs are older than a few days, pushed or not.",
             f"Let it keep what all refs need: git config {RECENT} {_FOR_EVER}",
             fix=partial(_keep, patient, others),
         )
     elif not of_others.keys() <= list_kept_large(patient.git):
-        size = mebibytes(sum(present[oid] for oid in of_others))
+        size = bytes_words(sum(present[oid] for oid in of_others))
         yield Finding(
             "lfs-prune",
             WARNING,
@@ -150,7 +150,7 @@ def check_secrets(
     if len(places) > _FEW:
         yield Finding("secret-in-run", WARNING, f"The same is so of {len(places) - _FEW:,} more files.", remedy)
     if left and not deep:
-        size = mebibytes(sum(one.size for one in left))
+        size = bytes_words(sum(one.size for one in left))
         yield Finding(
             "not-looked-into",
             NOTE,

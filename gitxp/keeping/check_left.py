@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gitxp.git.lfs import find_store
 from gitxp.git.outbox import clear_left, list_left
 from gitxp.git.scratch import list_left_scratch
-from gitxp.keeping.finding import NOTE, WARNING, Finding, mebibytes, some
+from gitxp.keeping.finding import NOTE, WARNING, Finding, bytes_words, some
 from gitxp.store.transfers import clear_left_transfers, list_left_transfers
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def check_left(patient: Patient) -> Iterator[Finding]:
     if transfers:
         coming = [left.size for left in transfers if not left.sent]
         sent = len(transfers) - len(coming)
-        parts = [f"the beginnings of {len(coming):,}, {mebibytes(sum(coming))}, that were fetched"] if coming else []
+        parts = [f"the beginnings of {len(coming):,}, {bytes_words(sum(coming))}, that were fetched"] if coming else []
         parts += [f"notes of {sent:,} that were sent"] if sent else []
         yield Finding(
             *("left-transfer", NOTE, f"Large files with which nobody went on for long: {' and '.join(parts)}."),

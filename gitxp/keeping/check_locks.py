@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitxp.git.at_work import is_git_at_work
-from gitxp.keeping.finding import WARNING, Finding, mebibytes, some
+from gitxp.keeping.finding import WARNING, Finding, bytes_words, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,7 +57,7 @@ def check_locks(patient: Patient) -> Iterator[Finding]:
         )
     objects = [file for file in due if not file.is_lock]
     if objects:
-        size = mebibytes(sum(file.size for file in objects))
+        size = bytes_words(sum(file.size for file in objects))
         yield Finding(
             *(
                 "temporary-objects",

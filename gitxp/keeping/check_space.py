@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gitxp.format import RUN_REFS
-from gitxp.keeping.finding import ERROR, NOTE, WARNING, Finding, mebibytes
+from gitxp.keeping.finding import ERROR, NOTE, WARNING, Finding, bytes_words
 from gitxp.store.trash import list_trash
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ def check_space(patient: Patient) -> Iterator[Finding]:
     own = os.path.join(patient.common_dir, "gitxp")
     parts = {name: folder_size(os.path.join(own, name)) for name in ("cache", "live")}
     lfs = folder_size(os.path.join(patient.common_dir, "lfs"))
-    shares = [f"objects {mebibytes(counted)}", *(f"{name} {mebibytes(size)}" for name, size in parts.items() if size)]
-    shares += [f"large files {mebibytes(lfs)}"] if lfs else []
+    shares = [
+        f"objects {bytes_words(counted)}",
+        *(f"{name} {bytes_words(size)}" for name, size in parts.items() if size),
+    ]
+    shares += [f"large files {bytes_words(lfs)}"] if lfs else []
     trash = len(list_trash(patient.git))
     shares += [f"{trash:,} in the trash"] if trash else []
     yield Finding(
@@ -50,7 +53,7 @@ def check_space(patient: Patient) -> Iterator[Finding]:
             *(
                 "disk-full",
                 ERROR if free < _NONE_LEFT else WARNING,
-                f"Only {mebibytes(free)} are free on the disk of the repository.",
+                f"Only {bytes_words(free)} are free on the disk of the repository.",
             ),
             "A run whose disk is full loses what it prints and logs. See: gitxp du, gitxp gc, git gc",
         )

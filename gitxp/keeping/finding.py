@@ -76,6 +76,11 @@ def some(names: Sequence[str], between: str = ", ") -> str:
     return some_of(names, _SHOWN, between)
 
 
-def mebibytes(size: float) -> str:
-    """Bytes for people."""
-    return f"{size / 2**20:,.1f} MiB"
+def bytes_words(size: float) -> str:
+    """Bytes for people: `512 B`, `1.5 KiB`, `3.0 MiB`."""
+    unit = "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if size < 1000:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:.0f} B" if unit == "B" else f"{size:,.1f} {unit}"

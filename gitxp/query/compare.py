@@ -19,7 +19,7 @@ from gitxp.query.compare_data import compare_data, compare_outputs
 from gitxp.store.runs import decode_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gitxp.git.objects import Objects
     from gitxp.git.program import Git
@@ -30,8 +30,10 @@ _ALL, _NOT_OURS = ":(top)", f":(top,exclude){FOLDER}"
 ALL_CODE = (_ALL, _NOT_OURS)  # pathspecs of the whole snapshot
 
 
-def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
-    """What differs between two runs. `paths` are git's pathspecs and limit the code.
+def compare(
+    objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = (), *, bare: Callable[[Run], str]
+) -> Comparison:
+    """What differs between two runs. `paths` are git's pathspecs and limit the code; `bare` gives a command without parameters.
 
     What one of them has that cannot be read is `unread`, and compared of neither. `GitFailed` where git refuses the paths.
     """
@@ -39,6 +41,7 @@ def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = (
     both = Comparison(a, b, code=tuple(compare_code(objects, git, a, b, paths)))
     if not unread:
         data = compare_data(objects, a, b, unread)
+        commands = bare(a), bare(b)
         both = replace(
             both,
             params=differences(a.params, b.params),
@@ -47,6 +50,7 @@ def compare(objects: Objects, git: Git, a: Run, b: Run, paths: Sequence[str] = (
             outputs=compare_outputs(a, b),
             data_files=data.files,
             data_moved=data.moved,
+            command=None if commands[0] == commands[1] else commands,
         )
     environments = [_read_environment(objects, run, unread) for run in (a, b)]
     known = [environment for environment in environments if environment is not None]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gitxp.model import Run
     from gitxp.series import Series
 
-_ABOUT = ("status", "started_at", "duration", "branch", "host", "user", "group", "title")
+_ABOUT = ("status", "command", "started_at", "duration", "branch", "host", "user", "group", "title")
 _APART, _PART = 1.0, 0.1  # seconds, and of the longest, by which durations have to differ
 _PIP, _CONDA = "packages.", "conda.packages."
 _ENVIRONMENT, _ENVIRONMENTS = 1 << 20, 16 << 20  # bytes of one, of all that are not the same: values take 20 times that
@@ -47,11 +47,13 @@ def compare_many(
     said: Mapping[str, Direction] | None = None,
     points: int = 0,
     live: Mapping[Oid, Mapping[str, Series]] | None = None,
+    bare: Callable[[Run], str],
 ) -> Compared:
     """The runs side by side.
 
     `said` tells of metrics by name which way is better, where their names do not decide. Curves have so many `points` at
-    most (0: none are read), those of runs that are still running from `live`, by commit. Raises `GitFailed`.
+    most (0: none are read), those of runs that are still running from `live`, by commit; `bare` gives a command without parameters. Raises
+    `GitFailed`.
     """
     unread = [Unread(run.name, "record", run.problem) for run in runs if run.problem]
     remarks: list[str] = []
@@ -68,7 +70,7 @@ def compare_many(
             if environment is None
         ]
     rows = [
-        *_about(runs),
+        *_about(runs, bare),
         *_params(runs),
         *(_metric(name, directions[name], runs, curves) for name in _by_use(directions)),
         *_data(runs),
@@ -94,9 +96,9 @@ def _rows(
             yield Row(part, name, values, differs)
 
 
-def _about(runs: Sequence[Run]) -> Iterator[Row]:
+def _about(runs: Sequence[Run], bare: Callable[[Run], str]) -> Iterator[Row]:
     """What the runs were. When they began is never twice the same, and how long they took is when it hardly differs."""
-    for row in _rows("about", _ABOUT, [run.record | {"status": run.status} for run in runs], is_equal):
+    for row in _rows("about", _ABOUT, [_said_of(run, bare) for run in runs], is_equal):
         if row.name == "started_at":
             yield replace(row, differs=False)
         elif row.name == "duration":
@@ -105,6 +107,12 @@ def _about(runs: Sequence[Run]) -> Iterator[Row]:
             yield replace(row, differs=apart >= max(_APART, _PART * max(known)))
         else:
             yield row
+
+
+def _said_of(run: Run, bare: Callable[[Run], str]) -> dict[str, Any]:
+    """The record, and of its command the words that are no parameters."""
+    command = {} if run.problem else {"command": bare(run)}
+    return {key: value for key, value in run.record.items() if key != "command"} | {"status": run.status} | command
 
 
 def _names(mappings: Iterable[Mapping[str, Any] | None]) -> list[str]:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import UsageError
 from gitxp.format import RUNNING
 from gitxp.growth import Plan, Progress, Step
-from gitxp.query.expression import parse_where
+from gitxp.query.expression import NEAR, parse_where
 from gitxp.query.fields import STATS, Names
 from gitxp.query.moments import DURATIONS, parse_duration, parse_moment
-from gitxp.query.source import read_source
+from gitxp.query.source import QueryError, read_source
 from gitxp.query.tree import Compare, Const, Key, Type
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _ONE = "A goal is one comparison of a metric with a number."
 _EXAMPLE = "metrics.acc >= 0.95"
+_IN_FULL = 'A metric that no run has yet is written in full: metrics.acc, metrics["val/loss"].'
 _SIGNS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
@@ -68,7 +69,12 @@ def parse_goal(text: str, names: Names, now: float) -> tuple[Key, str, float]:
         source.fail(_ONE, tree.comparators[1], _EXAMPLE)
     if not isinstance(tree.ops[0], _SIGNS):
         source.fail("A goal is reached at a number or beyond it: with >=, >, <= or <.", tree, _EXAMPLE)
-    found = parse_where(text, known, now)
+    try:
+        found = parse_where(text, known, now)
+    except QueryError as error:
+        if isinstance(tree.left, (ast.Name, ast.BinOp)) and NEAR not in (error.hint or ""):
+            raise QueryError(error.message, hint=_IN_FULL) from error
+        raise
     assert isinstance(found, Compare)
     if not isinstance(found.left, Key) or found.left.kind != "metrics":
         source.fail(_ONE, tree.left, _EXAMPLE)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitxp.direction import is_counter
 from gitxp.errors import FormatError, GitFailed
-from gitxp.format import FOLDER, SYSTEM_PREFIX, Oid, command_line, parse_time
+from gitxp.format import FOLDER, SYSTEM_PREFIX, Oid, parse_time
 from gitxp.git.extent import Extent
 from gitxp.git.reach import count_lines, list_changes
 from gitxp.growth import Changes, Descendant, FileLines, Lineage
 from gitxp.query.descent import Idea, Origin, find_origins
+from gitxp.sources import by_number, source_rank
 from gitxp.store.runs import read_environment
 
 if TYPE_CHECKING:
@@ -39,9 +40,13 @@ _MOST_STEPS = 200_000  # commits that are looked at in the history of bases
 
 
 class Family(NamedTuple):
-    """All runs, oldest first, with the origin of each by its index among them, and its snapshot; `extent` knows their trees."""
+    """All runs, oldest first, with the origin of each by its index among them, its command without parameters, and its snapshot.
+
+    `extent` knows their trees.
+    """
 
     runs: list[Run]
+    commands: list[str]
     origins: list[Origin]
     snapshots: list[int | None]
     extent: Extent
@@ -55,8 +60,8 @@ class Measured(NamedTuple):
     chosen: str | None = None
 
 
-def find_family(git: Git, objects: Objects, runs: Iterable[Run], now: float) -> Family:
-    """Where each run came from, at this unix time: runs that have yet to begin come last."""
+def find_family(git: Git, objects: Objects, runs: Iterable[Run], now: float, bare: Callable[[Run], str]) -> Family:
+    """Where each run came from, at this unix time: runs that have yet to begin come last. `bare` gives a command without parameters."""
     numbers: dict[tuple[object, ...], int] = {}
     found = []
     for run in runs:
@@ -64,14 +69,15 @@ def find_family(git: Git, objects: Objects, runs: Iterable[Run], now: float) -> 
         found.append((_start_of(run, time, now), run, snapshot))
     found.sort(key=lambda item: (item[0], item[1].name))
     ordered, snapshots = [run for _, run, _ in found], [snapshot for _, _, snapshot in found]
+    commands = [bare(run) for run in ordered]
     ideas = [
-        Idea(run.id, run.record.get("parent_run"), run.record.get("base"), snapshot, _traits_of(run))
-        for run, snapshot in zip(ordered, snapshots, strict=True)
+        Idea(run.id, run.record.get("parent_run"), run.record.get("base"), snapshot, _traits_of(run, command))
+        for run, snapshot, command in zip(ordered, snapshots, commands, strict=True)
     ]
     history = _History(objects)
     extent = Extent(objects, ours=False)
     files = _compare_with_bases(git, extent, history, ordered, snapshots)
-    return Family(ordered, find_origins(ideas, files, history.find), snapshots, extent)
+    return Family(ordered, commands, find_origins(ideas, files, history.find), snapshots, extent)
 
 
 def find_related(family: Family, names: Collection[RunName]) -> set[RunName]:
@@ -144,22 +150,17 @@ def tell(
 
 
 def changed_params(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
-    """The parameters that differ, as pairs; 1 and 1.0 are the same number, and true is none."""
+    """The parameters that differ, as pairs, those that were given first; 1 and 1.0 are the same number, and true is none."""
+
+    def place(name: str) -> tuple[Any, ...]:
+        having = [run for run in (a, b) if name in run.params]
+        return min(source_rank((run.record.get("param_sources") or {}).get(name)) for run in having), by_number(name)
+
     return {
         name: (a.params.get(name), b.params.get(name))
-        for name in sorted(a.params.keys() | b.params.keys())
+        for name in sorted(a.params.keys() | b.params.keys(), key=place)
         if (name in a.params) != (name in b.params) or _plain(a.params[name]) != _plain(b.params[name])
     }
-
-
-def program_of(command: Sequence[str]) -> str:
-    """The command up to its first option or `key=value`, which are parameters: `python -m pkg.train`."""
-    words: list[str] = []
-    for word in command:
-        if word != "-m" and words[-1:] != ["-m"] and (word.startswith("-") or "=" in word):
-            break
-        words.append(word)
-    return command_line(words)
 
 
 def _look_at(objects: Objects, run: Run, numbers: dict[tuple[object, ...], int]) -> tuple[int | None, int]:
@@ -182,10 +183,10 @@ def _start_of(run: Run, committed: int, now: float) -> float:
     return says if says <= now + _AHEAD else min(says, committed)
 
 
-def _traits_of(run: Run) -> frozenset[Trait]:
+def _traits_of(run: Run, command: str) -> frozenset[Trait]:
     traits: list[Trait] = [("params", name, _plain(value)) for name, value in run.params.items()]
     traits += [("data", path, digest) for path, digest in _data_of(run).items()]
-    traits.append(("program", "", program_of(run.command)))
+    traits.append(("program", "", command))
     return frozenset(traits)
 
 
@@ -330,7 +331,7 @@ class _Teller:
     def _compare(self, before: int, after: int, lines: list[FileLines]) -> Changes:
         a, b = self._family.runs[before], self._family.runs[after]
         data_a, data_b = _data_of(a), _data_of(b)
-        programs = program_of(a.command), program_of(b.command)
+        programs = self._family.commands[before], self._family.commands[after]
         packages_a, packages_b = self._packages_of(a), self._packages_of(b)
         return Changes(
             params=changed_params(a, b),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gitxp.query.index import Index
 
 _SHOWN = 10
+_COMPARING = frozenset("<>=")
 _HEX = frozenset("0123456789abcdef")
 _FIRST_RUN = "Make the first: gitxp run COMMAND"
 
@@ -117,5 +118,9 @@ def _unknown(text: str, wanted: str, git: Git, index: Index) -> UnknownRun:
     if not names:
         return UnknownRun(f"There is no run {text!r}: there are no runs yet.", hint=_FIRST_RUN)
     near = difflib.get_close_matches(wanted, names[:2000], 3)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "'gitxp list' shows the runs that there are."
+    hint = "'gitxp list' shows the runs that there are."
+    if near:
+        hint = f"Did you mean {' or '.join(near)}?"
+    elif not _COMPARING.isdisjoint(text):
+        hint = "Expressions are asked by 'gitxp list'; compare, tree, plot and export take them behind --where."
     return UnknownRun(f"There is no run {text!r}.", hint=hint)

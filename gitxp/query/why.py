@@ -1,7 +1,7 @@
 """What changed between two runs, in the order of how much it touches.
 
 The order is fixed, so that it can be told and does not depend on what came out: parameters (given for the run, then from
-files and libraries, then defaults, then constants of the code); code (what the command runs, then what it reads as
+files and libraries, then defaults, then constants of the code); the other words of the command; code (what it runs, then what it reads as
 configuration, then the rest; the most lines first); data; packages that the program imported; the interpreter, the machine
 and the other packages. Nothing is weighed against the metrics: of two runs, no one can tell.
 """
@@ -37,6 +37,7 @@ def why(objects: Objects, git: Git, comparison: Comparison, said: Mapping[str, D
     """What changed between the two runs of a comparison; `said` as for `compare_many`. Raises `GitFailed`."""
     changes = [
         *_params(comparison),
+        *_command(comparison),
         *(_code(objects, git, comparison) if comparison.code else ()),
         *(
             Change("data", path, "", *pair)
@@ -58,6 +59,11 @@ def _params(comparison: Comparison) -> Iterator[Change]:
     ranks = {name: rank(name) for name in comparison.params}
     for name in sorted(ranks, key=lambda name: (ranks[name], by_number(name))):
         yield Change("params", name, _PARAMS[ranks[name]], *comparison.params[name])
+
+
+def _command(comparison: Comparison) -> Iterator[Change]:
+    if comparison.command:
+        yield Change("command", "command", "words that are no parameters", *comparison.command)
 
 
 def _code(objects: Objects, git: Git, comparison: Comparison) -> list[Change]:

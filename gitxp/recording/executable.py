@@ -6,12 +6,14 @@ import os
 import sys
 
 from gitxp.errors import CommandNotFound, UsageError
+from gitxp.format import command_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+_SHELL = frozenset("|&;<>$`")  # what a shell makes something of
 _NOTEBOOK = ".ipynb"
 # By name: what executes notebooks is a program like the user's, and stands above this floor.
 _EXECUTOR = "gitxp.integrations.notebook"
@@ -61,15 +63,19 @@ def find_executable(command: Sequence[str], cwd: str, environ: Mapping[str, str]
             hint="Name a program." if is_folder else f"Name a program, or make it one: chmod +x {there[0]}",
             executable=False,
         )
-    hint = (
-        f"For a file in this folder: gitxp run ./{program}"
-        if os.path.isfile(os.path.join(cwd, program))
-        else _near(program)
+    raise CommandNotFound(
+        f"{program}: command not found; nothing was run and nothing was recorded.", hint=_near(program, cwd)
     )
-    raise CommandNotFound(f"{program}: command not found; nothing was run and nothing was recorded.", hint=hint)
 
 
-def _near(program: str) -> str:
+def _near(program: str, cwd: str) -> str:
+    path = os.path.join(cwd, program)
+    if os.path.isfile(path) and (os.access(path, os.X_OK) or not program.endswith(".py")):
+        return f"For a file in this folder: gitxp run ./{program}"
+    if not _SHELL.isdisjoint(program):
+        return f"For a line of a shell: gitxp run sh -c {command_line([program])}"
+    if " " in program:
+        return f"Write the command without quotes around it: gitxp run {program}"
     if program.endswith(".py"):
         return f"For a script: gitxp run python {program}"
     return "Is it spelt right, and is its environment active?"

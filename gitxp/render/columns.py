@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitxp.direction import is_counter
 from gitxp.format import SYSTEM_PREFIX, contradicts, decode_number
+from gitxp.names import LONGEST_MADE
 from gitxp.render.safe import visible
 from gitxp.render.style import ink_of_status
 from gitxp.render.table import Cell
@@ -152,7 +153,7 @@ def _builtin(now: float) -> dict[str, Column]:
         return lambda run: run.record.get(key)
 
     columns = [
-        Column("name", lambda run: run.name, 0, 16),
+        Column("name", lambda run: run.name, 0, LONGEST_MADE),
         Column("status", lambda run: run.status, 1, 11, cells=_statuses, shown=_status),
         Column("age", of("started_at"), 5, right=True, cells=ages),
         Column("started_at", of("started_at"), 20),
@@ -226,15 +227,18 @@ def _changed(runs: Sequence[Run]) -> tuple[list[str], int]:
     That a run has none is a difference, too; but of a default or a constant it only says that another program ran.
     """
     readable = [run for run in runs if not run.problem]
-    telling: list[tuple[int, str]] = []
-    late: list[tuple[int, str]] = []
+    telling: list[tuple[int, int, str]] = []
+    late: list[tuple[int, int, str]] = []
     for name in _by_presence(readable, lambda run: run.params):
         having = [run for run in readable if name in run.params]
         values = {_comparable(run.params[name]) for run in having}
         if len(values) > 1 or len(having) < len(readable):
-            rank = min(source_rank(run.record.get("param_sources", {}).get(name)) for run in having)
-            (telling if len(values) > 1 or rank < DEFAULT else late).append((rank, name))
-    names = [name for group in (telling, late) for _, name in sorted(group, key=lambda item: item[0])]
+            ranks = [source_rank(run.record.get("param_sources", {}).get(name)) for run in having]
+            rank = min(ranks)
+            # what was given to most runs is what is being tried
+            place = (rank, -ranks.count(rank), name)
+            (telling if len(values) > 1 or rank < DEFAULT else late).append(place)
+    names = [name for group in (telling, late) for _, _, name in sorted(group, key=lambda item: item[:2])]
     return names, len(telling)
 
 

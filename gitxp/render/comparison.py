@@ -34,7 +34,11 @@ SECTIONS = {
     "outputs": "Outputs",
 }
 _ALWAYS = frozenset({"code", "params", "metrics", "data", "environment"})  # keys of `--json`, empty or not
-_MORE_KEYS = {"data_files": "data", "data_moved": "data"}  # keys of `--json`, and the section that each belongs to
+_MORE_KEYS = {
+    "command": "params",
+    "data_files": "data",
+    "data_moved": "data",
+}  # keys of `--json`, and the section that each belongs to
 
 
 def render_section(comparison: Comparison, section: str, *, width: int | None, style: Style | None = None) -> str:
@@ -46,7 +50,10 @@ def render_section(comparison: Comparison, section: str, *, width: int | None, s
 
 
 def _params(comparison: Comparison, *, width: int | None, style: Style) -> str:
-    """The parameters; where they are from, where that differs, too: a default and what was given in its place."""
+    """The parameters; where they are from, where that differs, too: a default and what was given in its place.
+
+    Last what else differs in the command.
+    """
     sources = [run.record.get("param_sources") or {} for run in (comparison.a, comparison.b)]
     rows = []
     for name, pair in sorted(comparison.params.items(), key=lambda item: by_number(item[0])):
@@ -58,6 +65,8 @@ def _params(comparison: Comparison, *, width: int | None, style: Style) -> str:
                 for text, origin in zip(texts, origins, strict=True)
             ]
         rows.append([Cell(visible(name)), *pair_cells(pair, texts)])
+    if comparison.command:
+        rows.append([Cell("(command)", "faint"), *pair_cells(comparison.command, pair_texts(*comparison.command))])
     return pair_table(comparison.runs, rows, width=width, style=style)
 
 
@@ -78,7 +87,7 @@ def heading(section: str, style: Style) -> str:
 
 def differs(comparison: Comparison, section: str) -> bool:
     """Whether the two runs differ in this section."""
-    return bool(getattr(comparison, section))
+    return bool(getattr(comparison, section) or (section == "params" and comparison.command))
 
 
 def no_difference(comparison: Comparison, sections: Collection[str]) -> str:
@@ -96,6 +105,7 @@ def render_json(comparison: Comparison, sections: Collection[str]) -> str:
     code = [_change(change) for change in comparison.code]
     every: dict[str, Any] = {section: dict(getattr(comparison, section)) for section in SECTIONS if section != "code"}
     every["code"] = code
+    every["command"] = comparison.command
     every["data_files"] = {
         folder: {kind: getattr(change, kind) for kind in ("added", "removed", "changed", "moved")}
         for folder, change in comparison.data_files.items()

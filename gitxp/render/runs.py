@@ -147,7 +147,7 @@ def _fitted(
         content = max(map(_width, texts), default=0)
         naturals.append(max(1, content, width_of(title)))
         if column.shortest is not None:
-            limit = max(column.shortest, width // _SHARE)
+            limit = max(min(column.shortest, 4 * width // 5), width // _SHARE)
         else:
             limit = _SHORTEST_VALUE if column.measured and not is_right else content
         shortest.append(max(1, min(width_of(title), _WIDEST_HEADING), min(content, limit)))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _TITLES = {
     "params": "Parameters",
+    "command": "Command",
     "code": "Code",
     "data": "Data",
     "packages": "Packages",

@@ -95,20 +95,23 @@ class Comparing(Reading):
         """
         from gitxp.errors import UsageError
         from gitxp.query.compare_many import compare_many
+        from gitxp.repo.bare import bare_command
 
         if len(runs) < 2:
             raise UsageError("To compare takes two runs at least.", hint="gitxp list")
         live = {run.commit: self._live_points(run) for run in runs}
         runs = [with_points(run, live[run.commit]) for run in runs]
         said = self._directions(better, runs)
-        return compare_many(self._reader(), self._git_here(), runs, said=said, points=points, live=live)
+        return compare_many(
+            self._reader(), self._git_here(), runs, said=said, points=points, live=live, bare=bare_command
+        )
 
     def why(self, a: Run, b: Run, *, better: Sequence[str] = ()) -> Why:
         """What changed between two runs, in the order of how much it touches, beside the metrics that changed.
 
-        Parameters that were given for the run come first, then those from files, defaults, constants; then code that the
-        command runs, other code, by lines; data; packages that the program imported; the rest. `better` is as for
-        `compare`. What of one of them cannot be read is in `comparison.unread`.
+        Parameters that were given for the run come first, then those from files, defaults, constants; then the other words
+        of the command; code that it runs, other code, by lines; data; packages that the program imported; the rest.
+        `better` is as for `compare`. What of one of them cannot be read is in `comparison.unread`.
         """
         from gitxp.query.why import why
 
@@ -140,9 +143,10 @@ class Comparing(Reading):
     def _compare(self, a: Run, b: Run, paths: Sequence[str] = ()) -> Comparison:
         """What differs, without a look into notebooks and configuration files."""
         from gitxp.query.compare import compare
+        from gitxp.repo.bare import bare_command
 
         a, b = (with_points(run, self._live_points(run)) for run in (a, b))
-        return compare(self._reader(), self._git_here(), a, b, paths)
+        return compare(self._reader(), self._git_here(), a, b, paths, bare=bare_command)
 
     def _directions(self, better: Sequence[str], runs: Sequence[Run]) -> dict[str, Direction]:
         """What was said of metrics, by their full names. Raises `UsageError`."""

@@ -122,6 +122,10 @@ class Removing(Reading, Restoring, Connecting):
         from gitxp.keeping.removal import Target
         from gitxp.store.trash import is_sound_id
 
+        if remote is not None and self._is_called_so_elsewhere(text, remote):
+            found = self._find_elsewhere(text, remote)
+            if found is not None:
+                return found
         try:
             run = self.get(text)
         except UnknownRun:
@@ -143,6 +147,22 @@ class Removing(Reading, Restoring, Connecting):
 
         refs = {line.id: line.ref for line in self._index().lines() if line.id}
         return [replace(one, archive=refs.get(one.id or "")) if one.ref else one for one in targets]
+
+    def _is_called_so_elsewhere(self, text: str, remote: Remote) -> bool:
+        """Whether a run in the trash or at the remote has this name, and none here.
+
+        Then it is meant, and not one here whose name begins with it.
+        """
+        from gitxp.errors import AmbiguousRun, UnknownRun
+        from gitxp.git.remote import list_tracked
+
+        try:
+            run = self.get(text)
+            if text in {run.name, run.record.get("name")}:  # one that is called otherwise here has its own name there
+                return False
+        except (AmbiguousRun, UnknownRun):
+            pass  # then no run here has that name
+        return text in list_tracked(self._git_here(), remote) or any(text == entry.run for entry in self.trash())
 
     def _find_elsewhere(self, text: str, remote: Remote) -> tuple[Target, str] | None:
         """A run in the trash, or one that the remote was seen to have."""

@@ -46,6 +46,7 @@ class Steering(Reading):
 
         from gitxp.query.index import Asked
         from gitxp.query.lineage import find_family, find_related, tell
+        from gitxp.repo.bare import bare_command
 
         with self.at_one_moment():
             index = self._index()
@@ -57,7 +58,7 @@ class Steering(Reading):
         meant = {one.name for one in found if archived or not one.is_archived}
         git = self._git_here()
         with closing(self._reader(max(2, len(runs)))) as objects:
-            family = find_family(git, objects, runs, time.time())
+            family = find_family(git, objects, runs, time.time(), bare_command)
             if texts:
                 related = find_related(family, named)
                 every, meant = (names & related | named for names in (every, meant))

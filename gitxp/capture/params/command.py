@@ -97,6 +97,19 @@ def from_command(command: Sequence[str], cwd: str) -> tuple[Params, Sources, lis
     return params, sources, [*warnings, *over]
 
 
+def words_besides(command: Sequence[str], params: Iterable[Any]) -> list[str]:
+    """The words of a command that are no parameters: what starts the program, its name, and words without an option.
+
+    `params` are the values of a run: a word that its program's own parser took for one of them is none either. Whoever
+    has these words and the parameters has the command, but for the order.
+    """
+    arguments = program_arguments(command, os.sep)
+    known = {str(item) for thing in params for item in (thing if isinstance(thing, list) else [thing])}
+    plain = _Arguments(arguments).plain
+    words = [word for word in plain if word not in known and str(value(word)) not in known]
+    return [*command[: len(command) - len(arguments)], *words]
+
+
 def within_limits(named: Iterable[tuple[str, Any, str]]) -> tuple[Params, Sources, list[str]]:
     """As many of these (name, value, source) as a record has room for, the first ones first; for the rest, warnings."""
     params: Params = {}
@@ -131,18 +144,20 @@ def _listed(names: Sequence[str]) -> str:
 class _Arguments:
     """The arguments of a program, read once: `params`, `deleted` names, and the words that may name `files`.
 
-    `written` are words that belong to an option such as `--output`.
+    `written` are words that belong to an option such as `--output`, and `plain` those that are no parameters.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
         self.params: Params = {}
         self.deleted: list[str] = []
         self.written: set[str] = set()
+        self.plain: list[str] = []
         self._words = words
         at = 0
         while at < len(words):
             word = words[at]
             if word == "--":
+                self.plain += words[at + 1 :]
                 break
             at = self._option(at) if _is_option(word) else self._plain(at)
 
@@ -155,6 +170,8 @@ class _Arguments:
             self.params[name] = value(text)
             if _writes(name):
                 self.written.add(text)
+        else:
+            self.plain.append(word)
         return at + 1
 
     def _option(self, at: int) -> int:
@@ -185,10 +202,10 @@ class _Arguments:
     def _add(self, name: str, dashes: int, texts: list[str], *, flag: bool = True) -> None:
         if _writes(name):
             self.written.update(texts)
-        if dashes == 1 and len(name) > 1 and (name[1].isdigit() or not name[0].isalpha()):
-            return
+        word = "-" * dashes + name
         name = name.replace("-", "_")
-        if not _is_name(name):
+        if not _is_name(name) or (dashes == 1 and len(name) > 1 and (name[1].isdigit() or not name[0].isalpha())):
+            self.plain += [word, *texts]
             return
         values = [value(text) for text in texts]
         new: Scalar | list[Any] = flag if not values else values if len(values) > 1 else values[0]
