@@ -52,12 +52,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """A run, its rerun, and what was found. `place` is the rerun's folder, where it was kept."""
+    """A run, its rerun, and what was found. `place` is the rerun's folder, where it was kept.
+
+    `interrupted` tells whether the rerun was, by SIGINT (Ctrl-C), and the run was not: the findings are of a part then.
+    """
 
     run: str
     rerun: str
     findings: tuple[Finding, ...]
     place: str | None = None
+    interrupted: bool = False
 
     @property
     def reproduced(self) -> bool:
