@@ -85,6 +85,14 @@ def test_data_that_changed(lab: Lab) -> None:
     assert (found["data data/x"], found["data data/folder"], found["metric loss"]) == ("missing", "different", "equal")
 
 
+def test_data_that_were_missing(lab: Lab) -> None:
+    """What the run was to read and did not find is the same while it is missing, and different once it is there."""
+    lab.run("run", "--name", "r", "--data", "data/x", "--", "echo", "said")
+    assert verdicts(lab, status=0)["data data/x"] == "equal"
+    lab.write("data/x", "7\n")
+    assert verdicts(lab, status=NOT_REPRODUCED)["data data/x"] == "different"
+
+
 def test_data_that_a_program_read_by_itself(lab: Lab) -> None:
     """Folders of which some files were read are compared by these files: others in them may come and go."""
     for number in range(30):

@@ -105,6 +105,10 @@ def _check(run: Run, objects: Objects, entry: Mapping[str, Any], place: str, cac
     full = os.path.join(place, path)
     if not os.path.exists(full):
         return Finding("data", path, EQUAL if entry.get("kind") == "missing" else MISSING, digest)
+    if entry.get("kind") == "missing":
+        return Finding(
+            "data", path, DIFFERENT, None, fingerprint([os.path.realpath(full)], place, cache)[0].get("xxh3_128")
+        )
     if digest is None:
         return _check_by_time(entry, full)
     if entry.get("changed"):
