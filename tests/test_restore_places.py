@@ -132,6 +132,15 @@ def test_never_over_what_is_there(lab: Lab, what: str, tmp_path: Path) -> None:
     assert everything(str(tmp_path)) == files
 
 
+def test_two_at_once_into_one_folder(lab: Lab) -> None:
+    """One writes it, and the other leaves it alone."""
+    both = [lab.start("restore", "r", "--to", "../new/there") for _ in range(2)]
+    for process in both:
+        process.communicate()
+    assert sorted(process.returncode == 0 for process in both) == [False, True]
+    assert Lab(lab.path("../new/there")).read("new.py") == b"new\n"
+
+
 def test_into_an_empty_folder(lab: Lab, tmp_path: Path) -> None:
     """An empty folder is taken, and is there again, empty, where it did not go well."""
     (tmp_path / "empty").mkdir()

@@ -105,10 +105,6 @@ def _check(run: Run, objects: Objects, entry: Mapping[str, Any], place: str, cac
     full = os.path.join(place, path)
     if not os.path.exists(full):
         return Finding("data", path, EQUAL if entry.get("kind") == "missing" else MISSING, digest)
-    if entry.get("kind") == "missing":
-        return Finding(
-            "data", path, DIFFERENT, None, fingerprint([os.path.realpath(full)], place, cache)[0].get("xxh3_128")
-        )
     if digest is None:
         return _check_by_time(entry, full)
     if entry.get("changed"):
@@ -137,7 +133,9 @@ def _find_file(path: str) -> os.stat_result | None:
 
 
 def _check_by_time(entry: Mapping[str, Any], full: str) -> Finding:
-    """A file without a digest is the same where its size and its time of change are."""
+    """A file without a digest is the same where its size and its time of change are; never where it was missing."""
+    if entry.get("kind") == "missing":
+        return Finding("data", entry["path"], DIFFERENT, None, format_time(os.stat(full).st_mtime_ns))
     size, modified = entry.get("size"), entry.get("modified")
     if modified is None:
         return Finding("data", entry["path"], UNKNOWN)
