@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,14 @@ def test_data_that_changed(lab: Lab) -> None:
     os.unlink(lab.path("data/x"))
     found = verdicts(lab, status=NOT_REPRODUCED)
     assert (found["data data/x"], found["data data/folder"], found["metric loss"]) == ("missing", "different", "equal")
+
+
+def test_data_that_were_missing(lab: Lab) -> None:
+    """What the run was to read and did not find is the same while it is missing, and different once it is there."""
+    lab.run("run", "--name", "r", "--data", "data/x", "--", "echo", "said")
+    assert verdicts(lab, status=0)["data data/x"] == "equal"
+    lab.write("data/x", "7\n")
+    assert verdicts(lab, status=NOT_REPRODUCED)["data data/x"] == "different"
 
 
 def test_data_that_a_program_read_by_itself(lab: Lab) -> None:
@@ -197,6 +206,16 @@ def test_the_folder_that_was_printed_does_not_count(lab: Lab, tmp_path: Path) ->
     assert done.status == 0, done.stdout
     assert lab.run("reproduce", "again").status == 0
     assert verdicts(lab, "--to", str(tmp_path / "elsewhere"), status=0)["printed output"] == "equal"
+
+
+def test_a_rerun_that_was_interrupted(lab: Lab) -> None:
+    """Whoever presses Ctrl-C gets what was found, and an end by that signal; not where the run itself had ended so."""
+    code = 'echo x=1; test -z "$GITXP_TEST_AGAIN" || kill -INT $$'
+    lab.run("run", "--name", "r", "--metrics-from", "stdout", "--", *as_shell(code))
+    done = lab.run("reproduce", "r", "--name", "s", env={"GITXP_TEST_AGAIN": "1"})
+    assert done.status == -signal.SIGINT, done.stderr
+    assert "r is not reproduced by s." in done.stdout.decode()
+    assert lab.run("reproduce", "s", env={"GITXP_TEST_AGAIN": "1"}).status == 0
 
 
 def test_a_run_that_is_running(lab: Lab) -> None:

@@ -132,6 +132,16 @@ def test_never_over_what_is_there(lab: Lab, what: str, tmp_path: Path) -> None:
     assert everything(str(tmp_path)) == files
 
 
+def test_two_at_once_into_one_folder(lab: Lab) -> None:
+    """At most one has it, and what it says that it wrote is there: the other takes nothing away."""
+    both = [lab.start("restore", "r", "--to", "../new/there") for _ in range(2)]
+    for process in both:
+        process.communicate()
+    done = [process.returncode for process in both].count(0)
+    assert done <= 1
+    assert os.path.exists(lab.path("../new/there/new.py")) == bool(done)
+
+
 def test_into_an_empty_folder(lab: Lab, tmp_path: Path) -> None:
     """An empty folder is taken, and is there again, empty, where it did not go well."""
     (tmp_path / "empty").mkdir()

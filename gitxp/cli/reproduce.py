@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def reproduce_command(
       gitxp reproduce calm-otter --tolerance 0.001 --ignore 'time/*'
       gitxp reproduce calm-otter --env --trust --json
 
-    Exit status: 0 only if it is reproduced, 20 if it ran and is not.
+    Exit status: 0 only if it is reproduced, 20 if it ran and is not. Ctrl-C ends it as it ends 'gitxp run'.
     """  # noqa: D301  (click wants the backspace itself)
     if to == "":
         raise UsageError("--to is empty.", hint="Give the folder to restore into.")
@@ -93,6 +94,11 @@ def reproduce_command(
         terminal.print_json(about)
     else:
         terminal.print(render_reproduction(about, style=terminal.style))
+    if done.interrupted:  # by whoever wants this to end: a loop in a shell around it, too
+        from gitxp.recording.signals import die_by
+
+        sys.stdout.flush()
+        return die_by(signal.SIGINT)
     return 0 if done.reproduced else EXIT_NOT_REPRODUCED
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from gitxp.errors import FormatError, GitFailed, GitxpError, UsageError
-from gitxp.format import RUNNING
+from gitxp.format import INTERRUPTED, RUNNING
 from gitxp.git.program import Git
 from gitxp.repo.reading import Reading
 from gitxp.repo.restoring import Restoring
@@ -124,7 +124,8 @@ class Rerunning(Reading, Restoring):
         again = self.get(done.outcome.name)
         printed = self._printed(run, places) == self._printed(again, places)
         findings += compare(run, again, tolerance=tolerance, ignore=ignore, printed=printed)
-        return Reproduction(run.name, again.name, tuple(findings), done.place)
+        interrupted = again.status == INTERRUPTED != run.status
+        return Reproduction(run.name, again.name, tuple(findings), done.place, interrupted)
 
     def _printed(self, run: Run, places: Sequence[str]) -> bytes:
         """What a run printed, with the same in place of each folder that it may have run in: a traceback names it."""

@@ -15,7 +15,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from gitxp.errors import GitFailed, UsageError
+from gitxp.errors import GitFailed, GitxpError, UsageError
 from gitxp.git.objects import SUBMODULE_MODE
 from gitxp.git.outbox import find_common_dir
 from gitxp.git.program import Git, checked
@@ -162,12 +162,34 @@ class _Folder:
                     hint="Choose a folder that is new or empty: --to DIR",
                 )
         self._note.say(run=self._run.name, commit=self._run.commit, place=self._place, made=self._made)
+        if self._made is not None:
+            self._make()
         return self
+
+    def _make(self) -> None:
+        """Make the folder, which nobody else has made meanwhile: what is taken away again is ours."""
+        try:
+            os.makedirs(os.path.dirname(self._place), exist_ok=True)
+            os.mkdir(self._place)
+        except FileExistsError as error:
+            raise UsageError(
+                f"{self._place} is being written by somebody else.",
+                hint="Choose a folder that is new or empty: --to DIR",
+            ) from error
+        except OSError as error:
+            raise GitxpError(
+                f"{self._run.name} could not be restored to {self._place}: {error.strerror}.",
+                hint="Choose another --to.",
+            ) from error
 
     def link(self, git: Git, run: Run, base: Oid | None) -> None:
         """Make it a worktree without files: HEAD at the base; on a branch that does not exist yet, where there is none."""
         self._git = git
-        git.run("worktree", "add", "--force", "--detach", "--no-checkout", self._place, base or run.commit)
+        try:
+            git.run("worktree", "add", "--force", "--detach", "--no-checkout", self._place, base or run.commit)
+        except GitFailed:
+            self._is_kept = self._made is None  # it was empty, and somebody else took it meanwhile
+            raise
         if base is None:
             taken = git.run("for-each-ref", "--format=%(refname)", f"refs/heads/{run.name}*").decode().splitlines()
             name, number = f"refs/heads/{run.name}", 1
@@ -207,11 +229,16 @@ class _Folder:
             shutil.rmtree(self._scratch, ignore_errors=True)
         if self._is_kept:
             return
-        shutil.rmtree(self._made or self._place, ignore_errors=True)
+        shutil.rmtree(self._place, ignore_errors=True)
         if self._git is not None:
             self._git.ask("worktree", "remove", "--force", "--force", self._place)
         if self._made is None:
             os.makedirs(self._place, exist_ok=True)
+            return
+        folder = os.path.dirname(self._place)
+        while f"{folder}/".startswith(f"{self._made}/") and os.path.isdir(folder) and not os.listdir(folder):
+            os.rmdir(folder)
+            folder = os.path.dirname(folder)
 
 
 def _quoted(path: str) -> str:

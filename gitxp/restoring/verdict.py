@@ -52,12 +52,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """A run, its rerun, and what was found. `place` is the rerun's folder, where it was kept."""
+    """A run, its rerun, and what was found. `place` is the rerun's folder, where it was kept.
+
+    `interrupted` tells whether the rerun was, by SIGINT (Ctrl-C), and the run was not: the findings are of a part then.
+    """
 
     run: str
     rerun: str
     findings: tuple[Finding, ...]
     place: str | None = None
+    interrupted: bool = False
 
     @property
     def reproduced(self) -> bool:
@@ -129,7 +133,9 @@ def _find_file(path: str) -> os.stat_result | None:
 
 
 def _check_by_time(entry: Mapping[str, Any], full: str) -> Finding:
-    """A file without a digest is the same where its size and its time of change are."""
+    """A file without a digest is the same where its size and its time of change are; never where it was missing."""
+    if entry.get("kind") == "missing":
+        return Finding("data", entry["path"], DIFFERENT, None, format_time(os.stat(full).st_mtime_ns))
     size, modified = entry.get("size"), entry.get("modified")
     if modified is None:
         return Finding("data", entry["path"], UNKNOWN)
