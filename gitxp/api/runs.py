@@ -114,9 +114,11 @@ class Runs(Sequence[RecordedRun]):
 
     def frame(self, *, stats: bool = False) -> Frame:
         """A table with a row for each run, columns as `gitxp export` names them; with `stats`, min, max, count, step too."""
+        import time
+
         from gitxp.frames.of_runs import frame_of_runs
 
-        return frame_of_runs(list(self._records()), stats=stats)
+        return frame_of_runs(list(self._records()), time.time(), stats=stats)
 
     def series(self, *metrics: str) -> Frame:
         """The points of these metrics (none: of all) in a long table: run, metric, step, time (unix seconds), value.
