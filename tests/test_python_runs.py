@@ -302,6 +302,13 @@ def test_tables_have_how_long_a_run_has_been_running(repo: str, gitxp: Gitxp) ->
     assert (durations[1], float(listed[1])) == (1.5, 1.5)
 
 
+@pytest.mark.usefixtures("runs")
+def test_a_limit_below_zero_is_no_limit() -> None:
+    """It is refused: as a slice it would leave out the oldest runs."""
+    with pytest.raises(UsageError, match="limit is from 0 on, and not -1"):
+        gitxp.runs(limit=-1)
+
+
 def test_a_table_in_a_notebook_is_harmless(repo: str) -> None:
     """Whatever runs say is text in it: no markup, no controls."""
     factory = Factory(repo)

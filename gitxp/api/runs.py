@@ -33,10 +33,13 @@ def runs(
 
     `where` is an expression as `gitxp list` takes it (`metrics.loss < 0.5 and params.opt == "adam"`), `sort` an order
     (`metrics.loss,-started`); at most `limit` of them; archived ones only with `archived`. Which runs they are is found out
-    at the first look, and stays so. Raises `UsageError` then, where a question cannot be understood.
+    at the first look, and stays so. Raises `UsageError` then, where a question cannot be understood, and for a `limit` below 0.
     """
+    from gitxp.errors import UsageError
     from gitxp.repo import Repo
 
+    if limit is not None and limit < 0:
+        raise UsageError(f"limit is from 0 on, and not {limit}.", hint="Without a limit there are all runs.")
     repo = Repo(path)
     return Runs(repo, lambda: repo.find(where, sort, archived=archived)[:limit])
 
