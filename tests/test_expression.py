@@ -110,6 +110,8 @@ def test_none_asks_whether_there_is_a_value() -> None:
         ("both > 1", "'both' is a parameter and a metric.", "both", "params.both or metrics.both"),
         ("branch == main", "No run has 'main': no field, parameter or metric.", "main", '"main"'),
         ("lr = 0.1", "This cannot be understood.", "=", "'=='"),
+        ("loss == == 1", "This cannot be understood.", "==", "--help"),
+        ("loss >= <= 1", "This cannot be understood.", "<=", "--help"),
         ("lr == 0.1 && loss < 1", "This cannot be understood.", "&", "'and'"),
         ("loss < 'x'", "metrics.loss is a number, and this is none.", "'x'", ""),
         ("name < 5", "name is text, and this is none.", "5", "quotes"),

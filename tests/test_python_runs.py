@@ -13,6 +13,7 @@ import pytest
 from pyarrow import parquet
 
 import gitxp
+from gitxp import runs as list_runs
 from gitxp.errors import UnknownRun, UsageError
 from gitxp.frames import frame as module
 from gitxp.frames.frame import Frame, MissingLibrary, column_of
@@ -288,6 +289,24 @@ def test_a_metric_that_is_a_large_whole_number_is_a_float_in_tables(repo: str) -
         assert runs.to_arrow(stats=True)[column].to_pylist() == expected
         assert runs.to_polars(stats=True)[column].to_list() == expected
         assert list(runs.to_pandas(stats=True)[column]) == expected
+
+
+def test_tables_have_how_long_a_run_has_been_running(repo: str, gitxp: Gitxp) -> None:
+    """Export and frames have of it what the list has, the time so far."""
+    Factory(repo).make("alive", status="running", exit_code=None, finished_at=None, duration=None)
+    Factory(repo).make("done")
+    listed = gitxp("list", "--csv", "--columns", "duration", "--sort", "name").stdout.split()[1:]
+    (exported,) = json.loads(gitxp("export", "alive", "--format", "json").stdout)
+    durations = list_runs(sort="name").frame()["duration"]
+    assert float(listed[0]) <= exported["duration"] <= durations[0] < float(listed[0]) + 600
+    assert (durations[1], float(listed[1])) == (1.5, 1.5)
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_limit_below_zero_is_no_limit() -> None:
+    """It is refused: as a slice it would leave out the oldest runs."""
+    with pytest.raises(UsageError, match="limit is from 0 on, and not -1"):
+        gitxp.runs(limit=-1)
 
 
 def test_a_table_in_a_notebook_is_harmless(repo: str) -> None:

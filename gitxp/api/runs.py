@@ -33,10 +33,13 @@ def runs(
 
     `where` is an expression as `gitxp list` takes it (`metrics.loss < 0.5 and params.opt == "adam"`), `sort` an order
     (`metrics.loss,-started`); at most `limit` of them; archived ones only with `archived`. Which runs they are is found out
-    at the first look, and stays so. Raises `UsageError` then, where a question cannot be understood.
+    at the first look, and stays so. Raises `UsageError` then, where a question cannot be understood, and for a `limit` below 0.
     """
+    from gitxp.errors import UsageError
     from gitxp.repo import Repo
 
+    if limit is not None and limit < 0:
+        raise UsageError(f"limit is from 0 on, and not {limit}.", hint="Without a limit there are all runs.")
     repo = Repo(path)
     return Runs(repo, lambda: repo.find(where, sort, archived=archived)[:limit])
 
@@ -114,9 +117,11 @@ class Runs(Sequence[RecordedRun]):
 
     def frame(self, *, stats: bool = False) -> Frame:
         """A table with a row for each run, columns as `gitxp export` names them; with `stats`, min, max, count, step too."""
+        import time
+
         from gitxp.frames.of_runs import frame_of_runs
 
-        return frame_of_runs(list(self._records()), stats=stats)
+        return frame_of_runs(list(self._records()), time.time(), stats=stats)
 
     def series(self, *metrics: str) -> Frame:
         """The points of these metrics (none: of all) in a long table: run, metric, step, time (unix seconds), value.

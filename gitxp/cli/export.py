@@ -89,12 +89,14 @@ def export_command(
 def _frame(
     repo: Repo, runs: Sequence[Run], metrics: str | None, *, stats: bool, progress: Callable[[str], None]
 ) -> Frame:
+    import time
+
     from gitxp.frames.of_runs import frame_of_runs, frame_of_series
     from gitxp.query.expression import split_list
 
     if metrics is None:
         progress(f"a table of {count_text(len(runs), 'run')}")
-        return frame_of_runs(runs, stats=stats)
+        return frame_of_runs(runs, time.time(), stats=stats)
     texts = [part.text for part in split_list(metrics)]
     if not texts:
         raise UsageError("METRIC is empty.", hint="gitxp export --series loss; '*' is all of them.")

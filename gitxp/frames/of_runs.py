@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gitxp.format import clean_text, command_line, decode_number
-from gitxp.frames.frame import BOOL, FLOAT, INT, TEXT, TEXTS, Column, Frame, column_of, time_column
+from gitxp.format import RUNNING, clean_text, command_line, decode_number
+from gitxp.frames.frame import BOOL, FLOAT, INT, TEXT, TEXTS, Column, Frame, column_of, parse_datetime, time_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,8 +21,11 @@ STATS = ("min", "max", "count", "step")
 _TEXTS = ("cwd", "branch", "base", "user", "host", "group", "title", "parent_run")
 
 
-def frame_of_runs(runs: Sequence[Run], *, stats: bool = False) -> Frame:
-    """A row for each run. With `stats`, metrics have their min, max, count and step beside the last value."""
+def frame_of_runs(runs: Sequence[Run], now: float, *, stats: bool = False) -> Frame:
+    """A row for each run. With `stats`, metrics have their min, max, count and step beside the last value.
+
+    Runs that are running have taken the time until `now` (unix seconds).
+    """
     columns = {"name": Column(TEXT, [run.name for run in runs])}
     columns["id"] = _texts(runs, lambda run: run.id)
     columns["status"] = _texts(runs, lambda run: run.status)
@@ -30,7 +33,7 @@ def frame_of_runs(runs: Sequence[Run], *, stats: bool = False) -> Frame:
     columns["signal"] = Column(INT, [run.record.get("signal") for run in runs])
     columns["started_at"] = time_column([run.started_at for run in runs])
     columns["finished_at"] = time_column([run.record.get("finished_at") for run in runs])
-    columns["duration"] = Column(FLOAT, [None if run.duration is None else float(run.duration) for run in runs])
+    columns["duration"] = Column(FLOAT, [_lasted(run, now) for run in runs])
     columns["command"] = _texts(runs, _command)
     columns |= {name: _texts(runs, _of(name)) for name in _TEXTS}
     columns["commit"] = _texts(runs, lambda run: run.commit)
@@ -88,6 +91,13 @@ def _stat(summary: Mapping[str, Any] | None, stat: str) -> float | int | None:
     if summary is None or stat not in summary:
         return None
     return int(summary[stat]) if stat in {"count", "step"} else decode_number(summary[stat])
+
+
+def _lasted(run: Run, now: float) -> float | None:
+    if run.status == RUNNING:
+        started = None if run.started_at is None else parse_datetime(run.started_at)
+        return None if started is None else max(0.0, now - started.timestamp())
+    return None if run.duration is None else float(run.duration)
 
 
 def _texts(runs: Sequence[Run], get: Callable[[Run], Any]) -> Column:

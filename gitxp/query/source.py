@@ -43,6 +43,9 @@ _FOREIGN = {
     "===": "It is '==' here.",
     ":=": "To compare is '==' here.",
 }
+# Of ours, those that have one of these in them.
+_OURS = frozenset({"==", "!=", "<=", ">="})
+_OPERATORS = re.compile(r"[&|=<>!~:]+")
 
 
 class QueryError(UsageError):
@@ -175,6 +178,8 @@ def _end_of_name(text: str, at: int, is_key: Callable[[str], bool]) -> int | Non
 
 def _hint_for(text: str, at: int) -> str | None:
     """What an operator of another language is here, where one stands at this place or just before it."""
+    if any(match[0] in _OURS and match.start() <= at <= match.end() for match in _OPERATORS.finditer(text)):
+        return None
     for begin in (at - 2, at - 1, at):
         for length in (3, 2, 1):
             if begin >= 0 and begin <= at < begin + length + 1 and (hint := _FOREIGN.get(text[begin : begin + length])):
