@@ -133,7 +133,7 @@ def params_parts(params: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
 
 
 def _pair(name: str, pair: tuple[Any, Any]) -> str:
-    texts: list[str | None] = [None if v is None else shorten(value_text(v, _WIDEST), _LONGEST) for v in pair]
+    texts: list[str | None] = [None if v is None else shorten(value_text(v, _WIDEST), _LONGEST) or '""' for v in pair]
     if all(map(is_number, pair)):
         texts = [text.strip() for text in pair_texts(*pair)]
     before, after = texts

@@ -168,7 +168,11 @@ def exact_text(value: Any) -> str:
 
 def pair_texts(a: Any, b: Any) -> list[str]:
     """Two values of the record, rounded to what differs."""
-    return distinct_texts([a, b]) if is_number(a) and is_number(b) else [value_text(a), value_text(b)]
+    return (
+        distinct_texts([a, b])
+        if is_number(a) and is_number(b)
+        else ['""' if v == "" else value_text(v) for v in (a, b)]
+    )
 
 
 def difference_text(difference: float) -> str:
