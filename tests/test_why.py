@@ -153,6 +153,15 @@ def test_words_that_are_no_parameters(
     assert ("(command)" in gitxp("diff", "a", "b", "--params").stdout) == bool(told)
 
 
+def test_an_empty_text_is_not_nothing(factory: Factory, gitxp: Gitxp) -> None:
+    """A parameter that is an empty text is told as that, and one that is not there as -."""
+    factory.make("a", params={"note": ""})
+    factory.make("b", params={"note": "x", "lr": 1})
+    shown = [" ".join(line.split()) for line in gitxp("diff", "a", "b", "--params").stdout.splitlines()]
+    assert shown[-2:] == ["lr - 1", 'note "" x']
+    assert 'note "" → x' in gitxp("tree").stdout
+
+
 def test_what_a_parser_took_is_no_other_word(factory: Factory, gitxp: Gitxp) -> None:
     """A word that the program's own parser took for a parameter is told as that alone."""
     for name, file in (("a", "a.csv"), ("b", "b.csv")):

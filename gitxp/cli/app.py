@@ -94,7 +94,9 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = [_OTHER_WORDS[args[0]]] if args[0] in _OTHER_WORDS else difflib.get_close_matches(args[0], COMMANDS, 1)
+            near = (
+                [_OTHER_WORDS[args[0]]] if args[0] in _OTHER_WORDS else difflib.get_close_matches(args[0], COMMANDS, 1)
+            )
             hint = f"Did you mean 'gitxp {near[0]}'?" if near else f"The commands are {', '.join(COMMANDS)}."
             raise UsageError(f"There is no command {args[0]!r}.", hint=hint)
         return super().resolve_command(ctx, args)
