@@ -32,6 +32,7 @@ FIRST_NOTE = "record"
 _NAME = re.compile(r"([0-9]{10})-([0-9a-hjkmnp-tv-z]{13})\.json")
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 _MAX_CLOCK = 10**10 - 1
+_MAX_LEAP = 1000  # of clocks: nobody leaps at all, and somebody may have taken edits out
 _MAX_PROBLEMS = 20
 
 
@@ -125,7 +126,25 @@ def find_edit_name(path: str) -> str | None:
 
 def next_clock(names: Iterable[str]) -> int:
     """The clock of an edit whose writer has seen the edits of these ids."""
-    return max((int(name[:10]) for name in names), default=0) + 1
+    return max((_clock_of(name) for name in names_that_count(names)), default=0) + 1
+
+
+def names_that_count(names: Iterable[str]) -> list[str]:
+    """Those of the ids, sorted, that are not far ahead of all before them.
+
+    Such an edit would be the last for ever, whatever anybody says after it.
+    """
+    counting: list[str] = []
+    last = 0
+    for name in sorted(names):
+        if _clock_of(name) <= last + _MAX_LEAP:
+            counting.append(name)
+            last = _clock_of(name)
+    return counting
+
+
+def _clock_of(name: str) -> int:
+    return int(name[:10])
 
 
 def encode_edit(edit: Edit) -> bytes:
@@ -214,9 +233,12 @@ def decode_edits(files: Mapping[str, bytes | FormatError]) -> tuple[dict[str, Ed
     """The edits by id, in the order in which they count, and sentences about files that are none."""
     edits: dict[str, Edit] = {}
     problems: list[str] = []
+    counting = set(names_that_count(name for name in files if find_edit_name(f"{ANNOTATIONS_FOLDER}/{name}.json")))
     for name in sorted(files):
         data = files[name]
         try:
+            if isinstance(data, bytes) and name not in counting:
+                raise FormatError("its number is far beyond those of all others")  # noqa: TRY301  (told like the others)
             edits[name] = decode_edit(data if isinstance(data, bytes) else _fail(data))
         except FormatError as error:
             problems.append(f"The annotation {name} is passed over: {error.message.rstrip('.')}.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitxp.annotations import Edit, edit_name, edit_path, encode_edit
 from gitxp.errors import UnknownRun, UsageError
 from gitxp.git.program import Git
 from gitxp.repo import Repo
@@ -87,6 +88,17 @@ def test_the_clock_goes_on(factory: Factory, here: Repo, git: Any) -> None:
     paths = git("ls-tree", "-r", "--name-only", "refs/experiments/r", f"{FOLDER}/").splitlines()
     assert [int(os.path.basename(path)[:10]) for path in paths] == [1, 2, 3, 4]
     assert (here.get("r").record["title"], here.get("r").tags) == ("c", ("base",))
+
+
+def test_the_last_word_is_no_strangers(factory: Factory, here: Repo) -> None:
+    """Whoever pushed an edit that is to be the last of all is passed over, and what is said after it counts."""
+    far = encode_edit(Edit("2026-01-02T03:04:05Z", "Eve <e@x>", title="for ever"))
+    factory.make("r", files={edit_path(edit_name(10**10 - 1, b"\xff" * 8)): far.decode()})
+    assert "title" not in here.get("r").record
+    (done,) = here.annotate([here.get("r")], title="mine")
+    assert done.edit is not None
+    assert here.get("r").record["title"] == "mine"
+    assert here.runs()[0].record["title"] == "mine"
 
 
 def test_many_runs_at_once(factory: Factory, here: Repo) -> None:

@@ -127,6 +127,25 @@ def test_the_later_edit_wins() -> None:
     assert state.notes == (Note(name(1), "n", AT, BY),)
 
 
+def test_an_edit_that_leaps_ahead_is_passed_over() -> None:
+    """A stranger's edit with the greatest of all clocks does not have the last word for ever; a gap that a person left is none."""
+    far, unread = name(10**10 - 1), name(5000)
+    files: dict[str, bytes | FormatError] = {
+        name(1): encode_edit(edit(title="first")),
+        name(900): encode_edit(edit(title="second")),
+        far: encode_edit(edit(title="for ever")),
+        unread: FormatError("it is damaged"),
+    }
+    said, problems = decode_edits(files)
+    assert (list(said), fold(Annotations(), said).title) == ([name(1), name(900)], "second")
+    assert problems == (
+        f"The annotation {unread} is passed over: it is damaged.",
+        f"The annotation {far} is passed over: its number is far beyond those of all others.",
+    )
+    assert next_clock(files) == 901
+    assert (next_clock([name(1001)]), next_clock([name(1000)])) == (1, 1001)
+
+
 def test_a_tag_that_one_edit_takes_and_gives_is_there() -> None:
     """Within one edit, what is taken away goes first."""
     assert fold(Annotations(), {name(1): edit(add_tags=("x",), remove_tags=("x",))}).tags == ("x",)
