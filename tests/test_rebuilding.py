@@ -185,8 +185,10 @@ def test_an_environment_is_made_once(offline: Path, tool: str, tmp_path: Path) -
         assert file.read() == "value = 1\n"
     assert calls(tmp_path) == (["venv --quiet", "pip install"] if tool == "uv" else [])
     made = os.stat(place).st_ino
+    os.utime(place, (0, 0))
     assert rebuild(recipe, envs, str(tmp_path)) == place
     assert os.stat(place).st_ino == made
+    assert os.stat(place).st_mtime > 0  # gc takes away what was not used for long
     os.unlink(os.path.join(place, "gitxp-complete"))
     os.unlink(module)
     assert rebuild(recipe, envs, str(tmp_path)) == place

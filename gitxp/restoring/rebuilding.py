@@ -35,6 +35,7 @@ def rebuild(recipe: Recipe, folder: str, top: str) -> str:
     with open(f"{place}.lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.path.exists(os.path.join(place, _MARK)):
+            os.utime(place)  # gc spares what was used lately, and not every disk notes what was read
             return place
         shutil.rmtree(place, ignore_errors=True)
         try:
