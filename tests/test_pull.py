@@ -314,7 +314,7 @@ def test_single_runs(made: Factory, ada: Member, hub: Member) -> None:
     assert ada.pull("refs/experiments/c")["created"] == ["c"]
     missing = ada.run("pull", "nothing")
     assert missing.status == 4
-    assert missing.stderr.startswith("Error: There is no run 'nothing' in origin.\n")
+    assert missing.stderr.startswith("Error: There is no run 'nothing' in origin, and no remote of that name.\n")
     for bad in ("ä", "x y", "x\n+refs/heads/*:refs/heads/*", "-x"):
         done = ada.run("pull", "--", "origin", bad)
         assert done.status == 7, done.stderr
