@@ -37,8 +37,10 @@ class LikelySecret:
 class Leaving:
     """What a push of some runs would send to a remote.
 
-    `archives` are refs that hold many runs. `objects` are git's, and `size` the bytes that they take on this disk, compressed. `files` are those that leave the
-    machine for the first time, each content once; `modified` counts contents of tracked files that nobody committed.
+    `archives` are refs that hold many runs. `objects` are git's, and `size` the bytes that they take on this disk, compressed.
+    `commits_of_branches` counts those of the user's own history that the runs stand on and the remote does not have. `files`
+    are those that leave the machine for the first time, each content once; `modified` counts contents of tracked files that
+    nobody committed.
     Of the files that only runs bring, `scanned` were looked at for secrets, and `unscanned`, which have
     `unscanned_size` bytes, were not: they are too large, too many, or damaged.
     """
@@ -53,3 +55,4 @@ class Leaving:
     unscanned: int = 0
     unscanned_size: int = 0
     archives: int = 0
+    commits_of_branches: int = 0

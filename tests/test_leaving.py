@@ -119,6 +119,22 @@ def test_what_the_remote_has_is_not_told_again(place: Place) -> None:
     assert told(leaving) == []
 
 
+def test_commits_of_branches_that_go_along(place: Place) -> None:
+    """What of the user's history the remote does not have is counted: of the base, and of what another branch has; no run's."""
+    place.write("a.py", "x = 1\n")
+    place.commit()
+    place.write("b.py", "x = 1\n")
+    place.commit()
+    place.write("c.py", "x = 1\n")
+    place.run("a")
+    place.run("b")
+    counts = [place.survey("a", "b", there=there).commits_of_branches for there in ([], ["main~1"], ["main"])]
+    assert counts == [3, 1, 0]
+    assert place.survey("b", there=["refs/experiments/a"]).commits_of_branches == 0
+    place.git("reset", "--quiet", "--soft", "HEAD~1")
+    assert place.survey("a", base="refs/experiments/a~2", there=["main"]).commits_of_branches == 0
+
+
 def test_moved_files_are_known_already(place: Place) -> None:
     """A tracked file that was moved or copied, whether its commit was pushed or not, is not new; its new content would be."""
     place.write("long.py", "y = 1\n" * 50)
@@ -339,5 +355,6 @@ def test_words_of_a_push_of_archives(place: Place, tmp_path: Path) -> None:
     place.git("init", "--quiet", "--bare", remote)
     planned = place.gitxp("push", "--dry-run", remote).stderr.splitlines()
     assert planned[0].startswith("1 run and 1 archive, ")
-    assert planned[1].startswith("1 run and 1 archive would go to ")
-    assert len(planned) == 2
+    assert planned[1] == "1 commit of branches goes along, which is not there yet"
+    assert planned[2].startswith("1 run and 1 archive would go to ")
+    assert len(planned) == 3

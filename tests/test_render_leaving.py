@@ -18,6 +18,11 @@ def test_numbers_and_files() -> None:
         "2 changed files that nobody committed",
     ]
     assert leaving_lines(Leaving(1, 1, 10), "../x.git", "../x.git", 80) == ["1 run, 1 object, 10 B, to ../x.git"]
+    told = [leaving_lines(Leaving(1, 1, 10, commits_of_branches=count), "o", "o", 80)[1] for count in (1, 2000)]
+    assert told == [
+        "1 commit of branches goes along, which is not there yet",
+        "2,000 commits of branches go along, which are not there yet",
+    ]
 
 
 def test_lists_fit_the_width() -> None:

@@ -46,6 +46,12 @@ def measure(git: Git, tips: Sequence[Oid], there: Collection[Oid]) -> tuple[int,
     return count, int(size[-1])
 
 
+def count_commits(git: Git, tips: Sequence[Oid], there: Collection[Oid]) -> int:
+    """How many commits the tips reach that those `there` do not, the user's as well."""
+    args = ["rev-list", "--count", "--ignore-missing", "--stdin"]
+    return int(next(_lines(git, args, _as_lines(tips, there)))) if tips else 0
+
+
 def list_own_commits(git: Git, tips: Sequence[Oid], there: Collection[Oid]) -> Iterator[tuple[Oid, list[Oid]]]:
     """The commits that neither the user's branches and tags nor those `there` reach, children first, with their parents."""
     args = ["rev-list", "--topo-order", "--parents", "--ignore-missing", "--stdin", *_COMMITS_OF_USER]

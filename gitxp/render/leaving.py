@@ -26,6 +26,10 @@ def leaving_lines(leaving: Leaving, remote: str, url: str, width: int) -> list[s
     where = visible(remote) if url == remote else f"{visible(remote)} ({visible(url)})"
     sent = f"{count_text(leaving.objects, 'object')}, {size_text(leaving.size)}"
     lines = [f"{runs_text(leaving.runs, leaving.archives)}, {sent}, to {where}"]
+    if leaving.commits_of_branches:
+        words = "goes along, which is" if leaving.commits_of_branches == 1 else "go along, which are"
+        commits = count_text(leaving.commits_of_branches, "commit")
+        lines.append(f"{commits} of branches {words} not there yet")
     if leaving.files:
         leave = "leaves" if len(leaving.files) == 1 else "leave"
         count = count_text(len(leaving.files), "file")

@@ -18,7 +18,7 @@ from gitxp.errors import FormatError
 from gitxp.format import ARTIFACTS_FOLDER, DATA_FOLDER, FOLDER, METRICS_FOLDER, RECORD_PATH, RUN_REFS, Oid
 from gitxp.git.contents import check_objects
 from gitxp.git.extent import Extent
-from gitxp.git.reach import find_own_objects, list_changes, list_own_commits, measure
+from gitxp.git.reach import count_commits, find_own_objects, list_changes, list_own_commits, measure
 from gitxp.git.refs import is_archive
 from gitxp.leaving import FILE_NAME, Leaving, LeavingFile, LikelySecret
 from gitxp.store.archives import LIST_PATH
@@ -87,7 +87,7 @@ def survey_leaving(
     `GitFailed`. The repository must have the commits `there`; what it has not is taken for not there.
     """
     tips = [tip for _, tip, _ in runs]
-    places, traps = _places(git, objects, runs, there)
+    places, commits, traps = _places(git, objects, runs, there)
     own = find_own_objects(git, tips, there, places)
     places = {oid: place for oid, place in places.items() if oid in own}
     sizes = {Oid(oid): size for oid, kind, size in check_objects(git, list(places)) if kind == "blob"}
@@ -102,6 +102,7 @@ def survey_leaving(
         archives=archives,
         objects=count,
         size=size,
+        commits_of_branches=count_commits(git, tips, there) - commits,
         files=tuple(sorted(files, key=lambda file: (file.path, file.run))),
         modified=sum(place.is_snapshot and not place.is_new for place in places.values()),
         secrets=(*_named(places, names), *search.results()),
@@ -113,8 +114,11 @@ def survey_leaving(
 
 def _places(
     git: Git, objects: Objects, runs: Sequence[tuple[str, Oid, Oid | None]], there: Collection[Oid]
-) -> tuple[dict[Oid, _Place], int]:
-    """The files that commits bring which only runs reach; and of how many commits they are too many for anybody to look at."""
+) -> tuple[dict[Oid, _Place], int, int]:
+    """The files that commits bring which only runs reach; how many such commits there are, and how many of them are traps.
+
+    A trap has too many files for anybody to look at.
+    """
     tips = {tip: name for name, tip, _ in reversed(runs)}
     bases = {base for _, _, base in runs if base} - tips.keys()
     # which run reaches a commit, and whether it is the run's: else it is of the user's history, and on no branch any more
@@ -138,7 +142,7 @@ def _places(
                 continue
             if not _is_list(objects, change, owners[change.commit][0]):
                 _note(places, change, *owners[change.commit], is_moved=change.after in gone)
-    return _in_order(places, [name for name, _, _ in runs]), traps
+    return _in_order(places, [name for name, _, _ in runs]), len(commits) + traps, traps
 
 
 def _is_list(objects: Objects, change: Change, name: str) -> bool:
