@@ -104,10 +104,12 @@ def words_besides(command: Sequence[str], params: Iterable[Any]) -> list[str]:
     has these words and the parameters has the command, but for the order.
     """
     arguments = program_arguments(command, os.sep)
-    known = {str(item) for thing in params for item in (thing if isinstance(thing, list) else [thing])}
-    plain = _Arguments(arguments).plain
-    words = [word for word in plain if word not in known and str(value(word)) not in known]
-    return [*command[: len(command) - len(arguments)], *words]
+    program = command[: len(command) - len(arguments)]
+    words = _Arguments(arguments).plain
+    if words:
+        known = {str(item) for thing in params for item in (thing if isinstance(thing, list) else [thing])}
+        words = [word for word in words if word not in known and str(value(word)) not in known]
+    return [*program, *words]
 
 
 def within_limits(named: Iterable[tuple[str, Any, str]]) -> tuple[Params, Sources, list[str]]:
