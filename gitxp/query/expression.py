@@ -57,7 +57,6 @@ _FOREIGN: dict[type[ast.AST], str] = {
     ast.BitOr: "It is 'or' here.",
     ast.Invert: "It is 'not' here.",
 }
-NEAR = "Near it: "  # in a hint, before the names that are spelled like an unknown one
 _WORDS = {"true": True, "false": False, "none": None, "null": None, "nan": math.nan, "inf": math.inf}
 _MOST_CONDITIONS = 500
 
@@ -274,7 +273,7 @@ class _Parser:
         prefix, dot, rest = text.partition(".")
         what = {"params": "parameter", "metrics": "metric"}.get(prefix) if dot else None
         message = f"No run has a {what} {rest!r}." if what else f"No run has {text!r}: no field, parameter or metric."
-        hint = f"{NEAR}{', '.join(near)}." if near else f"There are {', '.join(FIELDS)}, params.… and metrics.…"
+        hint = f"Near it: {', '.join(near)}." if near else f"There are {', '.join(FIELDS)}, params.… and metrics.…"
         is_whole_key = bool(what) or node is self._source.tree
         self._source.fail(message, node, hint if is_whole_key else f'Text is in quotes: "{text}". {hint}')
 

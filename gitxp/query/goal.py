@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitxp.errors import UsageError
 from gitxp.format import RUNNING
 from gitxp.growth import Plan, Progress, Step
-from gitxp.query.expression import NEAR, parse_where
+from gitxp.query.expression import parse_where
 from gitxp.query.fields import STATS, Names
 from gitxp.query.moments import DURATIONS, parse_duration, parse_moment
 from gitxp.query.source import QueryError, read_source
@@ -72,7 +72,7 @@ def parse_goal(text: str, names: Names, now: float) -> tuple[Key, str, float]:
     try:
         found = parse_where(text, known, now)
     except QueryError as error:
-        if isinstance(tree.left, (ast.Name, ast.BinOp)) and NEAR not in (error.hint or ""):
+        if isinstance(tree.left, (ast.Name, ast.BinOp)) and not known.near(source.part(tree.left)):
             raise QueryError(error.message, hint=_IN_FULL) from error
         raise
     assert isinstance(found, Compare)

@@ -31,7 +31,9 @@ class Connecting(Base):
         objects = self._reader()
         outlines = []
         for remote in list_remotes(self._git_here()):
-            names, _ = find_runs(objects, list_tracked(self.git, remote))
-            known = [find_runs(objects, list_tracked(self.git, receiver))[1] for receiver in remote.receivers]
-            outlines.append(outline(remote, names, known, tips))
+            # mostly it is its own receiver, and what it has is read once
+            places = {one.tracking: one for one in (remote, *remote.receivers)}
+            found = {folder: find_runs(objects, list_tracked(self.git, one)) for folder, one in places.items()}
+            known = [found[receiver.tracking][1] for receiver in remote.receivers]
+            outlines.append(outline(remote, found[remote.tracking][0], known, tips))
         return outlines
